@@ -1,0 +1,1 @@
+"""What things are: points, quality, units, time, station config, errors. Imports nothing of ours."""

@@ -1,0 +1,331 @@
+"""The form of station files and templates, version 1 (docs/reference/station-config.md), as pydantic models.
+
+These models judge one value at a time; what needs the whole station (duplicate ids, references, templates) is in
+`app.model.loading`, what needs a protocol is in the driver.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+
+from app.model.durations import parse_duration_s
+from app.model.roles import ROLES
+from app.model.text import Text
+from app.model.units import UNITS
+
+
+class PointKind(StrEnum):
+    """遥测 遥信 遥脉 遥控 遥调, and texts, which live beside the table."""
+
+    MEASUREMENT = "measurement"
+    STATUS = "status"
+    COUNTER = "counter"
+    COMMAND = "command"
+    SETPOINT = "setpoint"
+    TEXT = "text"
+
+
+class DeviceKind(StrEnum):
+    PV_INVERTER = "pv_inverter"
+    PCS = "pcs"
+    BMS = "bms"
+    METER = "meter"
+    TRANSFORMER = "transformer"
+    WEATHER = "weather"
+    GENSET = "genset"
+    CHARGER = "charger"
+    LOAD = "load"
+    GATEWAY = "gateway"
+    OTHER = "other"
+
+
+class Priority(StrEnum):
+    """Of an alarm, the worst first."""
+
+    URGENT = "urgent"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+def _duration(value: object) -> float:
+    if not isinstance(value, str):
+        raise ValueError(f"'{value}' is not a duration; write a number and a unit, such as 250ms, 5s or 15min")
+    seconds = parse_duration_s(value)
+    if seconds <= 0:
+        raise ValueError(f"'{value}' must be longer than nothing")
+    return seconds
+
+
+def _text(value: object) -> Text:
+    if isinstance(value, str) and value.strip():
+        return Text.of(value)
+    if (
+        isinstance(value, dict)
+        and value
+        and set(value) <= {"en", "zh"}
+        and all(isinstance(v, str) for v in value.values())
+    ):
+        return Text.of(value)
+    raise ValueError("must be a text, or {en: ..., zh: ...}")
+
+
+def _one_of(what: str, allowed: tuple[str, ...]) -> Any:
+    def check(value: object) -> object:
+        if value not in allowed:
+            raise ValueError(f"unknown {what} '{value}'; one of: {' '.join(allowed)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _zone(value: object) -> object:
+    try:
+        ZoneInfo(str(value))
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"'{value}' is not a time zone; write an IANA name such as Asia/Shanghai or UTC") from None
+    return value
+
+
+_DURATION_FORM = r"^\d+(\.\d+)?(ms|s|min|h|d|y)$"
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+DurationS = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": _DURATION_FORM})]
+"""Written `15min`, held in seconds."""
+LocalText = Annotated[
+    Text,
+    BeforeValidator(_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "object", "properties": {"en": {"type": "string"}, "zh": {"type": "string"}}},
+            ]
+        }
+    ),
+]
+Unit = Annotated[str, _one_of("unit", UNITS), WithJsonSchema({"enum": list(UNITS)})]
+Role = Annotated[str, _one_of("role", tuple(ROLES)), WithJsonSchema({"enum": list(ROLES)})]
+Zone = Annotated[str, BeforeValidator(_zone)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Form(BaseModel):
+    """Base of all file forms: unknown keys are faults, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+
+class AlarmForm(Form):
+    """What one alarm may say of itself; what it does not say comes from the point's `alarms`."""
+
+    priority: Priority | None = None
+    delay: DurationS | None = None
+    hysteresis: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
+class LimitForm(AlarmForm):
+    value: Finite
+
+
+class StateAlarmForm(AlarmForm):
+    value: int | tuple[int, ...]
+
+
+class AlarmsForm(AlarmForm):
+    """Alarms of a point: limits hh h l ll, a state, bad quality, lost device."""
+
+    hh: LimitForm | Finite | None = None
+    h: LimitForm | Finite | None = None
+    l: LimitForm | Finite | None = None  # noqa: E741 (the field's own name)
+    ll: LimitForm | Finite | None = None
+    state: StateAlarmForm | None = None
+    quality: AlarmForm | bool | None = None
+    lost: AlarmForm | bool | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        given = [(name, limit_value(getattr(self, name))) for name in ("ll", "l", "h", "hh")]
+        known = [(name, value) for name, value in given if value is not None]
+        for (low, low_value), (high, high_value) in zip(known, known[1:], strict=False):
+            if low_value >= high_value:
+                raise ValueError(f"limit {low} ({low_value:g}) must be below limit {high} ({high_value:g})")
+        return self
+
+
+def limit_value(limit: LimitForm | float | None) -> float | None:
+    """The number of a limit, however it was written."""
+    return limit.value if isinstance(limit, LimitForm) else limit
+
+
+class PointForm(Form):
+    """A point, declared once: screens, alarms, history and reports derive from it."""
+
+    id: Id
+    name: LocalText
+    kind: PointKind
+    role: Role | None = None
+    unit: Unit | None = None
+    address: dict[str, Any] | None = None
+    value: str | None = Field(None, description="an expression, instead of an address")
+    scale: Finite = 1.0
+    offset: Finite = 0.0
+    precision: Annotated[int, Field(ge=0, le=9)] | None = None
+    scan: DurationS = 1.0
+    deadband: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    range: tuple[Finite, Finite] | None = None
+    clean: tuple[dict[str, Any], ...] = ()
+    states: dict[int, LocalText] | None = None
+    alarms: AlarmsForm | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.address is None) == (self.value is None):
+            raise ValueError("needs either an address or a value (an expression), and not both")
+        if self.scale == 0:
+            raise ValueError("scale 0 would lose every value; leave it out for 1")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range [{self.range[0]:g}, {self.range[1]:g}] must rise")
+        expected = ROLES.get(self.role) if self.role else None
+        if expected and self.unit != expected:
+            raise ValueError(
+                f"role {self.role} is measured in {expected}, not in {self.unit or 'nothing'}; scale it once, here"
+            )
+        return self
+
+
+class BlocksForm(Form):
+    """What one read may ask of a device."""
+
+    max_registers: Annotated[int, Field(ge=1, le=125)] = 125
+    max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
+    max_gap: Annotated[int, Field(ge=0, le=124)] = 16
+    """Unwanted registers between two wanted ones that one read may include."""
+    forbidden: tuple[tuple[int, int], ...] = ()
+    """Register ranges, both ends included, that no read may touch."""
+
+
+class ConfirmForm(Form):
+    within: DurationS = 2.0
+    tolerance_pct: Annotated[float, Field(ge=0, le=100)] = 2.0
+
+
+class ControlForm(Form):
+    """How a device is commanded. The control issue acts on it; here it is only judged."""
+
+    expiry: DurationS | None = None
+    renew: DurationS | None = None
+    on_bad_input: Literal["hold", "ramp", "fall_back"] = "hold"
+    safe_kw: Finite = 0.0
+    ramp_kw_per_s: Annotated[float, Field(gt=0)] | None = None
+    soc: tuple[Finite, Finite] = (5.0, 95.0)
+    minimum_change_kw: Annotated[float, Field(ge=0)] = 0.0
+    confirm: ConfirmForm = ConfirmForm()
+
+
+class RatingsForm(Form):
+    power_kw: Finite | None = None
+    energy_kwh: Finite | None = None
+    apparent_kva: Finite | None = None
+    voltage_v: Finite | None = None
+    current_a: Finite | None = None
+
+
+class ConnectionForm(BaseModel):
+    """`driver`, and what that driver asks for; the driver judges the rest."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    driver: str
+
+
+class DeviceForm(Form):
+    id: Id
+    name: LocalText
+    kind: DeviceKind
+    parent: Id | None = None
+    template: str | None = None
+    connection: dict[str, Any] | None = None
+    ratings: RatingsForm = RatingsForm()
+    control: dict[str, Any] | None = None
+    bms: Id | None = None
+    blocks: BlocksForm | None = None
+    points: tuple[dict[str, Any], ...] = ()
+    """Merged with the template's by id, and judged as `PointForm` after that."""
+
+
+class NodeForm(Form):
+    """One element of the single-line diagram. A device hangs on the node that its `parent` names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    id: Id
+    kind: Literal["grid", "transformer", "bus", "breaker", "feeder", "device"]
+    name: LocalText | None = None
+    from_: Id | None = Field(None, alias="from")
+    to: Id | None = None
+    device: Id | None = None
+    state: str | None = None
+    voltage_kv: Annotated[float, Field(gt=0)] | None = None
+
+
+class LocationForm(Form):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    elevation_m: Finite = 0.0
+
+
+class LimitsForm(Form):
+    import_kw: Annotated[float, Field(ge=0)] | None = None
+    export_kw: Annotated[float, Field(ge=0)] | None = None
+
+
+class StationHeadForm(Form):
+    id: Id
+    name: LocalText
+    timezone: Zone
+    location: LocationForm
+    limits: LimitsForm = LimitsForm()
+    grid_meter: Id | None = None
+    read_only: bool = False
+
+
+class RetentionForm(Form):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    raw: DurationS = 30 * 86400.0
+    s1: DurationS = Field(7 * 86400.0, alias="1s")
+    s5: DurationS = Field(90 * 86400.0, alias="5s")
+    min15: DurationS = Field(20 * 365.25 * 86400.0, alias="15min")
+    h1: DurationS = Field(20 * 365.25 * 86400.0, alias="1h")
+
+
+class HistoryForm(Form):
+    url: str | None = None
+    heartbeat: DurationS = 60.0
+    retention: RetentionForm = RetentionForm()
+
+
+class StationForm(Form):
+    """The whole `station.yaml`."""
+
+    version: Literal[1]
+    station: StationHeadForm
+    history: HistoryForm = HistoryForm()
+    topology: tuple[NodeForm, ...] = ()
+    devices: tuple[DeviceForm, ...] = ()
+
+
+class TemplateForm(Form):
+    """The whole of `templates/VENDOR/MODEL.yaml`: a device model as data."""
+
+    version: Literal[1]
+    vendor: str
+    model: str
+    kind: DeviceKind
+    source: str
+    licence: str
+    connection: dict[str, Any] = {}
+    blocks: BlocksForm = BlocksForm()
+    control: ControlForm | None = None
+    points: tuple[PointForm, ...]

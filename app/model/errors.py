@@ -1,0 +1,86 @@
+"""The tree of errors. Each says what happened, where, and what to do; each carries its data.
+
+GridroomError
+├── ConfigFaults            the files are wrong (all faults at once)
+├── DeviceError             one device; it is supervised, the station goes on
+│   ├── TransportError      no connection, lost, timed out
+│   ├── ProtocolError       it answered, but not what the protocol allows
+│   └── RefusedByDevice     it answered properly: no
+├── ReadOnlyError           a write in a read-only station
+└── StorageError            data folder, history or records
+    └── FolderHeld          another process owns the data folder
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class GridroomError(Exception):
+    """Anything that Gridroom reports on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a file: where, what, and the mend."""
+
+    file: Path
+    line: int
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}; {self.mend}"
+
+
+class ConfigFaults(GridroomError):
+    """Everything wrong with a station's files, told at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(set(faults), key=lambda fault: (str(fault.file), fault.line, fault.what)))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class DeviceError(GridroomError):
+    """Trouble with one device. `device` may be empty where the thrower does not know it (a shared line)."""
+
+    def __init__(self, message: str, *, device: str = "") -> None:
+        super().__init__(message)
+        self.device = device
+
+
+class TransportError(DeviceError):
+    """No connection, connection lost, or no answer in time."""
+
+
+class ProtocolError(DeviceError):
+    """The device answered something that the protocol does not allow."""
+
+
+class RefusedByDevice(DeviceError):
+    """The device understood and refused. `code` is the protocol's own number (a Modbus exception code)."""
+
+    def __init__(self, message: str, *, device: str = "", code: int = 0) -> None:
+        super().__init__(message, device=device)
+        self.code = code
+
+
+class ReadOnlyError(GridroomError):
+    """A write was asked for in a station that is marked read-only."""
+
+
+class StorageError(GridroomError):
+    """The data folder, the history or the records cannot be used."""
+
+
+class FolderHeld(StorageError):
+    """Another process owns the data folder."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        super().__init__(
+            f"data folder {folder} is in use by {holder}; close that program, or give another folder with --data"
+        )
+        self.folder = folder
+        self.holder = holder

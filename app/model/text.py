@@ -1,0 +1,28 @@
+"""Texts that people read, in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+LANGUAGES: Final = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A name in English and Chinese; a language that was not given shows the other."""
+
+    en: str
+    zh: str
+
+    @staticmethod
+    def of(value: str | dict[str, str]) -> Text:
+        """From a station file: plain text for both languages, or `{en, zh}` with one of them at least."""
+        if isinstance(value, str):
+            return Text(value, value)
+        first = next(iter(value.values()))
+        return Text(value.get("en", first), value.get("zh", first))
+
+    def in_(self, language: str) -> str:
+        """The text in `en` or `zh`."""
+        return self.zh if language == "zh" else self.en

@@ -1,0 +1,50 @@
+"""Units as the field writes them, and conversions between those of one quantity."""
+
+from __future__ import annotations
+
+from typing import Final
+
+UNITS: Final = (
+    "kW", "kvar", "kVA", "kWh", "kvarh", "V", "A", "Hz", "%", "degC", "W/m2", "m/s", "hPa", "mm", "ms", "s", "min", "h",
+    "ohm", "l", "m3", "kg", "t", "CNY", "CNY/kWh", "kgCO2", "1",
+)  # fmt: skip
+"""Every unit that a point may have (contracts, "Units"). `1` is a plain number."""
+
+SYMBOLS: Final[dict[str, str]] = {"degC": "°C", "W/m2": "W/m²", "m3": "m³", "ohm": "Ω", "1": "", "kgCO2": "kgCO₂"}
+"""How a unit is shown where it differs from how it is written."""
+
+# unit -> (quantity, factor, offset): base = x * factor + offset. Also units that only expressions and devices use.
+_TO_BASE: Final[dict[str, tuple[str, float, float]]] = {
+    "W": ("power", 1e-3, 0), "kW": ("power", 1, 0), "MW": ("power", 1e3, 0),
+    "var": ("reactive", 1e-3, 0), "kvar": ("reactive", 1, 0), "Mvar": ("reactive", 1e3, 0),
+    "VA": ("apparent", 1e-3, 0), "kVA": ("apparent", 1, 0), "MVA": ("apparent", 1e3, 0),
+    "Wh": ("energy", 1e-3, 0), "kWh": ("energy", 1, 0), "MWh": ("energy", 1e3, 0),
+    "kvarh": ("reactive energy", 1, 0), "Mvarh": ("reactive energy", 1e3, 0),
+    "mV": ("voltage", 1e-3, 0), "V": ("voltage", 1, 0), "kV": ("voltage", 1e3, 0),
+    "mA": ("current", 1e-3, 0), "A": ("current", 1, 0), "kA": ("current", 1e3, 0),
+    "degC": ("temperature", 1, 0), "K": ("temperature", 1, -273.15), "degF": ("temperature", 5 / 9, -160 / 9),
+    "Pa": ("pressure", 1e-2, 0), "hPa": ("pressure", 1, 0), "kPa": ("pressure", 10, 0),
+    "ms": ("time", 1e-3, 0), "s": ("time", 1, 0), "min": ("time", 60, 0), "h": ("time", 3600, 0),
+    "l": ("volume", 1e-3, 0), "m3": ("volume", 1, 0), "kg": ("mass", 1, 0), "t": ("mass", 1e3, 0),
+    "m/s": ("speed", 1, 0), "km/h": ("speed", 1 / 3.6, 0), "%": ("ratio", 0.01, 0), "1": ("ratio", 1, 0),
+}  # fmt: skip
+
+
+def symbol(unit: str) -> str:
+    """The unit as a screen shows it: `degC` is `°C`, `1` is nothing."""
+    return SYMBOLS.get(unit, unit)
+
+
+def conversion(source: str, target: str) -> tuple[float, float]:
+    """(factor, offset) with target = source * factor + offset.
+
+    Raises ValueError where a unit is unknown or the two are not of one quantity.
+    """
+    for unit in (source, target):
+        if unit not in _TO_BASE:
+            raise ValueError(f"unknown unit '{unit}'; known here: {' '.join(_TO_BASE)}")
+    quantity, factor, offset = _TO_BASE[source]
+    target_quantity, target_factor, target_offset = _TO_BASE[target]
+    if quantity != target_quantity:
+        raise ValueError(f"'{source}' is {quantity} and '{target}' is {target_quantity}; they cannot be converted")
+    return factor / target_factor, (offset - target_offset) / target_factor

@@ -1,0 +1,149 @@
+"""What the service facade answers: plain data, so that a process boundary can stand between it and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.model.config import Priority
+from app.model.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The live table at one moment: copies of its columns, all of length n (`Station.points`)."""
+
+    sequence: int
+    """Grows with every batch applied; ask for what changed since an earlier one."""
+    taken: int
+    """UTC nanoseconds."""
+    value: NDArray[np.float64]
+    quality: NDArray[np.uint16]
+    time: NDArray[np.int64]
+    received: NDArray[np.int64]
+    changed: NDArray[np.int64]
+    """Sequence at which each row last changed: rows with `changed > earlier.sequence` are new."""
+
+
+class LinkState(StrEnum):
+    """Where a device's connection stands."""
+
+    STARTING = "starting"
+    ONLINE = "online"
+    LOST = "lost"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """A device's connection as a person wants to know it."""
+
+    device: str
+    state: LinkState
+    since: int
+    """UTC nanoseconds of the last change of state."""
+    rtt_ms: float
+    errors: int
+    late_scans: int
+    last_error: str
+    """What went wrong last, in words; empty when nothing did."""
+    next_try: int
+    """UTC nanoseconds of the next attempt while lost; 0 otherwise."""
+    remarks: dict[str, str] = field(default_factory=dict)
+    """Point name -> why the device refuses it, for instance `exception 2, illegal data address`."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Point id -> text read from the device (serial number, version)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the engine is."""
+
+    points_per_s: float
+    devices_online: int
+    devices_total: int
+    history: str
+    """`ok`, or what is wrong in words."""
+    late_p99_ms: float
+    uptime_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One pen of a trend: buckets of `bucket_ns`, or single samples where `bucket_ns` is 0 (then min = max = mean).
+
+    All columns have one length; time rises. `gaps` are intervals without record (program stopped, device lost).
+    """
+
+    point: str
+    tier: str
+    """raw, 1s, 5s, 15min or 1h: where the numbers come from."""
+    bucket_ns: int
+    time: NDArray[np.int64]
+    """Bucket start or sample time, UTC nanoseconds."""
+    min: NDArray[np.float64]
+    max: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    first: NDArray[np.float64]
+    last: NDArray[np.float64]
+    count: NDArray[np.int64]
+    quality: NDArray[np.uint16]
+    """All bits that occurred in the bucket."""
+    gaps: NDArray[np.int64]
+    """int64[k, 2]: start and end of each gap within the asked interval, UTC nanoseconds."""
+
+
+class AlarmState(StrEnum):
+    """ISA-18.2 states that exist so far."""
+
+    ACTIVE_UNACKNOWLEDGED = "active_unacknowledged"
+    ACTIVE_ACKNOWLEDGED = "active_acknowledged"
+    RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An alarm that needs a person."""
+
+    id: int
+    """Of this occurrence, unique in the records."""
+    source: str
+    """Full point name, `_system.history` for Gridroom's own."""
+    condition: str
+    """hh h l ll state quality lost system."""
+    priority: Priority
+    state: AlarmState
+    message: Text
+    value: float
+    """At the moment it was raised."""
+    limit: float
+    """NaN where the condition has none."""
+    unit: str
+    raised: int
+    returned: int
+    """0 while active."""
+    acknowledged: int
+    """0 while unacknowledged."""
+    acknowledged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One line of the alarm or event journal."""
+
+    id: int
+    time: int
+    """Source time, UTC nanoseconds."""
+    recorded: int
+    source: str
+    what: str
+    """raised returned acknowledged (alarms), status (events), system."""
+    condition: str
+    priority: str
+    message: Text
+    value: float
+    quality: int
+    actor: str

@@ -1,0 +1,1 @@
+"""How the field is reached: the driver contract, the registry, one package a protocol."""
