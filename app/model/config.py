@@ -7,6 +7,7 @@ These models judge one value at a time; what needs the whole station (duplicate 
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -150,7 +151,7 @@ class AlarmsForm(AlarmForm):
     def _ordered(self) -> Self:
         given = [(name, limit_value(getattr(self, name))) for name in ("ll", "l", "h", "hh")]
         known = [(name, value) for name, value in given if value is not None]
-        for (low, low_value), (high, high_value) in zip(known, known[1:], strict=False):
+        for (low, low_value), (high, high_value) in pairwise(known):
             if low_value >= high_value:
                 raise ValueError(f"limit {low} ({low_value:g}) must be below limit {high} ({high_value:g})")
         return self

@@ -1,0 +1,357 @@
+"""From files to a `Station`: reads, merges templates, judges everything, and tells all faults at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from app.model.config import (
+    BlocksForm,
+    ControlForm,
+    DeviceForm,
+    PointForm,
+    StationForm,
+    TemplateForm,
+)
+from app.model.errors import ConfigFaults, Fault
+from app.model.explaining import explain
+from app.model.own_points import own_points
+from app.model.station import Device, Point, Station
+from app.model.yaml_source import YamlSource
+
+M = TypeVar("M", bound=BaseModel)
+Path_ = tuple[Hashable, ...]
+STATION_FILE: Final = "station.yaml"
+TEMPLATES: Final = Path(__file__).resolve().parents[2] / "station_configs" / "templates"
+"""The templates that come with Gridroom; a station's own `templates/` and its neighbours' come first."""
+DEFAULT_BLOCKS: Final = BlocksForm()
+_SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
+
+
+@dataclass(slots=True)
+class _Template:
+    source: YamlSource
+    form: TemplateForm | None
+    raw_points: dict[str, tuple[int, dict[str, Any]]]
+    """Point id -> position in the file, and what stands there."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A station and where each of its words stands, for faults that only a driver or an expression can find."""
+
+    station: Station
+    _lines: Mapping[tuple[str, str], tuple[YamlSource, Path_]] = field(repr=False)
+
+    def fault(self, device: str, point: str, key: str, what: str, mend: str) -> Fault:
+        """A fault at a key of a device's connection (`point` empty) or of a point's address or value."""
+        source, path = self._lines.get((device, point)) or self._lines[(device, "")]
+        inner = ("address", key) if point else ("connection", key)
+        where = f"device {device}" + (f", point {point}" if point else "")
+        return Fault(source.file, source.line((*path, *inner)), f"{where}: {what}", mend)
+
+
+def load_station(directory: Path, overlay: Path | None = None) -> Loaded:
+    """Load `station.yaml` of a directory with its templates; an overlay maps connections elsewhere.
+
+    Raises ConfigFaults with everything that is wrong; what only a driver can judge is not among it.
+    """
+    return _Loading(directory, overlay).run()
+
+
+class _Loading:
+    def __init__(self, directory: Path, overlay: Path | None) -> None:
+        self.directory = directory
+        self.faults: list[Fault] = []
+        self.templates: dict[str, _Template | None] = {}
+        self.lines: dict[tuple[str, str], tuple[YamlSource, Path_]] = {}
+        self.source = YamlSource(directory / STATION_FILE)
+        self.overlay = YamlSource(overlay) if overlay is not None else None
+        self.digest = hashlib.sha256()
+        self.points: list[Point] = []
+        self.known: set[str] = set()
+        """Ids of all devices of the file, the faulty ones too, so that a reference to one of them is no second fault."""
+
+    def run(self) -> Loaded:
+        if not self.directory.is_dir():
+            raise ConfigFaults(
+                [Fault(self.directory, 1, "no such station directory", "give the folder that holds station.yaml")]
+            )
+        form = self._judge(self.source, StationForm, without="devices")
+        overlaid = self._overlay()
+        forms = self._device_forms()
+        devices = [self._device(i, device, overlaid.get(device.id, {})) for i, device in forms.items()]
+        self._unique("device", {i: device.id for i, device in forms.items()}, ("devices",))
+        if form is not None:
+            self._unique("topology element", {i: node.id for i, node in enumerate(form.topology)}, ("topology",))
+            self._references(form, forms)
+        for device_id in overlaid.keys() - {device.id for device in devices}:
+            self._fault(
+                self.overlay or self.source,
+                ("devices", device_id),
+                f"unknown device '{device_id}'",
+                "the overlay maps devices of the station only",
+            )
+        if self.faults or form is None:
+            raise ConfigFaults(self.faults)
+        head = form.station
+        station = Station(
+            head.id, head.name, head.timezone, head.location, head.limits, head.grid_meter, head.read_only,
+            form.history, form.topology, tuple(devices), tuple(self.points), self.directory, self.digest.hexdigest(),
+        )  # fmt: skip
+        return Loaded(station, self.lines)
+
+    def _fault(self, source: YamlSource, path: Sequence[Hashable], what: str, mend: str) -> None:
+        self.faults.append(Fault(source.file, source.line(path), what, mend))
+
+    def _judge(self, source: YamlSource, model: type[M], without: str = "") -> M | None:
+        """A whole file against its form, one key left for later. None when it is faulty; the faults are noted."""
+        self.faults += source.faults
+        if source.faults:
+            return None
+        self.digest.update(source.file.read_bytes())
+        if not isinstance(source.data, dict):
+            self._fault(source, (), "this is not a mapping of keys", "begin with 'version: 1'")
+            return None
+        data = {key: value for key, value in source.data.items() if key != without}
+        return self._judge_part(source, (), data, model)
+
+    def _device_forms(self) -> dict[int, DeviceForm]:
+        """Position in the file -> device, for those that are sound by themselves, so that every fault is told at once."""
+        given = self.source.data.get("devices") if isinstance(self.source.data, dict) else None
+        if given is not None and not isinstance(given, list):
+            self._fault(self.source, ("devices",), "devices is not a list", "write '- id: ...' for each device")
+        judged: dict[int, DeviceForm] = {}
+        for i, device in enumerate(given if isinstance(given, list) else ()):
+            id_ = device.get("id", i) if isinstance(device, dict) else i
+            form = self._judge_part(self.source, ("devices", i), device, DeviceForm, f"device {id_}: ")
+            if form is not None:
+                judged[i] = form
+            self.known.add(str(id_))
+        return judged
+
+    def _judge_part(self, source: YamlSource, path: Path_, data: Any, model: type[M], where: str = "") -> M | None:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            for what, mend, at in explain(error, model):
+                self._fault(source, (*path, *at), where + what, mend)
+            return None
+
+    def _overlay(self) -> dict[str, dict[str, Any]]:
+        """Device id -> connection keys that the overlay replaces."""
+        if self.overlay is None:
+            return {}
+        self.faults += self.overlay.faults
+        data = self.overlay.data
+        devices = data.get("devices") if isinstance(data, dict) else None
+        if not isinstance(devices, dict) or not all(
+            isinstance(d, dict) and isinstance(d.get("connection"), dict) for d in devices.values()
+        ):
+            self._fault(
+                self.overlay,
+                (),
+                "this is not an overlay",
+                "write 'devices: {ID: {connection: {host: ..., port: ...}}}'",
+            )
+            return {}
+        return {str(id_): device["connection"] for id_, device in devices.items()}
+
+    def _unique(self, what: str, ids: Mapping[int, str], path: Path_) -> None:
+        seen: dict[str, int] = {}
+        for i, id_ in ids.items():
+            if id_ in seen:
+                first = self.source.line((*path, seen[id_]))
+                self._fault(
+                    self.source,
+                    (*path, i, "id"),
+                    f"{what} '{id_}' exists already in line {first}",
+                    "give it an id of its own",
+                )
+            seen.setdefault(id_, i)
+
+    def _device(self, position: int, form: DeviceForm, overlay: Mapping[str, Any]) -> Device:
+        here: Path_ = ("devices", position)
+        self.lines[(form.id, "")] = (self.source, here)
+        template = self._template(form.template, here) if form.template else None
+        connection = {
+            **(template.form.connection if template and template.form else {}),
+            **(form.connection or {}),
+            **overlay,
+        }
+        self._secrets(connection, (*here, "connection"))
+        driver = connection.pop("driver", None)
+        if form.connection is not None and not isinstance(driver, str):
+            self._fault(
+                self.source,
+                (*here, "connection"),
+                f"device {form.id}: no driver",
+                "add 'driver: modbus-tcp' or another",
+            )
+        control = self._control(form, template, here)
+        points = self._points(form, template, here)
+        needs_field = any(point.form.address is not None for point in points)
+        if needs_field and form.connection is None:
+            self._fault(
+                self.source,
+                here,
+                f"device {form.id} has points with addresses but no connection",
+                "add 'connection: {driver: ..., ...}'",
+            )
+        if form.connection is not None:
+            points += [Point(0, f"{form.id}.{own.id}", form.id, own) for own in own_points()]
+        table = [point for point in points if point.index >= 0]
+        table = [Point(len(self.points) + i, p.name, p.device, p.form) for i, p in enumerate(table)]
+        self.points += table
+        known = template.form if template else None
+        return Device(
+            form.id, form.name, form.kind, form.parent, driver if form.connection is not None else None, connection,
+            form.ratings, control, form.blocks or (known.blocks if known else DEFAULT_BLOCKS), tuple(table),
+            tuple(point for point in points if point.index < 0), form.bms, form.template,
+            known.vendor if known else "", known.model if known else "",
+        )  # fmt: skip
+
+    def _control(self, form: DeviceForm, template: _Template | None, here: Path_) -> ControlForm:
+        base = template.form.control if template and template.form else None
+        if form.control is None:
+            return base or ControlForm()
+        given = {
+            key: value
+            for key, value in (base.model_dump(exclude_unset=True) if base else {}).items()
+            if key not in form.control
+        }
+        judged = self._judge_part(self.source, (*here, "control"), form.control, ControlForm, f"device {form.id}: ")
+        return judged.model_copy(update=given) if judged else ControlForm()
+
+    def _secrets(self, connection: Mapping[str, Any], path: Path_) -> None:
+        for key, value in connection.items():
+            if key in _SECRET_KEYS and not str(value).startswith(("secret:", "env:")):
+                self._fault(
+                    self.source,
+                    (*path, key),
+                    f"{key} stands in the file",
+                    f"write '{key}: secret:NAME' or '{key}: env:NAME'",
+                )
+
+    def _points(self, form: DeviceForm, template: _Template | None, here: Path_) -> list[Point]:
+        """The template's points and the device's own, merged by id, in that order. Index -1 marks a text."""
+        forms: dict[str, PointForm] = {}
+        if template and template.form:
+            for i, point in enumerate(template.form.points):
+                forms[point.id] = point
+                self.lines[(form.id, point.id)] = (template.source, ("points", i))
+        seen: dict[str, int] = {}
+        for i, given in enumerate(form.points):
+            path: Path_ = (*here, "points", i)
+            id_ = given.get("id")
+            if not isinstance(id_, str):
+                self._fault(self.source, path, f"device {form.id}: a point without id", "add 'id: ...'")
+                continue
+            if id_ in seen:
+                first = self.source.line((*here, "points", seen[id_]))
+                self._fault(
+                    self.source,
+                    (*path, "id"),
+                    f"point '{form.id}.{id_}' exists already in line {first}",
+                    "give it an id of its own",
+                )
+            seen.setdefault(id_, i)
+            below = template.raw_points.get(id_) if template else None
+            judged = self._point(form.id, given, path, template, below)
+            if judged is not None:
+                forms[id_] = judged
+            if below is None or "address" in given or "value" in given:
+                self.lines[(form.id, id_)] = (self.source, path)
+        return [Point(-1 if f.kind == "text" else 0, f"{form.id}.{f.id}", form.id, f) for f in forms.values()]
+
+    def _point(
+        self,
+        device: str,
+        given: dict[str, Any],
+        path: Path_,
+        template: _Template | None,
+        below: tuple[int, dict[str, Any]] | None,
+    ) -> PointForm | None:
+        """One point of a device; what it does not say itself comes from the template's point of the same id."""
+        merged = {**below[1], **given} if below else given
+        if "value" in given and below:
+            merged = {key: value for key, value in merged.items() if key != "address"}
+        try:
+            return PointForm.model_validate(merged)
+        except ValidationError as error:
+            for what, mend, at in explain(error, PointForm):
+                ours = not at or at[0] in given or below is None or template is None
+                source, start = (
+                    (self.source, path)
+                    if ours or template is None or below is None
+                    else (template.source, ("points", below[0]))
+                )
+                self._fault(source, (*start, *at), f"point {device}.{given['id']}: {what}", mend)
+            return None
+
+    def _template(self, name: str, here: Path_) -> _Template | None:
+        if name not in self.templates:
+            self.templates[name] = self._load_template(name, here)
+        return self.templates[name]
+
+    def _load_template(self, name: str, here: Path_) -> _Template | None:
+        roots = [self.directory / "templates", self.directory.parent / "templates", TEMPLATES]
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            self._fault(self.source, (*here, "template"), f"template '{name}' leaves its folder", "write VENDOR/MODEL")
+            return None
+        file = next((root / f"{name}.yaml" for root in roots if (root / f"{name}.yaml").is_file()), None)
+        if file is None:
+            known = sorted(
+                {
+                    str(p.relative_to(r).with_suffix("").as_posix())
+                    for r in roots
+                    if r.is_dir()
+                    for p in r.rglob("*.yaml")
+                }
+            )
+            near = get_close_matches(name, known, 3, 0.4)
+            self._fault(
+                self.source, (*here, "template"), f"template '{name}' does not exist",
+                f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}",
+            )  # fmt: skip
+            return None
+        source = YamlSource(file)
+        form = self._judge(source, TemplateForm)
+        raw: dict[str, tuple[int, dict[str, Any]]] = {}
+        for i, point in enumerate(source.data.get("points", []) if form else []):
+            if point["id"] in raw:
+                self._fault(
+                    source, ("points", i, "id"), f"point '{point['id']}' exists twice", "give it an id of its own"
+                )
+            raw[point["id"]] = (i, point)
+        return _Template(source, form, raw)
+
+    def _references(self, form: StationForm, devices: Mapping[int, DeviceForm]) -> None:
+        """Everything that names something else must name something that is there."""
+        places = {node.id for node in form.topology} | self.known
+        names = {point.name for point in self.points}
+        self._must_exist(form.station.grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
+        for i, device in devices.items():
+            who = f"device {device.id}: unknown"
+            self._must_exist(device.parent, places, ("devices", i, "parent"), f"{who} parent")
+            self._must_exist(device.bms, self.known, ("devices", i, "bms"), f"{who} bms")
+        for i, node in enumerate(form.topology):
+            who = f"element {node.id}: unknown"
+            self._must_exist(node.from_, places, ("topology", i, "from"), f"{who} element")
+            self._must_exist(node.to, places, ("topology", i, "to"), f"{who} element")
+            self._must_exist(node.device, self.known, ("topology", i, "device"), f"{who} device")
+            if len(devices) == len(self.known):
+                self._must_exist(node.state, names, ("topology", i, "state"), f"{who} point")
+
+    def _must_exist(self, id_: str | None, known: AbstractSet[str], path: Path_, what: str) -> None:
+        if id_ is not None and id_ not in known:
+            near = get_close_matches(id_, sorted(known), 1)
+            mend = f"did you mean '{near[0]}'?" if near else "correct the id, or add it"
+            self._fault(self.source, path, f"{what} '{id_}'", mend)
