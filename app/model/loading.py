@@ -77,7 +77,7 @@ class _Loading:
         self.digest = hashlib.sha256()
         self.points: list[Point] = []
         self.known: set[str] = set()
-        """Ids of all devices of the file, the faulty ones too, so that a reference to one of them is no second fault."""
+        """Ids of all devices of the file, faulty ones too, so that a reference to one of them is no second fault."""
 
     def run(self) -> Loaded:
         if not self.directory.is_dir():
@@ -124,7 +124,7 @@ class _Loading:
         return self._judge_part(source, (), data, model)
 
     def _device_forms(self) -> dict[int, DeviceForm]:
-        """Position in the file -> device, for those that are sound by themselves, so that every fault is told at once."""
+        """Position in the file -> device, for those that are sound by themselves."""
         given = self.source.data.get("devices") if isinstance(self.source.data, dict) else None
         if given is not None and not isinstance(given, list):
             self._fault(self.source, ("devices",), "devices is not a list", "write '- id: ...' for each device")
@@ -134,6 +134,8 @@ class _Loading:
             form = self._judge_part(self.source, ("devices", i), device, DeviceForm, f"device {id_}: ")
             if form is not None:
                 judged[i] = form
+            elif isinstance(device, dict) and "template" not in device:
+                self._judge_points_of_a_faulty_device(i, device)
             self.known.add(str(id_))
         return judged
 
@@ -144,6 +146,12 @@ class _Loading:
             for what, mend, at in explain(error, model):
                 self._fault(source, (*path, *at), where + what, mend)
             return None
+
+    def _judge_points_of_a_faulty_device(self, position: int, device: dict[str, Any]) -> None:
+        points = device.get("points")
+        for j, point in enumerate(points if isinstance(points, list) else ()):
+            if isinstance(point, dict) and "id" in point:
+                self._point(str(device.get("id", position)), point, ("devices", position, "points", j), None, None)
 
     def _overlay(self) -> dict[str, dict[str, Any]]:
         """Device id -> connection keys that the overlay replaces."""

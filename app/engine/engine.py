@@ -1,0 +1,169 @@
+"""The engine: devices in, one joined batch out to every sink, twenty times a second. Runs on one asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+
+from app.engine.computed import Computed
+from app.engine.expression import Expression
+from app.engine.lateness import Lateness
+from app.engine.supervision import Supervisor
+from app.engine.table import LiveTable
+from app.model import quality as q
+from app.model.clock import SECOND_NS, Clock
+from app.model.station import Device, Station
+from app.model.updates import Updates
+from app.model.views import DeviceStatus
+from drivers.contract import Link
+from drivers.registry import driver
+
+log = logging.getLogger("gridroom.engine")
+
+TICK_S: Final = 0.05
+OWN_POINTS_EVERY_S: Final = 5.0
+CLOCK_JUMP_S: Final = 1.0
+
+
+class Sink(Protocol):
+    """Who takes what changed: history, alarms, events. On the loop; must not block it."""
+
+    def take(self, updates: Updates) -> None:
+        """A batch of everything since the last one, in order of arrival."""
+
+
+class Engine:
+    """Acquisition of one station. Build, `run` until cancelled."""
+
+    def __init__(
+        self,
+        station: Station,
+        expressions: Mapping[int, Expression],
+        clock: Clock,
+        sinks: Sequence[Sink],
+        on_tick: Callable[[], None] = lambda: None,
+        on_clock_jump: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        self.table = LiveTable(station)
+        self.lateness = Lateness()
+        self.computed = Computed(station, expressions)
+        self._station = station
+        self._clock = clock
+        self._sinks = sinks
+        self._on_tick = on_tick
+        self._on_clock_jump = on_clock_jump
+        self._pending: list[Updates] = []
+        self._changed = np.zeros(len(station.points), np.bool_)
+        self._supervisors: list[Supervisor] = []
+        self._received = 0
+        self._rate = 0.0
+        self._rate_since = (clock.monotonic_ns(), 0)
+        self._wall_ahead_ns = clock.now_ns() - clock.monotonic_ns()
+
+    @property
+    def points_per_s(self) -> float:
+        """Rows from the field in the last second or so."""
+        return self._rate
+
+    @property
+    def points_total(self) -> int:
+        """Rows from the field since the start."""
+        return self._received
+
+    def devices(self) -> list[DeviceStatus]:
+        """Every connection, in the station's order. Any thread."""
+        return [supervisor.status() for supervisor in self._supervisors]
+
+    async def run(self) -> None:
+        """Acquire until cancelled; then close every line, and hand the sinks what was pending."""
+        links = self._open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for supervisor in self._supervisors:
+                    tasks.create_task(supervisor.run(), name=f"device {supervisor.device.id}")
+                tasks.create_task(self._tick(), name="tick")
+        finally:
+            for link in links:
+                await link.close()
+            self._hand_over()
+
+    def _open(self) -> list[Link]:
+        """One link a line, one supervisor a device, spread over the period so that they do not ask all at once."""
+        lines: dict[tuple[str, str], list[Device]] = {}
+        for device in self._station.devices:
+            if device.driver is not None:
+                lines.setdefault((device.driver, driver(device.driver).line(device)), []).append(device)
+        links = []
+        for (name, _), devices in lines.items():
+            link = driver(name).open(devices, self._clock, read_only=self._station.read_only)
+            links.append(link)
+            for device in devices:
+                phase = len(self._supervisors) * 0.618034 % 1  # golden ratio: evenly spread for any number
+                self._supervisors.append(
+                    Supervisor(device, link, self._clock, self._from_field, self._lose, self.lateness, phase)
+                )
+        return links
+
+    def _from_field(self, updates: Updates) -> None:
+        """Judge the range, then it is true."""
+        columns = self._station.columns
+        with np.errstate(invalid="ignore"):
+            outside = (updates.value < columns.low[updates.point]) | (updates.value > columns.high[updates.point])
+        if outside.any():
+            marked = np.where(outside, updates.quality | q.RANGE, updates.quality).astype(np.uint16)
+            updates = Updates(updates.point, updates.value, marked, updates.time, updates.received)
+        self._received += len(updates)
+        self.publish(updates)
+
+    def publish(self, updates: Updates) -> None:
+        """Into the table at once, to computed points and sinks with the next tick."""
+        self.table.apply(updates)
+        self._changed[updates.point] = True
+        self._pending.append(updates)
+
+    def _lose(self, device: Device) -> None:
+        """The last values of a lost device stay visible, and visibly old. Its own points are still known."""
+        rows = np.array([p.index for p in device.points if not p.own and p.form.address is not None], np.int32)
+        if len(rows):
+            now = self._clock.now_ns()
+            self.publish(Updates.of(rows, self.table.value[rows], self.table.quality[rows] | q.NT, now, now))
+
+    async def _tick(self) -> None:
+        own_due = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            monotonic = self._clock.monotonic_ns()
+            if monotonic >= own_due:
+                own_due = monotonic + round(OWN_POINTS_EVERY_S * SECOND_NS)
+                for supervisor in self._supervisors:
+                    supervisor.publish_own()
+            self._watch_clock()
+            self._hand_over()
+            self._on_tick()
+            since, count = self._rate_since
+            if monotonic - since >= SECOND_NS:
+                self._rate = (self._received - count) * SECOND_NS / (monotonic - since)
+                self._rate_since = (monotonic, self._received)
+
+    def _hand_over(self) -> None:
+        """Compute, then give everything that changed to every sink as one batch."""
+        now, monotonic = self._clock.now_ns(), self._clock.monotonic_ns()
+        pending, self._pending = self._pending, []
+        pending += self.computed.run(self._changed, self.table, now, monotonic)
+        self._changed[:] = False
+        if pending:
+            batch = Updates.join(pending)
+            for sink in self._sinks:
+                sink.take(batch)
+
+    def _watch_clock(self) -> None:
+        ahead = self._clock.now_ns() - self._clock.monotonic_ns()
+        jump_s = (ahead - self._wall_ahead_ns) / SECOND_NS
+        self._wall_ahead_ns = ahead
+        if abs(jump_s) >= CLOCK_JUMP_S:
+            log.warning("the clock was set by %+.1f s; records go on with the new time", jump_s)
+            self._on_clock_jump(jump_s)

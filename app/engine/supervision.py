@@ -1,0 +1,166 @@
+"""Each device supervised by itself: connect, poll, time out, back off, recover."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engine.lateness import Lateness
+from app.engine.schedule import ScanGroup, group_by_scan
+from app.model.clock import SECOND_NS, Clock
+from app.model.errors import DeviceError, RefusedByDevice
+from app.model.own_points import ERRORS, LATE_SCANS, ONLINE, RTT_MS
+from app.model.station import Device
+from app.model.updates import Updates
+from app.model.views import DeviceStatus, LinkState
+from drivers.contract import Link
+
+log = logging.getLogger("gridroom.engine")
+
+FAILURES_UNTIL_LOST: Final = 2
+"""Polls in a row without an answer after which a device is lost: one may be noise."""
+SHORTEST_BACK_OFF_S: Final = 1.0
+LONGEST_BACK_OFF_S: Final = 30.0
+JITTER: Final = 0.2
+
+Publish = Callable[[Updates], None]
+
+
+class Supervisor:
+    """One device's life. Publishes what it reads and what it knows of the connection; never lets an error out."""
+
+    def __init__(
+        self,
+        device: Device,
+        link: Link,
+        clock: Clock,
+        publish: Publish,
+        lose: Callable[[Device], None],
+        lateness: Lateness,
+        phase: float,
+    ) -> None:
+        self.device = device
+        self._link = link
+        self._clock = clock
+        self._publish = publish
+        self._lose = lose
+        self._lateness = lateness
+        self._phase = phase
+        self._random = random.Random(device.id)
+        self._groups = [
+            ScanGroup(period, points, link.plan(device, points)) for period, points in group_by_scan(device)
+        ]
+        self._state = LinkState.STARTING
+        self._since = clock.now_ns()
+        self._rtt_ms = float("nan")
+        self._errors = 0
+        self._late_scans = 0
+        self._last_error = ""
+        self._next_try = 0
+        self._texts: Mapping[str, str] = {}
+        self._own = np.array([_own_index(device, id_) for id_ in (RTT_MS, ERRORS, LATE_SCANS)], np.int32)
+
+    def status(self) -> DeviceStatus:
+        """How the connection is. Any thread."""
+        return DeviceStatus(
+            self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
+            self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
+        )  # fmt: skip
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        attempt = 0
+        try:
+            while True:
+                try:
+                    await self._connect()
+                    attempt = 0
+                    await self._poll()
+                except DeviceError as error:
+                    self._lost(error)
+                except Exception as error:  # a fault in one driver stays with its devices
+                    log.exception("device %s: the driver failed; it is tried again", self.device.id)
+                    self._lost(error)
+                delay_s = min(SHORTEST_BACK_OFF_S * 2**attempt, LONGEST_BACK_OFF_S)
+                delay_s *= 1 + JITTER * (2 * self._random.random() - 1)
+                attempt = min(attempt + 1, 16)
+                self._next_try = self._clock.now_ns() + round(delay_s * SECOND_NS)
+                await asyncio.sleep(delay_s)
+        finally:
+            self._state, self._since = LinkState.STOPPED, self._clock.now_ns()
+
+    async def _connect(self) -> None:
+        """Connected means: the line is open and the device has answered the first read."""
+        await self._link.connect()
+        if self._groups:
+            await self._read(self._groups[0])
+        self._texts = await self._link.read_texts(self.device)
+        if self._state is not LinkState.ONLINE:
+            if self._state is LinkState.LOST:
+                log.info("device %s is back", self.device.id)
+            self._state, self._since, self._next_try = LinkState.ONLINE, self._clock.now_ns(), 0
+        self._publish_online(1.0)
+        now = self._clock.monotonic_ns()
+        for group in self._groups:
+            group.begin(now, self._phase)
+
+    async def _poll(self) -> None:
+        failures = 0
+        while self._groups:
+            group = min(self._groups, key=lambda g: g.due_ns)
+            ahead_s = (group.due_ns - self._clock.monotonic_ns()) / SECOND_NS
+            if ahead_s > 0:
+                await asyncio.sleep(ahead_s)
+            self._lateness.add((self._clock.monotonic_ns() - group.due_ns) / SECOND_NS)
+            try:
+                await self._read(group)
+                failures = 0
+            except DeviceError as error:
+                failures += 1
+                self._errors += 1
+                self._last_error = str(error)
+                self.publish_own()
+                if failures >= FAILURES_UNTIL_LOST or isinstance(error, RefusedByDevice):
+                    raise
+            self._late_scans += group.done(self._clock.monotonic_ns())
+        await asyncio.Event().wait()  # nothing to poll: connected is all there is to know
+
+    async def _read(self, group: ScanGroup) -> None:
+        began = self._clock.monotonic_ns()
+        updates = await self._link.read(group.plan)
+        self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
+        self._publish(updates)
+
+    def _lost(self, error: Exception) -> None:
+        self._last_error = str(error)
+        self._errors += 1
+        if self._state is not LinkState.LOST:
+            log.warning("device %s lost: %s", self.device.id, error)
+            self._state, self._since = LinkState.LOST, self._clock.now_ns()
+            self._lose(self.device)
+            self._publish_online(0.0)
+        self.publish_own()
+
+    def _publish_online(self, online: float) -> None:
+        now = self._clock.now_ns()
+        self._publish(Updates.of(_own_index(self.device, ONLINE), online, 0, now, now))
+
+    def publish_own(self) -> None:
+        """Round-trip time, errors and late scans, as they stand."""
+        now = self._clock.now_ns()
+        values: NDArray[np.float64] = np.array([self._rtt_ms, self._errors, self._late_scans], np.float64)
+        known = np.isfinite(values)
+        self._publish(Updates.of(self._own[known], values[known], 0, now, now))
+
+
+def _own_index(device: Device, id_: str) -> int:
+    point = device.point(id_)
+    if point is None:
+        raise LookupError(f"device {device.id} has no point {id_}: it was loaded without a connection")
+    return point.index
