@@ -189,7 +189,7 @@ class Accumulator:
             self._columns.outputs[rows],
             memory.total[rows].copy(),
             marks[rows],
-            np.full(k, now_ns, np.int64)[rows],
+            np.full(int(rows.sum()), now_ns, np.int64),
             now_ns,
         )
 

@@ -44,6 +44,7 @@ class Engine:
         station: Station,
         expressions: Mapping[int, Expression],
         clock: Clock,
+        *,
         sinks: Sequence[Sink],
         on_tick: Callable[[], None] = lambda: None,
         on_clock_jump: Callable[[float], None] = lambda seconds: None,
@@ -104,7 +105,15 @@ class Engine:
             for device in devices:
                 phase = len(self._supervisors) * 0.618034 % 1  # golden ratio: evenly spread for any number
                 self._supervisors.append(
-                    Supervisor(device, link, self._clock, self._from_field, self._lose, self.lateness, phase)
+                    Supervisor(
+                        device,
+                        link,
+                        self._clock,
+                        publish=self._from_field,
+                        lose=self._lose,
+                        lateness=self.lateness,
+                        phase=phase,
+                    )
                 )
         return links
 
@@ -128,6 +137,7 @@ class Engine:
     def _lose(self, device: Device) -> None:
         """The last values of a lost device stay visible, and visibly old. Its own points are still known."""
         rows = np.array([p.index for p in device.points if not p.own and p.form.address is not None], np.int32)
+        rows = rows[self.table.time[rows] != 0]
         if len(rows):
             now = self._clock.now_ns()
             self.publish(Updates.of(rows, self.table.value[rows], self.table.quality[rows] | q.NT, now, now))
@@ -158,7 +168,10 @@ class Engine:
         if pending:
             batch = Updates.join(pending)
             for sink in self._sinks:
-                sink.take(batch)
+                try:
+                    sink.take(batch)
+                except Exception:  # one sink's fault must not take values from the others
+                    log.exception("%s could not take a batch of %d updates", type(sink).__name__, len(batch))
 
     def _watch_clock(self) -> None:
         ahead = self._clock.now_ns() - self._clock.monotonic_ns()

@@ -1,4 +1,4 @@
-"""When what is due: schedules that never drift, because each due time counts from the start and not from the last read."""
+"""When what is due: schedules that never drift, for each due time counts from the start, not from the last read."""
 
 from __future__ import annotations
 

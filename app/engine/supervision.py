@@ -40,6 +40,7 @@ class Supervisor:
         device: Device,
         link: Link,
         clock: Clock,
+        *,
         publish: Publish,
         lose: Callable[[Device], None],
         lateness: Lateness,
