@@ -1,0 +1,216 @@
+"""The command line: parsing only. Each verb hands over to the room that does it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from app import __version__
+from app.model.durations import parse_duration_s
+from app.model.errors import ConfigFaults, GridroomError
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG_INPUT: Final = 2
+
+_VERBS: Final = ("console", "engine", "check", "sim", "export", "screenshots", "bench", "schema")
+
+
+class _Words(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Examples as written, defaults named."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0 done, 1 failed while running, 2 wrong input."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or (words[0] not in _VERBS and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "console")
+    options = _parser().parse_args(words)
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except ConfigFaults as faults:
+        print(faults, file=sys.stderr)
+        return WRONG_INPUT
+    except GridroomError as error:
+        print(f"gridroom {options.verb}: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return DONE
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gridroom",
+        formatter_class=_Words,
+        description="The control room of an energy station: acquire, judge, trend, alarm, store.",
+        epilog="first steps:\n"
+        "  gridroom                          the console on the demo station\n"
+        "  gridroom check my_station         is my config right?\n"
+        "  gridroom sim my_station           play its devices on this machine\n"
+        "  gridroom console my_station       the console on my station\n\n"
+        "exit codes: 0 done, 1 failed while running, 2 wrong input",
+    )
+    parser.add_argument("--version", action="version", version=f"gridroom {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for declare in (_console, _engine, _check, _sim, _export, _screenshots, _bench, _schema):
+        declare(verbs)
+    return parser
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_: str, example: str
+) -> argparse.ArgumentParser:
+    return verbs.add_parser(
+        name, help=help_, description=help_, epilog=f"example:\n  {example}", formatter_class=_Words
+    )
+
+
+def _station(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    help_ = "folder that holds station.yaml; the word demo means the demo station"
+    parser.add_argument(
+        "station", metavar="STATION_DIR", type=Path, nargs="?" if optional else None, default=Path("demo"), help=help_
+    )
+
+
+def _console(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "console",
+        "Open the operator console on a station.",
+        "gridroom console station_configs/demo --data ~/demo",
+    )
+    _station(parser, optional=True)
+    parser.add_argument("--data", type=Path, help="data folder; without it one in the user's own place, by station id")
+    parser.add_argument("--overlay", type=Path, help="file that maps connections elsewhere, as gridroom sim prints it")
+    parser.set_defaults(run=lambda o: _import("app.console.start").console(o.station, o.data, o.overlay))
+
+
+def _engine(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "engine",
+        "Run a station without a screen.",
+        "gridroom engine my_station --data /var/lib/gridroom/my_station",
+    )
+    _station(parser)
+    parser.add_argument("--data", type=Path, help="data folder (required, but for the demo station)")
+    parser.add_argument("--overlay", type=Path, help="file that maps connections elsewhere, as gridroom sim prints it")
+    parser.add_argument("--duration", type=_duration, metavar="30s", help="stop after this time")
+    parser.add_argument("--status-every", type=_duration, metavar="1s", help="print a status line this often")
+    parser.set_defaults(
+        run=lambda o: _import("app.headless").engine(o.station, o.data, o.overlay, o.duration, o.status_every)
+    )
+
+
+def _check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs, "check", "Judge a station's files: exit 0, or 2 with one line a fault.", "gridroom check my_station"
+    )
+    _station(parser)
+    parser.add_argument("--overlay", type=Path, help="judge it with this overlay")
+    parser.set_defaults(run=lambda o: _import("app.headless").check(o.station, o.overlay))
+
+
+def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "sim",
+        "Serve a station's devices on loopback, as real protocol servers.",
+        "gridroom sim my_station -o overlay.yaml",
+    )
+    _station(parser)
+    parser.add_argument("-o", "--overlay", type=Path, metavar="FILE", help="write the overlay there as well")
+    parser.add_argument("--time-factor", type=float, default=1.0, help="how much faster than the clock the park lives")
+    parser.add_argument("--start", metavar="TIME", help="the park's time at the start, ISO 8601; without it now")
+    parser.add_argument("--seed", type=int, default=1, help="another number, another weather")
+    parser.add_argument("--base-port", type=int, default=0, help="first port; 0 takes free ones")
+    parser.add_argument("--duration", type=_duration, metavar="30s", help="stop after this time")
+    parser.set_defaults(
+        run=lambda o: _import("app.headless").sim(
+            o.station,
+            o.overlay,
+            time_factor=o.time_factor,
+            start=o.start,
+            seed=o.seed,
+            base_port=o.base_port,
+            duration_s=o.duration,
+        )
+    )
+
+
+def _export(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs, "export", "Write history to CSV, Excel or Parquet.",
+        "gridroom export my_station --data DIR --points '*.p_kw' --from 2026-11-20 --to 2026-11-21 --every 1h -o day.xlsx",
+    )  # fmt: skip
+    _station(parser)
+    parser.add_argument("--data", type=Path, required=True, help="data folder")
+    parser.add_argument("--points", required=True, metavar="GLOB", help="shell pattern on full names; * crosses dots")
+    parser.add_argument(
+        "--from", dest="start", required=True, metavar="T", help="ISO 8601; without an offset the station's zone"
+    )
+    parser.add_argument("--to", dest="end", required=True, metavar="T", help="ISO 8601, not included")
+    parser.add_argument(
+        "--every", choices=("raw", "1s", "5s", "15min", "1h"), default="raw", help="stored samples, or a tier"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".csv, .xlsx or .parquet")
+    parser.set_defaults(
+        run=lambda o: _import("app.headless").export(
+            o.station, o.data, o.points, start=o.start, end=o.end, every=o.every, output=o.output
+        )
+    )
+
+
+def _screenshots(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "screenshots",
+        "Render every page of the console as PNG, without a display.",
+        "gridroom screenshots -o pictures",
+    )
+    _station(parser, optional=True)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--overlay", type=Path, help="file that maps connections elsewhere")
+    parser.add_argument("--warm", type=_duration, default=20.0, metavar="20s", help="run the station this long first")
+    parser.add_argument("--sizes", default="1366x768,2560x1440", help="window sizes")
+    parser.set_defaults(
+        run=lambda o: _import("app.console.start").screenshots(o.station, o.output, o.overlay, o.warm, o.sizes)
+    )
+
+
+def _bench(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs, "bench", "Measure, beside a physical limit of the same run.", "gridroom bench acquisition --json"
+    )
+    parser.add_argument("name", metavar="NAME", help="acquisition history trend alarms console")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--seconds", type=float, help="run each measurement this long instead of the issue's time")
+    parser.set_defaults(run=lambda o: _import("app.bench").run(o.name, json=o.json, seconds=o.seconds))
+
+
+def _schema(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "schema",
+        "Print the JSON Schema of station or template files, for editors.",
+        "gridroom schema station > station.schema.json",
+    )
+    parser.add_argument("form", choices=("station", "template"), help="which file")
+    parser.set_defaults(run=lambda o: _import("app.headless").schema(o.form))
+
+
+def _import(module: str) -> Any:
+    """Import a room only when its verb is called: `check` must not load Qt, and `--help` nothing at all."""
+    return importlib.import_module(module)

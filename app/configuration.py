@@ -1,0 +1,53 @@
+"""From a station directory to something that may run: files, drivers and expressions judged together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.engine.computed import parse_all
+from app.engine.expression import Expression
+from app.model.errors import ConfigFaults, Fault, StorageError
+from app.model.loading import Loaded, load_station
+from app.model.station import Station
+from drivers import registry
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A station that passed every check."""
+
+    station: Station
+    expressions: Mapping[int, Expression]
+
+
+def configure(directory: Path, overlay: Path | None = None) -> Configuration:
+    """Load and judge everything. Raises ConfigFaults with all faults of files, connections, addresses, expressions."""
+    loaded = load_station(directory, overlay)
+    expressions, faults = parse_all(loaded)
+    faults += _driver_faults(loaded)
+    if faults:
+        raise ConfigFaults(faults)
+    if loaded.station.history.url is not None:
+        raise StorageError(
+            "history.url: this version keeps history in the data folder only; remove the line to use DuckDB there"
+        )
+    return Configuration(loaded.station, expressions)
+
+
+def _driver_faults(loaded: Loaded) -> list[Fault]:
+    faults: list[Fault] = []
+    for device in loaded.station.devices:
+        if device.driver is None:
+            continue
+        try:
+            driver = registry.driver(device.driver)
+        except KeyError:
+            known = ", ".join(registry.names())
+            what = f"unknown driver '{device.driver}'"
+            faults.append(loaded.fault(device.id, "", "driver", what, f"write one of: {known}"))
+            continue
+        for one in driver.check(device):
+            faults.append(loaded.fault(one.device, one.point, one.key, one.what, one.mend))
+    return faults

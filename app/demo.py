@@ -1,0 +1,67 @@
+"""The demo: the park in `station_configs/demo`, its devices served by a simulator process beside the program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from app.model.errors import GridroomError
+
+DEMO: Final = Path(__file__).resolve().parents[1] / "station_configs" / "demo"
+READY: Final = "# ready"
+LONGEST_START_S: Final = 30.0
+
+
+class DemoSimulator:
+    """The simulator as a child process: its overlay tells where each device listens."""
+
+    def __init__(self, directory: Path = DEMO, arguments: Sequence[str] = ()) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="gridroom-sim-", ignore_cleanup_errors=True)
+        self.overlay = Path(self._folder.name) / "overlay.yaml"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "app", "sim", str(directory), "-o", str(self.overlay), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            cwd=Path(__file__).resolve().parents[1],
+        )
+
+    def wait_until_ready(self) -> Path:
+        """The overlay file, once every server listens. Raises GridroomError when the simulator ends or says nothing."""
+        watchdog = threading.Timer(LONGEST_START_S, self._process.kill)
+        watchdog.start()
+        try:
+            output = self._output()
+            while line := output.readline():
+                if line.strip() == READY:
+                    threading.Thread(target=output.read, name="simulator output", daemon=True).start()
+                    return self.overlay
+        finally:
+            watchdog.cancel()
+        code = self._process.wait()
+        raise GridroomError(
+            f"the simulator ended with exit code {code} before it was ready; run 'gridroom sim' to see why"
+        )
+
+    def stop(self) -> None:
+        """End the child; it also ends by itself when its input closes. Safe to call twice."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._output().close()
+        self._folder.cleanup()
+
+    def _output(self) -> IO[str]:
+        if self._process.stdout is None:
+            raise GridroomError("the simulator was started without a pipe for its output")
+        return self._process.stdout

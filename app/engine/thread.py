@@ -1,0 +1,57 @@
+"""The engine's own thread and loop: never Qt's, where acquisition would wait for every repaint (design, part 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from concurrent.futures import Future
+
+from app.engine.engine import Engine
+
+log = logging.getLogger("gridroom.engine")
+
+LONGEST_STOP_S = 10.0
+
+
+class EngineThread:
+    """Runs one engine. `start` and `stop` are called from another thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._running: Future[None] = Future()
+        self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Return when the engine's loop runs."""
+        self._thread.start()
+        self._running.result()
+
+    def stop(self) -> None:
+        """Cancel, wait until every line is closed. Safe to call twice."""
+        if self._loop is not None and self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):  # the loop ended by itself meanwhile
+                self._loop.call_soon_threadsafe(self._cancel)
+            self._thread.join(LONGEST_STOP_S)
+            if self._thread.is_alive():
+                log.error("the engine did not stop within %.0f s; the program ends without it", LONGEST_STOP_S)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except Exception:
+            log.exception("the engine ended with an error; acquisition has stopped, restart the program")
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._running.set_result(None)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._engine.run()

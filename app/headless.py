@@ -1,0 +1,169 @@
+"""The verbs that need no screen: engine, check, sim, export, schema."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import platformdirs
+
+from app import demo
+from app.configuration import Configuration, configure
+from app.logs import Logs
+from app.model.clock import from_datetime, to_datetime
+from app.model.errors import ConfigFaults, Fault
+from app.schema import schema as make_schema
+
+if TYPE_CHECKING:
+    from app.station import RunningStation
+
+DONE: Final = 0
+DEMO_WORD: Final = "demo"
+
+
+def station_directory(given: Path) -> Path:
+    """The folder of a station; `demo` is the demo station where there is no folder of that name."""
+    return demo.DEMO if str(given) == DEMO_WORD and not given.exists() else given
+
+
+def default_data(configuration: Configuration) -> Path:
+    """Where a station's data goes when nobody says: the user's own place, by station id."""
+    return Path(platformdirs.user_data_path("gridroom", appauthor=False)) / configuration.station.id
+
+
+def who(verb: str) -> str:
+    """How this process is named to another that wants its data folder."""
+    return f"gridroom {verb} (process {os.getpid()} on {socket.gethostname()})"
+
+
+def check(station: Path, overlay: Path | None) -> int:
+    """Judge the files; ConfigFaults become exit 2 above."""
+    found = configure(station_directory(station), overlay).station
+    print(f"{found.directory}: good, {len(found.devices)} devices, {len(found.points)} points")
+    return DONE
+
+
+def schema(form: str) -> int:
+    """Print the JSON Schema of a file."""
+    print(json.dumps(make_schema(form), indent=1, ensure_ascii=False))
+    return DONE
+
+
+def engine(
+    station: Path, data: Path | None, overlay: Path | None, duration_s: float | None, status_every_s: float | None
+) -> int:
+    """Run a station until a signal, or for a time, with a status line now and then."""
+    from app.station import RunningStation
+
+    directory = station_directory(station)
+    is_demo = directory == demo.DEMO
+    configuration = configure(directory, overlay)
+    if data is None and not is_demo:
+        raise ConfigFaults([Fault(directory, 1, "no data folder", "say where history goes with --data DIR")])
+    with ExitStack() as stack:
+        if is_demo and overlay is None:
+            simulator = demo.DemoSimulator()
+            stack.callback(simulator.stop)
+            configuration = configure(directory, simulator.wait_until_ready())
+        folder = data or default_data(configuration)
+        running = RunningStation(configuration, folder, who=who("engine"), demo=is_demo)
+        logs = Logs(folder)
+        logs.start()
+        stack.callback(logs.stop)
+        stack.callback(running.stop)
+        running.start()
+        _until_told(running, duration_s, status_every_s)
+    return DONE
+
+
+def _until_told(running: RunningStation, duration_s: float | None, status_every_s: float | None) -> None:
+    told = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: told.set())
+    end = time.monotonic() + duration_s if duration_s is not None else None
+    while not told.is_set() and (end is None or time.monotonic() < end):
+        left = end - time.monotonic() if end is not None else 3600.0
+        told.wait(max(0.0, min(status_every_s or 3600.0, left)))
+        if status_every_s is not None:
+            print(status_line(running), flush=True)
+
+
+def status_line(running: RunningStation) -> str:
+    """One line that tells how the station is."""
+    health = running.health()
+    local = to_datetime(running.now_ns()).astimezone(running.station.zone)
+    active = running.alarms.active()
+    unacknowledged = sum(row.acknowledged == 0 for row in active)
+    return (
+        f"{local:%H:%M:%S}  {running.mode}  devices {health.devices_online}/{health.devices_total}  "
+        f"{health.points_per_s:,.0f} points/s  late p99 {health.late_p99_ms:.0f} ms  history {health.history}  "
+        f"alarms {len(active)} ({unacknowledged} unacknowledged)"
+    )
+
+
+def sim(
+    station: Path,
+    overlay: Path | None,
+    *,
+    time_factor: float,
+    start: str | None,
+    seed: int,
+    base_port: int,
+    duration_s: float | None,
+) -> int:
+    """Serve the station's devices until the parent or a signal ends it."""
+    from app.simulation.process import run
+
+    found = configure(station_directory(station)).station
+    start_ns = _moment(start, found.timezone) if start is not None else None
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    asyncio.run(
+        run(
+            found,
+            time_factor=time_factor,
+            start=start_ns,
+            seed=seed,
+            base_port=base_port,
+            overlay_path=overlay,
+            duration_s=duration_s,
+        )
+    )
+    return DONE
+
+
+def export(station: Path, data: Path, points: str, *, start: str, end: str, every: str, output: Path) -> int:
+    """Write history to a file."""
+    from app.history.export.request import ExportRequest
+    from app.history.reader import export_from_folder
+
+    found = configure(station_directory(station)).station
+    request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)
+    rows = export_from_folder(found, data, request, who("export"))
+    print(f"{output}: {rows:,} rows")
+    return DONE
+
+
+def _moment(text: str, timezone: str) -> int:
+    """UTC nanoseconds of an ISO 8601 time; without an offset it is the station's zone."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        what = f"'{text}' is not a time"
+        raise ConfigFaults([Fault(Path("command line"), 1, what, "write ISO 8601, such as 2026-11-20T14:00")]) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    return from_datetime(moment)

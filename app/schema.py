@@ -1,0 +1,31 @@
+"""JSON Schema of station and template files, so that an editor completes and checks them while one types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.model.config import ConnectionForm, ControlForm, PointForm, StationForm, TemplateForm
+
+
+def schema(form: str) -> dict[str, Any]:
+    """The schema of `station` or `template` files (JSON Schema 2020-12). Raises KeyError for another word."""
+    models: dict[str, type[BaseModel]] = {"station": StationForm, "template": TemplateForm}
+    result: dict[str, Any] = models[form].model_json_schema(by_alias=True)
+    definitions = result.setdefault("$defs", {})
+    parts: tuple[type[BaseModel], ...] = (PointForm, ControlForm, ConnectionForm)
+    for part in parts:
+        inner = part.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+        definitions.update(inner.pop("$defs", {}))
+        definitions[part.__name__] = inner
+    if form == "station":
+        device = definitions["DeviceForm"]["properties"]
+        # What a device gives is merged with its template before it is judged: only the id is needed here.
+        definitions["PointOverride"] = {**definitions["PointForm"], "required": ["id"]}
+        device["points"] = {"type": "array", "items": {"$ref": "#/$defs/PointOverride"}}
+        device["control"] = {"$ref": "#/$defs/ControlForm"}
+        device["connection"] = {"$ref": "#/$defs/ConnectionForm"}
+    result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    result["title"] = f"Gridroom {form} file, version 1"
+    return result

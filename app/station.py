@@ -1,0 +1,136 @@
+"""One running station: the composition root, and the facade that pages, scripts and the API talk to.
+
+What the facade answers is plain data (`app.model.views`); slow answers are futures. All of it may be called from any
+thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from app.alarms.events import Events
+from app.alarms.service import Alarms
+from app.configuration import Configuration
+from app.engine.computed import sources
+from app.engine.engine import Engine
+from app.engine.thread import EngineThread
+from app.history.folder import DataFolder
+from app.history.service import History
+from app.model.clock import SECOND_NS, Clock, SystemClock
+from app.model.config import Priority
+from app.model.station import Station
+from app.model.text import Text
+from app.model.views import DeviceStatus, Health, LinkState, Snapshot
+from app.records.service import Records
+
+log = logging.getLogger("gridroom.station")
+
+ALARM_TICK_S: Final = 0.1
+
+
+class RunningStation:
+    """Builds, starts and stops the parts of one station in order."""
+
+    def __init__(
+        self, configuration: Configuration, data: Path, *, who: str, clock: Clock | None = None, demo: bool = False
+    ) -> None:
+        """Raises FolderHeld or StorageError when the data folder cannot be had."""
+        self.station: Station = configuration.station
+        self._clock = clock or SystemClock()
+        self._demo = demo
+        self._started_ns = self._clock.monotonic_ns()
+        self._folder = DataFolder.open(data, who)
+        self.records = Records(data, on_trouble=self._on_trouble)
+        self.alarms = Alarms(self.station, self.records, self._clock)
+        self.events = Events(self.station, self.records, self._clock)
+        self.history = History(self.station, data, self._clock, on_trouble=self._on_trouble)
+        self._engine = Engine(
+            self.station,
+            configuration.expressions,
+            self._clock,
+            sinks=(self.history, self.alarms, self.events),
+            on_tick=self.alarms.tick,
+            on_clock_jump=self._on_clock_jump,
+        )
+        self._remembering = sources(configuration.expressions)
+        self._thread = EngineThread(self._engine)
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self._folder.path
+
+    @property
+    def mode(self) -> str:
+        """LIVE, DEMO or READ ONLY."""
+        return "DEMO" if self._demo else "READ ONLY" if self.station.read_only else "LIVE"
+
+    def start(self) -> None:
+        """Records, alarms, history, then the field. What started is stopped again when a later part cannot."""
+        try:
+            self.records.start()
+            self.alarms.start()
+            self.events.start()
+            self.history.start()
+            self._restore_totals()
+            self._thread.start()
+        except BaseException:
+            self.stop()
+            raise
+        log.info("station %s runs, %d points, data in %s", self.station.id, len(self.station.points), self.data)
+
+    def stop(self) -> None:
+        """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
+        self._thread.stop()
+        self.history.stop()
+        self.records.stop()
+        self._folder.close()
+
+    def now_ns(self) -> int:
+        """The station's time, UTC nanoseconds."""
+        return self._clock.now_ns()
+
+    def snapshot(self) -> Snapshot:
+        """What is true now."""
+        return self._engine.table.snapshot(self._clock.now_ns())
+
+    def devices(self) -> list[DeviceStatus]:
+        """Every connection, in the station's order."""
+        return self._engine.devices()
+
+    def health(self) -> Health:
+        """How the engine is."""
+        devices = self._engine.devices()
+        return Health(
+            points_per_s=self._engine.points_per_s,
+            devices_online=sum(device.state is LinkState.ONLINE for device in devices),
+            devices_total=len(devices),
+            history=self.history.state(),
+            late_p99_ms=self._engine.lateness.percentile_ms(99),
+            uptime_s=(self._clock.monotonic_ns() - self._started_ns) / SECOND_NS,
+        )
+
+    def _restore_totals(self) -> None:
+        """Integrals go on where the last run stored them."""
+        stored = self.history.last_values()
+        last = {}
+        for index in self._remembering:
+            name = self.station.points[index].name
+            if name in stored:
+                value, _, time_ns = stored[name]
+                last[index] = (value, time_ns)
+        self._engine.computed.restore(last, self._clock.now_ns())
+
+    def _on_trouble(self, key: str, message: Text | None) -> None:
+        """Trouble of Gridroom's own, from any thread, becomes an alarm; None ends it."""
+        if message is None:
+            self.alarms.clear_system(key)
+        else:
+            log.error("%s: %s", key, message.en)
+            self.alarms.raise_system(key, message, Priority.HIGH)
+
+    def _on_clock_jump(self, seconds: float) -> None:
+        en = f"the clock was set by {seconds:+.1f} s; check the time source"
+        self.alarms.raise_system("clock", Text(en, f"系统时钟跳变 {seconds:+.1f} s,请检查对时"), Priority.MEDIUM)
