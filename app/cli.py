@@ -153,7 +153,7 @@ def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _export(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _verb(
         verbs, "export", "Write history to CSV, Excel or Parquet.",
-        "gridroom export my_station --data DIR --points '*.p_kw' --from 2026-11-20 --to 2026-11-21 --every 1h -o day.xlsx",
+        "gridroom export my_station --data DIR --points '*.p_kw' --from 2026-11-20 --to 2026-11-21 -o day.xlsx",
     )  # fmt: skip
     _station(parser)
     parser.add_argument("--data", type=Path, required=True, help="data folder")

@@ -91,7 +91,7 @@ class _Loading:
         self._unique("device", {i: device.id for i, device in forms.items()}, ("devices",))
         if form is not None:
             self._unique("topology element", {i: node.id for i, node in enumerate(form.topology)}, ("topology",))
-            self._references(form, forms)
+            self._references(form, complete=len(forms) == len(self.known))
         for device_id in overlaid.keys() - {device.id for device in devices}:
             self._fault(
                 self.overlay or self.source,
@@ -341,25 +341,26 @@ class _Loading:
             raw[point["id"]] = (i, point)
         return _Template(source, form, raw)
 
-    def _references(self, form: StationForm, devices: Mapping[int, DeviceForm]) -> None:
-        """Everything that names something else must name something that is there."""
+    def _references(self, form: StationForm, *, complete: bool) -> None:
+        """Everything that names something else must name something that is there, in faulty devices as well."""
         places = {node.id for node in form.topology} | self.known
         names = {point.name for point in self.points}
         self._must_exist(form.station.grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
-        for i, device in devices.items():
-            who = f"device {device.id}: unknown"
-            self._must_exist(device.parent, places, ("devices", i, "parent"), f"{who} parent")
-            self._must_exist(device.bms, self.known, ("devices", i, "bms"), f"{who} bms")
+        for i, device in enumerate(self.source.data.get("devices") or ()):
+            if isinstance(device, dict):
+                who = f"device {device.get('id', i)}: unknown"
+                self._must_exist(device.get("parent"), places, ("devices", i, "parent"), f"{who} parent")
+                self._must_exist(device.get("bms"), self.known, ("devices", i, "bms"), f"{who} bms")
         for i, node in enumerate(form.topology):
             who = f"element {node.id}: unknown"
             self._must_exist(node.from_, places, ("topology", i, "from"), f"{who} element")
             self._must_exist(node.to, places, ("topology", i, "to"), f"{who} element")
             self._must_exist(node.device, self.known, ("topology", i, "device"), f"{who} device")
-            if len(devices) == len(self.known):
+            if complete:
                 self._must_exist(node.state, names, ("topology", i, "state"), f"{who} point")
 
-    def _must_exist(self, id_: str | None, known: AbstractSet[str], path: Path_, what: str) -> None:
-        if id_ is not None and id_ not in known:
+    def _must_exist(self, id_: object, known: AbstractSet[str], path: Path_, what: str) -> None:
+        if isinstance(id_, str) and id_ not in known:
             near = get_close_matches(id_, sorted(known), 1)
             mend = f"did you mean '{near[0]}'?" if near else "correct the id, or add it"
             self._fault(self.source, path, f"{what} '{id_}'", mend)
