@@ -112,6 +112,20 @@ class RunningStation:
             uptime_s=(self._clock.monotonic_ns() - self._started_ns) / SECOND_NS,
         )
 
+    @property
+    def points_total(self) -> int:
+        """Rows from the field since the start."""
+        return self._engine.points_total
+
+    @property
+    def late_worst_ms(self) -> float:
+        """The latest beginning of a scan since the start or `reset_figures`."""
+        return self._engine.lateness.worst_ms()
+
+    def reset_figures(self) -> None:
+        """Forget lateness and late scans so far: what a measurement counts begins now."""
+        self._engine.reset_figures()
+
     def _restore_totals(self) -> None:
         """Integrals go on where the last run stored them."""
         stored = self.history.last_values()

@@ -75,6 +75,12 @@ class Engine:
         """Rows from the field since the start."""
         return self._received
 
+    def reset_figures(self) -> None:
+        """Begin counting lateness and late scans anew."""
+        self.lateness.reset()
+        for supervisor in self._supervisors:
+            supervisor.reset_figures()
+
     def devices(self) -> list[DeviceStatus]:
         """Every connection, in the station's order. Any thread."""
         return [supervisor.status() for supervisor in self._supervisors]

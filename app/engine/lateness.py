@@ -20,6 +20,10 @@ class Lateness:
         self._ring[self._count % _KEPT] = late_s
         self._count += 1
 
+    def reset(self) -> None:
+        """Forget them all."""
+        self._count = 0
+
     def percentile_ms(self, percent: float) -> float:
         """A percentile in milliseconds; 0 before the first scan."""
         kept = self._ring[: min(self._count, _KEPT)]
@@ -27,4 +31,5 @@ class Lateness:
 
     def worst_ms(self) -> float:
         """The latest of those kept, in milliseconds."""
-        return float(self._ring.max()) * 1e3
+        kept = self._ring[: min(self._count, _KEPT)]
+        return float(kept.max()) * 1e3 if len(kept) else 0.0

@@ -74,6 +74,10 @@ class Supervisor:
             self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
         )  # fmt: skip
 
+    def reset_figures(self) -> None:
+        """Count late scans anew."""
+        self._late_scans = 0
+
     async def run(self) -> None:
         """Until cancelled."""
         attempt = 0
