@@ -1,12 +1,12 @@
 """The language of the screen, switched while running.
 
-English text is the key; `resources/translations/zh.yaml` holds the Chinese. A widget sets its texts in one method and
+English text is the key; `resources/translations/zh*.yaml` hold the Chinese. A widget sets its texts in one method and
 connects it to `changed`.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -29,13 +29,13 @@ changed = _language.changed
 """Emitted after another language was chosen."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def catalogue(name_: str) -> dict[str, str]:
     """English -> that language. Empty for English."""
     if name_ == "en":
         return {}
-    loaded = yaml.safe_load((_CATALOGUES / f"{name_}.yaml").read_text(encoding="utf-8"))
-    return {str(key): str(value) for key, value in (loaded or {}).items()}
+    loaded = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(_CATALOGUES.glob(f"{name_}*.yaml")))
+    return {str(key): str(value) for part in loaded for key, value in (part or {}).items()}
 
 
 def tr(english: str, **values: object) -> str:

@@ -26,7 +26,18 @@ TOKENS: Final[dict[str, tuple[str, str]]] = {
     "priority-4": ("#5B3F99", "#B79CFF"),
     "bad-quality": ("#8A1C7C", "#E88BDD"),
     "manual": ("#005F73", "#4FC3D9"),
+    # Only where `breaker_colours: gb` is chosen (红合绿分); nothing else is painted red or green.
+    "gb-closed": ("#C00000", "#FF5A5A"),
+    "gb-open": ("#1B7A2F", "#4CC26A"),
 }
+
+PENS: Final[dict[str, tuple[str, ...]]] = {
+    # Found by search: at least 3:1 on `surface`, 0.09 (Oklab) from every alarm colour and 0.11 from each other,
+    # also as people without red or green cones see them; neighbours in the list differ most.
+    "light": ("#1B82E1", "#620A6E", "#627F32", "#2D272A", "#9E6797", "#054FB1", "#294C0C", "#684D69"),
+    "dark": ("#5698FF", "#ECFBA9", "#56894B", "#DDBE92", "#BD58B0", "#9AF0F5", "#C78EA0", "#9EBEFC"),
+}
+"""Colours of trend pens in each theme, in the order in which they are handed out."""
 
 
 class _Theme(QObject):
@@ -45,6 +56,12 @@ changed = _theme.changed
 def colour(token: str) -> QColor:
     """The colour of a token in the present theme. Raises KeyError for a token that the table does not have."""
     return QColor(TOKENS[token][_theme.name == "dark"])
+
+
+def pen_colour(number: int) -> QColor:
+    """The colour of the trend pen of this number, from 0; after the eighth they come again."""
+    pens = PENS[_theme.name]
+    return QColor(pens[number % len(pens)])
 
 
 def name() -> str:
