@@ -1,0 +1,77 @@
+"""A field in memory: a driver whose devices answer, refuse, hang and come back as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from app.model.clock import Clock
+from app.model.errors import TransportError
+from app.model.station import Device, Point
+from app.model.updates import Updates
+from drivers.contract import Complaint, Driver, Link, Plan
+
+
+@dataclass
+class MemoryPlan(Plan):
+    device: Device
+    rows: Any
+
+
+@dataclass
+class MemoryField(Driver):
+    """`connection: {driver: memory, line: NAME}`. Set `failing[device]` to an exception, `hanging` to hang."""
+
+    failing: dict[str, Exception] = field(default_factory=dict)
+    hanging: set[str] = field(default_factory=set)
+    values: dict[str, float] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    links: list[MemoryLink] = field(default_factory=list)
+
+    def check(self, device: Device) -> list[Complaint]:
+        return []
+
+    def line(self, device: Device) -> str:
+        return str(device.connection.get("line", device.id))
+
+    def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
+        self.links.append(MemoryLink(self, clock))
+        return self.links[-1]
+
+
+class MemoryLink(Link):
+    def __init__(self, owner: MemoryField, clock: Clock) -> None:
+        self.owner = owner
+        self.clock = clock
+        self.closed = False
+
+    async def connect(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def plan(self, device: Device, points: Sequence[Point]) -> Plan:
+        return MemoryPlan(device, np.array([point.index for point in points], np.int32))
+
+    async def read(self, plan: Plan) -> Updates:
+        assert isinstance(plan, MemoryPlan)
+        device = plan.device.id
+        self.owner.reads.append(device)
+        if device in self.owner.hanging:
+            await asyncio.sleep(0.05)
+            raise TransportError(f"no answer from {device} within 50 ms")
+        if device in self.owner.failing:
+            raise self.owner.failing[device]
+        now = self.clock.now_ns()
+        return Updates.of(plan.rows, self.owner.values.get(device, 1.0), 0, now, now)
+
+    async def read_texts(self, device: Device) -> Mapping[str, str]:
+        return {}
+
+    def remarks(self, device: Device) -> Mapping[str, str]:
+        return {}
