@@ -12,6 +12,8 @@ from app.model.config import DeviceKind, PointForm, PointKind, TemplateForm
 from app.model.loading import TEMPLATES, load_station
 from app.model.yaml_source import YamlSource
 from drivers.modbus.address import Address
+from drivers.modbus.codec import encode
+from drivers.registry import driver
 
 FILES = sorted(TEMPLATES.glob("*/*.yaml"))
 NAMES = [file.relative_to(TEMPLATES).with_suffix("").as_posix() for file in FILES]
@@ -127,7 +129,15 @@ def test_states_hold_what_alarms_wait_for(file: Path) -> None:
             assert set(value if isinstance(value, tuple) else (value,)) <= set(point.states), point.id
 
 
-def test_a_station_of_all_templates_loads(tmp_path: Path) -> None:
+@every_template
+def test_what_a_command_may_write_fits_its_register(file: Path) -> None:
+    for point in read(file).points:
+        if point.kind in (PointKind.COMMAND, PointKind.SETPOINT) and point.address is not None:
+            for value in point.states or {}:
+                encode(Address.of(point.address), (value - point.offset) / point.scale)
+
+
+def test_a_station_of_all_templates_loads_and_suits_its_driver(tmp_path: Path) -> None:
     lines = [
         "version: 1",
         "station: {id: all, name: All, timezone: UTC, location: {latitude: 0, longitude: 0}}",
@@ -141,6 +151,7 @@ def test_a_station_of_all_templates_loads(tmp_path: Path) -> None:
     station = load_station(tmp_path).station
     assert [device.template for device in station.devices] == NAMES
     assert all(device.vendor for device in station.devices)
+    assert [complaint for device in station.devices for complaint in driver("modbus-tcp").check(device)] == []
 
 
 def test_reference_page_lists_every_template() -> None:
