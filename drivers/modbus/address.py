@@ -55,12 +55,15 @@ WIDTHS: Final[dict[Type, int]] = {
 WORD_ORDERS: Final = ("big", "little")
 WRITES: Final = ("single", "multiple")
 KEYS: Final = ("table", "register", "type", "bit", "word_order", "count", "write")
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "table": tuple(Table), "type": tuple(Type), "word_order": WORD_ORDERS, "write": WRITES,
+}  # fmt: skip
 LAST: Final = 65535
 """The highest address of every table."""
 
 
-class AddressFault(ValueError):
-    """One thing wrong with an address: the key, what is wrong, and the mend."""
+class KeyFault(ValueError):
+    """One thing wrong with an `address` or a `connection`: the key, what is wrong, and the mend."""
 
     def __init__(self, key: str, what: str, mend: str) -> None:
         super().__init__(f"{what}; {mend}")
@@ -92,7 +95,7 @@ class Address:
 
     @staticmethod
     def of(mapping: Mapping[str, Any]) -> Address:
-        """Parse the `address` of a point. Raises AddressFault, a ValueError, with the first fault and its mend."""
+        """Parse the `address` of a point. Raises KeyFault, a ValueError, with the first fault and its mend."""
         for fault in faults(mapping):
             raise fault
         table = Table(mapping["table"])
@@ -110,13 +113,13 @@ class Address:
         )
 
 
-def faults(mapping: Mapping[str, Any]) -> list[AddressFault]:
+def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `address` of a point; empty when `Address.of` takes it."""
     found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
     for key in ("table", "register"):
         if key not in mapping:
             mend = f"one of: {' '.join(Table)}" if key == "table" else "its 0-based number, as on the wire"
-            found.append(AddressFault(key, f"address has no {key}", f"add `{key}:`, {mend}"))
+            found.append(KeyFault(key, f"address has no {key}", f"add `{key}:`, {mend}"))
     found += _unknown_words(mapping)
     if found:
         return found
@@ -127,63 +130,60 @@ def faults(mapping: Mapping[str, Any]) -> list[AddressFault]:
     return found
 
 
-def unknown_key(key: str, known: tuple[str, ...], where: str) -> AddressFault:
+def unknown_key(key: str, known: tuple[str, ...], where: str) -> KeyFault:
     """The fault of a key that nobody reads, with the key that was probably meant."""
     close = difflib.get_close_matches(key, known, n=1)
     mend = f"write '{close[0]}'" if close else f"known keys: {' '.join(known)}"
-    return AddressFault(key, f"unknown key '{key}' in {where}", mend)
+    return KeyFault(key, f"unknown key '{key}' in {where}", mend)
 
 
-def _unknown_words(mapping: Mapping[str, Any]) -> list[AddressFault]:
-    words: dict[str, tuple[str, ...]] = {
-        "table": tuple(Table), "type": tuple(Type), "word_order": WORD_ORDERS, "write": WRITES,
-    }  # fmt: skip
+def _unknown_words(mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = []
-    for key, allowed in words.items():
+    for key, allowed in _WORDS.items():
         if key in mapping and mapping[key] not in allowed:
             close = difflib.get_close_matches(str(mapping[key]).lower(), allowed, n=1)
             mend = f"write '{close[0]}'" if close else f"one of: {' '.join(allowed)}"
-            found.append(AddressFault(key, f"unknown {key} '{mapping[key]}'", mend))
+            found.append(KeyFault(key, f"unknown {key} '{mapping[key]}'", mend))
     return found
 
 
-def _type_faults(table: Table, mapping: Mapping[str, Any]) -> list[AddressFault]:
+def _type_faults(table: Table, mapping: Mapping[str, Any]) -> list[KeyFault]:
     type_, bit = mapping.get("type"), "bit" in mapping
     found = []
     if table.of_bits:
         if type_ not in (None, Type.BOOL):
             what = f"type {type_} cannot be read from table {table}, whose addresses are single bits"
-            found.append(AddressFault("type", what, "write `type: bool`, or another table"))
+            found.append(KeyFault("type", what, "write `type: bool`, or another table"))
         if bit:
             mend = "leave `bit` out and give the bit's own number as `register`"
-            found.append(AddressFault("bit", f"table {table} has no registers to take a bit of", mend))
+            found.append(KeyFault("bit", f"table {table} has no registers to take a bit of", mend))
     elif bit:
         if type_ not in (None, Type.BOOL, Type.U16):
-            found.append(AddressFault("type", f"a bit of a register is no {type_}", "write `type: bool`"))
+            found.append(KeyFault("type", f"a bit of a register is no {type_}", "write `type: bool`"))
     elif type_ is None:
         mend = f"add `type:`, one of: {' '.join(Type)}"
-        found.append(AddressFault("type", "address has no type", mend))
+        found.append(KeyFault("type", "address has no type", mend))
     elif type_ == Type.BOOL:
         mend = "add `bit:` 0 to 15, or use u16"
-        found.append(AddressFault("bit", f"type bool in table {table} does not say which bit of the register", mend))
+        found.append(KeyFault("bit", f"type bool in table {table} does not say which bit of the register", mend))
     if type_ == Type.STRING and "count" not in mapping and not table.of_bits:
-        found.append(AddressFault("count", "type string does not say how long it is", "add `count:`, in registers"))
+        found.append(KeyFault("count", "type string does not say how long it is", "add `count:`, in registers"))
     if "count" in mapping and type_ != Type.STRING:
         mend = "leave it out: the type says how many registers a number takes"
-        found.append(AddressFault("count", f"count is for strings, not for {type_ or Type.BOOL}", mend))
+        found.append(KeyFault("count", f"count is for strings, not for {type_ or Type.BOOL}", mend))
     return found
 
 
-def _whole_number_faults(mapping: Mapping[str, Any]) -> list[AddressFault]:
+def _whole_number_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = []
     for key, low, high in (("register", 0, LAST), ("bit", 0, 15), ("count", 1, 125)):
         value = mapping.get(key, low)
         if type(value) is not int:
             mend = f"write a number from {low} to {high}, without quotes"
-            found.append(AddressFault(key, f"{key} '{value}' is not a whole number", mend))
+            found.append(KeyFault(key, f"{key} '{value}' is not a whole number", mend))
         elif not low <= value <= high:
             mend = _entity_mend(value) if key == "register" else f"write a number from {low} to {high}"
-            found.append(AddressFault(key, f"{key} {value} is outside {low} to {high}", mend))
+            found.append(KeyFault(key, f"{key} {value} is outside {low} to {high}", mend))
     return found
 
 
@@ -195,15 +195,15 @@ def _entity_mend(register: int) -> str:
     return f"write its 0-based number, 0 to {LAST}"
 
 
-def _extent_faults(table: Table, mapping: Mapping[str, Any]) -> list[AddressFault]:
+def _extent_faults(table: Table, mapping: Mapping[str, Any]) -> list[KeyFault]:
     type_ = Type.BOOL if table.of_bits or "bit" in mapping else Type(mapping["type"])
     count = mapping["count"] if type_ is Type.STRING else WIDTHS.get(type_, 1)
     register = mapping["register"]
     found = []
     if register + count > LAST + 1:
         what = f"{type_} at register {register} takes {count} registers and runs past {LAST}"
-        found.append(AddressFault("register", what, f"its first register is {LAST + 1 - count} at most"))
+        found.append(KeyFault("register", what, f"its first register is {LAST + 1 - count} at most"))
     if mapping.get("write") == "single" and count > 1:
         what = f"write single carries one register, and {type_} has {count}"
-        found.append(AddressFault("write", what, "write `write: multiple`, or leave it out"))
+        found.append(KeyFault("write", what, "write `write: multiple`, or leave it out"))
     return found

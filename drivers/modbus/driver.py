@@ -1,0 +1,124 @@
+"""The Modbus driver: judges configuration, groups devices into lines, opens links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from app.model.clock import Clock
+from app.model.config import PointKind
+from app.model.station import Device, Point
+from drivers.contract import Complaint, Driver, Link
+from drivers.modbus import address as addresses
+from drivers.modbus import connection as connections
+from drivers.modbus.address import Address, KeyFault, Table, Type
+from drivers.modbus.blocks import trouble
+from drivers.modbus.connection import Kind
+from drivers.modbus.link import ModbusLink
+
+_WRITTEN = (PointKind.COMMAND, PointKind.SETPOINT)
+_OF_THE_LINE = ("baudrate", "parity", "stopbits")
+
+
+class ModbusDriver(Driver):
+    """One of the three kinds of Modbus."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
+    def check(self, device: Device) -> list[Complaint]:
+        found = [
+            Complaint(device.id, "", fault.key, fault.what, fault.mend)
+            for fault in connections.faults(self._kind, device.connection)
+        ]
+        sound: list[tuple[Point, Address]] = []
+        for point in (*device.points, *device.texts):
+            if point.form.address is None:
+                continue
+            faults = addresses.faults(point.form.address)
+            if not faults:
+                address = Address.of(point.form.address)
+                faults = _faults_in_use(device, point, address)
+                sound.append((point, address))
+            found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
+        return found + _clashes(device, sound)
+
+    def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
+        """Devices of one serial line that disagree about the line."""
+        found = []
+        for first, other in pairwise(devices):
+            for key in _OF_THE_LINE if self._kind is Kind.RTU else ():
+                default = {"baudrate": connections.BAUDRATE, "parity": connections.PARITY, "stopbits": 1}[key]
+                ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
+                if ours != theirs:
+                    what = f"{key} {theirs} on {self.line(other)}, where {first.id} has {ours}"
+                    found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
+        return found
+
+    def line(self, device: Device) -> str:
+        return connections.line_of(self._kind, device.connection)
+
+    def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
+        """Raises ValueError where devices of one serial line disagree about it."""
+        for complaint in self.check_line(devices):
+            raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
+        endpoint = connections.endpoint_of(self._kind, devices[0].connection)
+        return ModbusLink(endpoint, devices, clock, read_only=read_only)
+
+
+def _faults_in_use(device: Device, point: Point, address: Address) -> list[KeyFault]:
+    """What is wrong with a sound address for this point of this device."""
+    found = []
+    if point.kind in _WRITTEN and not address.table.writable:
+        instead = Table.COIL if address.table.of_bits else Table.HOLDING
+        what = f"a {point.kind} cannot stand in table {address.table}, which can only be read"
+        found.append(KeyFault("table", what, f"write `table: {instead}`, or kind {_read_kind(address)}"))
+    if address.type is Type.STRING and point.kind is not PointKind.TEXT:
+        found.append(KeyFault("type", f"a {point.kind} cannot be a string", "write `kind: text`"))
+    why = trouble(address.table, address.register, address.end, device.blocks)
+    if why:
+        what = f"{address.type} at register {address.register} {why}"
+        found.append(KeyFault("register", what, "correct the address, or the device's blocks"))
+    return found
+
+
+def _read_kind(address: Address) -> PointKind:
+    return PointKind.STATUS if address.type is Type.BOOL else PointKind.MEASUREMENT
+
+
+def _clashes(device: Device, sound: Sequence[tuple[Point, Address]]) -> list[Complaint]:
+    """Points whose registers overlap in a way that no device can mean: one of the two must be wrong."""
+    found = []
+    reach: tuple[Point, Address] | None = None
+    here: dict[int | None, tuple[Point, Address]] = {}
+    """Of the registers at hand: bit, None for the whole -> who has it."""
+    for point, address in sorted(sound, key=lambda pair: (pair[1].table, pair[1].register, pair[1].end)):
+        if reach is None or _span(reach[1]) != _span(address):
+            here = {}
+        other = here.setdefault(address.bit, (point, address))
+        what = ""
+        if reach and reach[1].table is address.table and address.register < reach[1].end:
+            if _span(reach[1]) != _span(address):
+                what = f"{_where(address)} overlaps {reach[0].id}, {_where(reach[1])}"
+            elif other[0] is not point and not _may_share(*other, point, address):
+                what = f"{_where(address)} is {other[0].id} already, as {other[1].type}"
+        if what:
+            found.append(Complaint(device.id, point.name, "register", what, "correct one of the two addresses"))
+        if reach is None or reach[1].table is not address.table or address.end > reach[1].end:
+            reach = (point, address)
+    return found
+
+
+def _span(address: Address) -> tuple[Table, int, int]:
+    return address.table, address.register, address.end
+
+
+def _where(address: Address) -> str:
+    last = f" to {address.end - 1}" if address.count > 1 else ""
+    return f"{address.type} at {address.table} {address.register}{last}"
+
+
+def _may_share(first: Point, before: Address, second: Point, address: Address) -> bool:
+    """Whether two points may mean the same bits: as one type, and one of them is written."""
+    same = (before.type, before.word_order) == (address.type, address.word_order)
+    return same and (first.kind in _WRITTEN or second.kind in _WRITTEN)
