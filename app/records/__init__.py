@@ -1,0 +1,1 @@
+"""Relational records: journals, and what must outlive a restart. SQLite in the data folder, through SQLAlchemy Core."""

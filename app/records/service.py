@@ -1,0 +1,308 @@
+"""The records of a station: one thread writes, a few read, nobody waits for the disk."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Executable
+
+from app.model.errors import StorageError
+from app.model.text import Text
+from app.records.database import READERS, Database, open_database
+from app.records.troubles import code_of, is_damage, is_trouble, lost_words, needs_reopening, set_aside_words, words
+
+T = TypeVar("T")
+
+FILE_NAME: Final = "records.sqlite"
+QUEUE_ROWS: Final = 200_000
+"""What waits at most while the disk is full or the file locked; what comes then is refused, and counted."""
+TRANSACTION_ROWS: Final = 20_000
+"""One transaction takes what is waiting, up to this: one flush to the disk for many records."""
+
+_log = logging.getLogger("gridroom.records")
+
+
+@dataclass(slots=True)
+class _Job:
+    run: Callable[[Connection], Any]
+    rows: int
+    future: Future[Any]
+
+    # A cancelled future is one that nobody waits for any more: its job is done all the same.
+
+    def done(self, result: Any) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)
+
+
+class _Refused(Exception):
+    """One job of a transaction failed by its own fault."""
+
+    def __init__(self, job: _Job, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.job = job
+        self.cause = cause
+
+
+class Records:
+    """`records.sqlite` in a data folder. All methods may be called from any thread; `write` and `read` never block.
+
+    `on_trouble(key, text)` is told, from any thread, what keeps records from being stored, and with None when that is
+    over. Keys: `records` (the file cannot be written now), `records_lost` (the queue in memory was full) and
+    `records_damaged` (a damaged file was set aside); the last two are facts and are never over.
+    """
+
+    def __init__(self, folder: Path, *, on_trouble: Callable[[str, Text | None], None], retry_s: float = 1.0) -> None:
+        self.path = folder / FILE_NAME
+        self._on_trouble = on_trouble
+        self._retry_s = retry_s
+        self._changed = threading.Condition()
+        self._queue: deque[_Job] = deque()
+        self._waiting_rows = 0
+        self._lost_rows = 0
+        self._running = False
+        self._trouble: Text | None = None
+        self._suspect = False
+        self._database: Database | None = None
+        self._thread: threading.Thread | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._epoch = 0
+
+    # ------------------------------------------------------------------------------------------------- life
+
+    def start(self) -> None:
+        """Open the database and begin to write. A full disk or a lock is told as trouble, and tried again.
+
+        Raises StorageError where the file belongs to a newer Gridroom or is not a records database.
+        """
+        try:
+            self._open()
+        except StorageError:
+            raise
+        except Exception as error:
+            if not is_trouble(error):
+                raise
+            self._tell(error)  # the writer tries again
+        self._running = True
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="records-read")
+        self._thread = threading.Thread(target=self._run, name="records-write", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is waiting and close. What still cannot be written then fails with StorageError."""
+        with self._changed:
+            self._running = False
+            self._changed.notify_all()
+        if self._thread:
+            self._thread.join()
+            self._thread = None
+        if self._readers:
+            self._readers.shutdown()
+            self._readers = None
+        self._close()
+
+    def state(self) -> str:
+        """`ok`, or in English what is wrong."""
+        trouble = self._trouble
+        return trouble.en if trouble else "ok"
+
+    @property
+    def epoch(self) -> int:
+        """Grows each time a damaged file was replaced by an empty one: who keeps a state in here writes it again."""
+        return self._epoch
+
+    # --------------------------------------------------------------------------------------- writing, reading
+
+    def write(
+        self,
+        work: Executable | Callable[[Connection], Any],
+        parameters: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        rows: int | None = None,
+    ) -> Future[Any]:
+        """Store something: a statement with its parameters, or a callable that is given the connection.
+
+        Jobs are done in order, many in one transaction; the future is done when they are on the disk, with the number
+        of rows touched, or what the callable returned. A callable may run again after a rollback, so it does nothing
+        but use the connection. `rows` is about how many rows it writes. Fails with StorageError when the queue is
+        full or the records are closed, else with what the statement itself raised.
+        """
+        run = work if not isinstance(work, Executable) else _statement(work, parameters)
+        job = _Job(run, rows if rows is not None else max(1, len(parameters or ())), Future())
+        with self._changed:
+            if not self._running:
+                job.future.set_exception(StorageError(f"{self.path} is closed; nothing can be stored"))
+            elif self._waiting_rows + job.rows > QUEUE_ROWS:
+                self._lost_rows += job.rows
+                job.future.set_exception(
+                    StorageError(f"{self._waiting_rows} records wait for {self.path} already, no room for more")
+                )
+            else:
+                self._queue.append(job)
+                self._waiting_rows += job.rows
+                self._changed.notify_all()
+        return job.future
+
+    def read(self, query: Callable[[Connection], T]) -> Future[T]:
+        """Ask something on a reader's thread. Fails with StorageError when the file cannot be read."""
+        readers = self._readers
+        if readers is None:
+            failed: Future[T] = Future()
+            failed.set_exception(StorageError(f"{self.path} is closed; nothing can be read"))
+            return failed
+        return readers.submit(self._read, query)
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        database = self._database
+        if database is None:
+            raise StorageError(f"{self.path} cannot be read now: {self.state()}")
+        try:
+            with database.readers.connect() as connection:
+                return query(connection)
+        except Exception as error:
+            if not is_trouble(error):
+                raise
+            if is_damage(error):
+                with self._changed:  # the writer opens the file again, and so looks at it
+                    self._suspect = True
+                    self._changed.notify_all()
+            raise StorageError(f"{self.path} cannot be read: {error}; check the disk") from error
+
+    # ------------------------------------------------------------------------------------ on the writer's thread
+
+    def _run(self) -> None:
+        while (jobs := self._next()) is not None:
+            self._store(jobs)
+            with self._changed:
+                self._waiting_rows -= sum(job.rows for job in jobs)
+
+    def _next(self) -> list[_Job] | None:
+        """What goes into one transaction, which may be nothing where only the file wants opening; None at the end."""
+        jobs: list[_Job] = []
+        rows = 0
+        with self._changed:
+            while self._running and not self._queue and self._database and not self._suspect:
+                self._changed.wait()
+            if not self._running and not self._queue:
+                return None
+            while self._queue and (not jobs or rows + self._queue[0].rows <= TRANSACTION_ROWS):
+                job = self._queue.popleft()
+                rows += job.rows
+                jobs.append(job)
+        return jobs
+
+    def _store(self, jobs: list[_Job]) -> None:
+        """Do the jobs, and again until they are done or the end has come."""
+        while True:
+            try:
+                results = self._transact(jobs)
+            except _Refused as refused:
+                jobs = [job for job in jobs if job is not refused.job]
+                refused.job.fail(refused.cause)
+            except Exception as error:
+                if not is_trouble(error):
+                    self._fail(jobs, error)
+                    return
+                if needs_reopening(error):
+                    self._close()
+                if not self._wait_to_retry(error):
+                    self._fail(jobs, StorageError(self.state()))
+                    return
+            else:
+                self._told_over()
+                for job, result in zip(jobs, results, strict=True):
+                    job.done(result)
+                return
+
+    def _transact(self, jobs: Sequence[_Job]) -> list[Any]:
+        if self._suspect:
+            self._suspect = False
+            self._close()
+        database = self._database or self._open()
+        results = []
+        with database.writer.begin() as connection:
+            for job in jobs:
+                try:
+                    results.append(job.run(connection))
+                except Exception as error:
+                    if code_of(error) is not None:
+                        raise
+                    raise _Refused(job, error) from error
+        return results
+
+    def _wait_to_retry(self, error: Exception) -> bool:
+        """Tell the trouble and wait. False when the records are being closed: then there is no other time."""
+        with self._changed:
+            last = not self._running
+        self._tell(error)
+        if last:
+            return False
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, self._retry_s)
+        return True
+
+    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
+        _log.error("%d jobs could not be stored: %s", len(jobs), error)
+        for job in jobs:
+            job.fail(error)
+
+    # ------------------------------------------------------------------------------------------ file and trouble
+
+    def _open(self) -> Database:
+        database = open_database(self.path)
+        self._database = database
+        if database.set_aside:
+            self._epoch += 1
+            text = set_aside_words(self.path, database.set_aside)
+            _log.error("%s", text.en)
+            self._report("records_damaged", text)
+        return database
+
+    def _close(self) -> None:
+        if self._database:
+            self._database.close()
+            self._database = None
+
+    def _tell(self, error: BaseException) -> None:
+        """Tell a trouble once, and again when it becomes another."""
+        text = words(error, self.path, lost=self._lost_rows > 0)
+        if text != self._trouble:
+            _log.error("%s", text.en)
+            self._trouble = text
+            self._report("records", text)
+
+    def _told_over(self) -> None:
+        with self._changed:
+            lost, self._lost_rows = self._lost_rows, 0
+        if lost:
+            text = lost_words(self.path, lost)
+            _log.error("%s", text.en)
+            self._report("records_lost", text)
+        if self._trouble:
+            _log.warning("records are stored again in %s", self.path)
+            self._trouble = None
+            self._report("records", None)
+
+    def _report(self, key: str, text: Text | None) -> None:
+        try:
+            self._on_trouble(key, text)
+        except Exception:
+            _log.exception("who listens to trouble failed; records go on")
+
+
+def _statement(statement: Executable, parameters: Sequence[Mapping[str, Any]] | None) -> Callable[[Connection], int]:
+    def run(connection: Connection) -> int:
+        return connection.execute(statement, list(parameters) if parameters else None).rowcount
+
+    return run
