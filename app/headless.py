@@ -5,22 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import signal
-import socket
 import sys
 import threading
 import time
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import platformdirs
-
-from app import demo
-from app.configuration import Configuration, configure
-from app.logs import Logs
+from app.configuration import configure
 from app.model.clock import from_datetime, to_datetime
 from app.model.errors import ConfigFaults, Fault
 from app.schema import schema as make_schema
@@ -29,26 +22,12 @@ if TYPE_CHECKING:
     from app.station import RunningStation
 
 DONE: Final = 0
-DEMO_WORD: Final = "demo"
-
-
-def station_directory(given: Path) -> Path:
-    """The folder of a station; `demo` is the demo station where there is no folder of that name."""
-    return demo.DEMO if str(given) == DEMO_WORD and not given.exists() else given
-
-
-def default_data(configuration: Configuration) -> Path:
-    """Where a station's data goes when nobody says: the user's own place, by station id."""
-    return Path(platformdirs.user_data_path("gridroom", appauthor=False)) / configuration.station.id
-
-
-def who(verb: str) -> str:
-    """How this process is named to another that wants its data folder."""
-    return f"gridroom {verb} (process {os.getpid()} on {socket.gethostname()})"
 
 
 def check(station: Path, overlay: Path | None) -> int:
     """Judge the files; ConfigFaults become exit 2 above."""
+    from app.starting import station_directory
+
     found = configure(station_directory(station), overlay).station
     print(f"{found.directory}: good, {len(found.devices)} devices, {len(found.points)} points")
     return DONE
@@ -64,26 +43,12 @@ def engine(
     station: Path, data: Path | None, overlay: Path | None, duration_s: float | None, status_every_s: float | None
 ) -> int:
     """Run a station until a signal, or for a time, with a status line now and then."""
-    from app.station import RunningStation
+    from app.starting import is_demo, running
 
-    directory = station_directory(station)
-    is_demo = directory == demo.DEMO
-    configuration = configure(directory, overlay)
-    if data is None and not is_demo:
-        raise ConfigFaults([Fault(directory, 1, "no data folder", "say where history goes with --data DIR")])
-    with ExitStack() as stack:
-        if is_demo and overlay is None:
-            simulator = demo.DemoSimulator()
-            stack.callback(simulator.stop)
-            configuration = configure(directory, simulator.wait_until_ready())
-        folder = data or default_data(configuration)
-        running = RunningStation(configuration, folder, who=who("engine"), demo=is_demo)
-        logs = Logs(folder)
-        logs.start()
-        stack.callback(logs.stop)
-        stack.callback(running.stop)
-        running.start()
-        _until_told(running, duration_s, status_every_s)
+    if data is None and not is_demo(station):
+        raise ConfigFaults([Fault(station, 1, "no data folder", "say where history goes with --data DIR")])
+    with running(station, data, overlay, "engine") as facade:
+        _until_told(facade, duration_s, status_every_s)
     return DONE
 
 
@@ -125,6 +90,7 @@ def sim(
 ) -> int:
     """Serve the station's devices until the parent or a signal ends it."""
     from app.simulation.process import run
+    from app.starting import station_directory
 
     found = configure(station_directory(station)).station
     start_ns = _moment(start, found.timezone) if start is not None else None
@@ -147,6 +113,7 @@ def export(station: Path, data: Path, points: str, *, start: str, end: str, ever
     """Write history to a file."""
     from app.history.export.request import ExportRequest
     from app.history.reader import export_from_folder
+    from app.starting import station_directory, who
 
     found = configure(station_directory(station)).station
     request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)

@@ -13,10 +13,11 @@ from typing import Final
 from app.alarms.events import Events
 from app.alarms.service import Alarms
 from app.configuration import Configuration
+from app.energy.figures import Figures
+from app.energy.service import KeyFigures
 from app.engine.computed import sources
 from app.engine.engine import Engine
 from app.engine.thread import EngineThread
-from app.history.folder import DataFolder
 from app.history.service import History
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
@@ -34,14 +35,14 @@ class RunningStation:
     """Builds, starts and stops the parts of one station in order."""
 
     def __init__(
-        self, configuration: Configuration, data: Path, *, who: str, clock: Clock | None = None, demo: bool = False
+        self, configuration: Configuration, data: Path, *, clock: Clock | None = None, demo: bool = False
     ) -> None:
-        """Raises FolderHeld or StorageError when the data folder cannot be had."""
+        """`data` is the folder that the caller holds (`app.history.folder.DataFolder`)."""
         self.station: Station = configuration.station
         self._clock = clock or SystemClock()
         self._demo = demo
         self._started_ns = self._clock.monotonic_ns()
-        self._folder = DataFolder.open(data, who)
+        self.data = data
         self.records = Records(data, on_trouble=self._on_trouble)
         self.alarms = Alarms(self.station, self.records, self._clock)
         self.events = Events(self.station, self.records, self._clock)
@@ -54,13 +55,9 @@ class RunningStation:
             on_tick=self.alarms.tick,
             on_clock_jump=self._on_clock_jump,
         )
+        self._figures = KeyFigures(self.station, self._clock, self.history.query)
         self._remembering = sources(configuration.expressions)
         self._thread = EngineThread(self._engine)
-
-    @property
-    def data(self) -> Path:
-        """The data folder."""
-        return self._folder.path
 
     @property
     def mode(self) -> str:
@@ -84,9 +81,9 @@ class RunningStation:
     def stop(self) -> None:
         """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
         self._thread.stop()
+        self.alarms.stop()
         self.history.stop()
         self.records.stop()
-        self._folder.close()
 
     def now_ns(self) -> int:
         """The station's time, UTC nanoseconds."""
@@ -99,6 +96,10 @@ class RunningStation:
     def devices(self) -> list[DeviceStatus]:
         """Every connection, in the station's order."""
         return self._engine.devices()
+
+    def figures(self, snapshot: Snapshot) -> Figures:
+        """The key figures of a snapshot."""
+        return self._figures.read(snapshot)
 
     def health(self) -> Health:
         """How the engine is."""

@@ -144,7 +144,7 @@ def _measure(folder: Path, seconds: float) -> dict[str, Any]:
     from app.station import RunningStation
 
     me = psutil.Process()
-    station = RunningStation(configure(folder), folder / "data", who="gridroom bench")
+    station = RunningStation(configure(folder), folder / "data")
     station.start()
     try:
         gc.freeze()

@@ -1,0 +1,58 @@
+"""The verbs that open the console: the station first, then its window, and both closed in order."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from app.model.errors import ConfigFaults, Fault, GridroomError
+from app.starting import running
+
+NO_DISPLAY = (
+    "there is no display here; run 'gridroom engine' for a station without a screen, "
+    "or set DISPLAY (ssh -X does) and start again"
+)
+
+
+def console(station: Path, data: Path | None, overlay: Path | None) -> int:
+    """Open the console on a station; returns when its window is closed."""
+    if not _has_display():
+        raise GridroomError(NO_DISPLAY)
+    with running(station, data, overlay, "console") as facade:
+        from app.console.main import run
+
+        return run(facade, settings_path=facade.data / "console.ini")
+
+
+def screenshots(station: Path, output: Path, overlay: Path | None, warm_s: float, sizes: str) -> int:
+    """Render every page in both languages and themes."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    wanted = [_size(one) for one in sizes.split(",")]
+    from app.console.screenshots import render
+
+    with (
+        tempfile.TemporaryDirectory(prefix="gridroom-pictures-", ignore_cleanup_errors=True) as data,
+        running(station, Path(data), overlay, "screenshots") as facade,
+    ):
+        time.sleep(warm_s)
+        for picture in render(facade, output, sizes=wanted):
+            sys.stdout.write(f"{picture}\n")
+    return 0
+
+
+def _has_display() -> bool:
+    """Whether Qt would find a screen. Only Linux can be without one; elsewhere Qt says so itself."""
+    if not sys.platform.startswith("linux") or "QT_QPA_PLATFORM" in os.environ:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.strip().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        what = f"'{text}' is not a window size"
+        raise ConfigFaults([Fault(Path("command line"), 1, what, "write WIDTHxHEIGHT, such as 1366x768")])
+    return int(width), int(height)

@@ -1,0 +1,55 @@
+"""Key figures of the running station, with the energies of today counted from what history knows of midnight."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from app.energy.figures import FigureReader, Figures
+from app.energy.today import DayBaseline
+from app.model.clock import Clock
+from app.model.station import Station
+from app.model.views import Series, Snapshot
+
+log = logging.getLogger("gridroom.energy")
+
+Query = Callable[[Sequence[str], int, int, int], "Future[list[Series]]"]
+
+
+class KeyFigures:
+    """Reads figures from snapshots. Any thread."""
+
+    def __init__(self, station: Station, clock: Clock, query: Query) -> None:
+        """`query` is the history's: names, start, end, pixels -> series."""
+        self._reader = FigureReader(station)
+        self._baseline = DayBaseline(station)
+        self._clock = clock
+        self._query = query
+        self._asked: Future[list[Series]] | None = None
+        self._lock = threading.Lock()
+
+    def read(self, snapshot: Snapshot) -> Figures:
+        """The figures of one moment; energies of today as soon as history has said where the day began."""
+        with self._lock:
+            now = self._clock.now_ns()
+            if self._baseline.roll(now):
+                self._asked = self._query(self._reader.counters, self._baseline.start_ns, now, 1)
+            if self._asked is not None and self._asked.done():
+                self._take(self._asked)
+                self._asked = None
+            if self._asked is None:
+                self._baseline.fill(snapshot)
+            return self._reader.read(snapshot, self._baseline)
+
+    def _take(self, answer: Future[list[Series]]) -> None:
+        error = answer.exception()
+        if error is not None:
+            log.warning("energies of today count from now on, because the history did not answer: %s", error)
+            return
+        for series in answer.result():
+            if len(series.first):
+                self._baseline.put(
+                    series.point, float(series.first[0]), max(int(series.time[0]), self._baseline.start_ns)
+                )
