@@ -1,0 +1,1 @@
+"""The screen: main window, pages, and the one bridge from a running station to Qt."""

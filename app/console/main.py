@@ -1,0 +1,86 @@
+"""Starting and ending the console: the application, its dress, the window, and the order in which they go."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QEvent, QObject
+from PySide6.QtWidgets import QApplication
+
+from app.console.bridge import Bridge
+from app.console.facade import StationFacade
+from app.console.settings import Settings
+from app.console.window import Heartbeat, MainWindow
+from widgets import fonts, language, stylesheet, theme
+
+log = logging.getLogger("gridroom.console")
+
+
+class _Dress(QObject):
+    """Keeps the application in the present theme."""
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self._app = app
+        theme.changed.connect(self._on_theme)
+        self._on_theme()
+
+    def _on_theme(self) -> None:
+        stylesheet.apply(self._app)
+
+
+def application() -> QApplication:
+    """The one QApplication of the process, with our fonts and style."""
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    if app.objectName() != "gridroom":
+        app.setObjectName("gridroom")
+        app.setApplicationName("Gridroom")
+        app.setStyle("Fusion")
+        app.setFont(fonts.application_font())
+        _Dress(app)
+    return app
+
+
+class Console:
+    """A bridge and a window on one running station. `close` ends both in order; the station is somebody else's."""
+
+    def __init__(self, facade: StationFacade, settings_path: Path) -> None:
+        self.settings = Settings(settings_path)
+        language.choose(self.settings.get("language", language.name()))
+        theme.choose(self.settings.get("theme", theme.name()))
+        self.bridge = Bridge(facade)
+        self.window = MainWindow(facade, self.bridge, self.settings)
+        Heartbeat(self.window)
+
+    def open(self) -> None:
+        """Show it and let values flow."""
+        self.bridge.start()
+        self.window.show()
+
+    def close(self) -> None:
+        """First nothing is delivered any more, then the window goes, then the last settings are written."""
+        self.window.close()
+        self.bridge.close()
+        self.window.deleteLater()
+        self.bridge.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        self.settings.close()
+
+
+def run(facade: StationFacade, *, settings_path: Path) -> int:
+    """Show the console of a running station until its window is closed; returns the exit code.
+
+    The station is started before and stopped afterwards by whoever called. `settings_path` is a JSON file, in the data
+    folder. The language and theme of an earlier start are taken from it.
+    """
+    app = application()
+    console = Console(facade, settings_path)
+    console.open()
+    try:
+        return app.exec()
+    finally:
+        console.close()
+        log.info("the console is closed")

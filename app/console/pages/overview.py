@@ -1,0 +1,177 @@
+"""Overview: key figures of the station above its single-line diagram."""
+
+from __future__ import annotations
+
+import math
+from itertools import zip_longest
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.console.pages.page import Context, Page
+from app.energy.figures import Figure, Figures
+from app.energy.today import day_start_ns
+from app.model.clock import SECOND_NS
+from app.model.quality import ESTIMATED
+from app.model.station import Station
+from app.model.views import Snapshot
+from widgets.bars import RangeBar
+from widgets.language import tr
+from widgets.times import moment_text
+from widgets.value_label import ValueLabel
+from widgets.values import format_value
+
+_IDLE_KW: Final = 0.5
+"""Below this no direction is claimed."""
+_LATE_START_NS: Final = 15 * 60 * SECOND_NS
+
+
+class _Tile(QFrame):
+    """One key figure: name, number, a line of words, and up to two lines of today's energies."""
+
+    def __init__(self, title: str, unit: str, *, bar: bool = False, lines: int = 0) -> None:
+        super().__init__()
+        self._title_text = title
+        self.setProperty("panel", True)
+        self.setMinimumWidth(150)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._title, self._missing, self._words = QLabel(), QLabel(), QLabel()
+        self._title.setProperty("soft", True)
+        self._missing.setProperty("state", "bad")
+        self._value = ValueLabel(22, widest="00,000.0", unit=unit, right=False)
+        self._bar = RangeBar(0, 100) if bar else None
+        self._lines = [(QLabel(), ValueLabel(12, widest="000,000.0", unit="kWh")) for _ in range(lines)]
+        head = QHBoxLayout()
+        head.addWidget(self._title, 1)
+        head.addWidget(self._missing)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 8)
+        column.setSpacing(2)
+        column.addLayout(head)
+        column.addWidget(self._value)
+        if self._bar is not None:
+            column.addWidget(self._bar)
+        column.addWidget(self._words)
+        for label, value in self._lines:
+            label.setProperty("soft", True)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            line = QHBoxLayout()
+            line.addWidget(label, 1)
+            line.addWidget(value)
+            column.addLayout(line)
+        column.addStretch(1)
+        self.setFixedHeight(128)
+
+    def show_figure(self, figure: Figure, words: str, decimals: int = 1, *, magnitude: bool = False) -> None:
+        """The number, and words that say its direction or what it consists of."""
+        value = abs(figure.value) if magnitude else figure.value
+        self._title.setText(tr(self._title_text))
+        self._value.set_text(format_value(value, decimals), figure.quality)
+        self._missing.setText(f"{figure.used}/{figure.of}" if figure.used < figure.of else "")
+        self._missing.setToolTip(tr("{n} of {m} devices give a usable value", n=figure.used, m=figure.of))
+        self._words.setText(words)
+        if self._bar is not None:
+            self._bar.set_value(figure.value, figure.quality)
+
+    def show_energies(self, *energies: tuple[str, Figure]) -> None:
+        """Label and energy of today, a line each."""
+        for (label, value), given in zip_longest(self._lines, energies):
+            if given is not None:
+                label.setText(given[0])
+                value.set_text(format_value(given[1].value, 1), given[1].quality)
+
+
+class FigureStrip(QWidget):
+    """The key figures of any station: tiles for what it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tiles = {
+            "pv": _Tile("PV", "kW", lines=1),
+            "storage": _Tile("Storage", "kW", lines=2),
+            "soc": _Tile("State of charge", "%", bar=True),
+            "load": _Tile("Load", "kW"),
+            "grid": _Tile("Grid", "kW", lines=2),
+            "genset": _Tile("Genset", "kW"),
+        }
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        for tile in self._tiles.values():
+            row.addWidget(tile)
+
+    def show_figures(self, figures: Figures, since: str) -> None:
+        """New numbers. `since` says from when the energies count: `today`, or `since 09:12`."""
+        tiles = self._tiles
+        for name, tile in tiles.items():
+            tile.setVisible(getattr(figures, name).there)
+        tiles["pv"].show_figure(figures.pv, "")
+        tiles["pv"].show_energies((tr("generated {since}", since=since), figures.pv_today))
+        words = _direction(figures.storage, "↑ discharging", "↓ charging")
+        tiles["storage"].show_figure(figures.storage, words, magnitude=True)
+        tiles["storage"].show_energies(
+            (tr("charged {since}", since=since), figures.charged_today),
+            (tr("discharged {since}", since=since), figures.discharged_today),
+        )
+        tiles["soc"].show_figure(figures.soc, "")
+        tiles["load"].show_figure(figures.load, _load_words(figures))
+        words = _direction(figures.grid, "↓ importing", "↑ exporting")
+        tiles["grid"].show_figure(figures.grid, words, magnitude=True)
+        tiles["grid"].show_energies(
+            (tr("imported {since}", since=since), figures.import_today),
+            (tr("exported {since}", since=since), figures.export_today),
+        )
+        tiles["genset"].show_figure(figures.genset, "")
+
+
+def _direction(figure: Figure, positive: str, negative: str) -> str:
+    """An arrow and a word, so that nobody has to know the sign convention."""
+    if math.isnan(figure.value):
+        return ""
+    if abs(figure.value) < _IDLE_KW:
+        return tr("at rest")
+    return tr(positive if figure.value > 0 else negative)
+
+
+def _load_words(figures: Figures) -> str:
+    if figures.load.quality & ESTIMATED:
+        return tr("from the balance")
+    if figures.chargers.there:
+        return tr("and chargers {power}", power=format_value(figures.chargers.value, 1, "kW"))
+    return ""
+
+
+def since_words(figures: Figures, station: Station, now_ns: int) -> str:
+    """`today`, or from when where the first readings of the day came late."""
+    since = max(f.since for f in (figures.pv_today, figures.charged_today, figures.import_today))
+    if since - day_start_ns(station, now_ns) < _LATE_START_NS:
+        return tr("today")
+    return tr("since {time}", time=moment_text(since, station.zone, now_ns)[:-3])
+
+
+class OverviewPage(Page):
+    name = "overview"
+    title = "Overview"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.strip = FigureStrip()
+        self.diagram = QWidget()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(8)
+        column.addWidget(self.strip)
+        column.addWidget(self.diagram, 1)
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        self._show_figures(self.context.bridge.snapshot)
+
+    def take_values(self, changed: NDArray[np.intp], snapshot: Snapshot) -> None:
+        self._show_figures(snapshot)
+
+    def _show_figures(self, snapshot: Snapshot) -> None:
+        figures = self.context.facade.figures(snapshot)
+        self.strip.show_figures(figures, since_words(figures, self.station, snapshot.taken))

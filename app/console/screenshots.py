@@ -1,0 +1,91 @@
+"""Every page of the console as a picture, rendered offscreen."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QEventLoop
+from PySide6.QtWidgets import QApplication
+
+from app.console.facade import StationFacade
+from app.console.main import Console, application
+from app.console.window import PAGES, MainWindow
+from widgets import language, theme
+
+ALL_PAGES: Final = tuple(kind.name for kind in PAGES)
+SIZES: Final = ((1366, 768), (1920, 1080), (2560, 1440), (3840, 2160))
+_SETTLE_S: Final = 0.35
+_LONGEST_WAIT_S: Final = 20.0
+
+
+def render(
+    facade: StationFacade,
+    out: Path,
+    *,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    languages: Sequence[str] = ("en", "zh"),
+    themes: Sequence[str] = ("light", "dark"),
+    pages: Sequence[str] = ALL_PAGES,
+    device: str = "",
+) -> list[Path]:
+    """Write `PAGE-LANGUAGE-THEME-WxH.png` for everything asked for; returns the files in order.
+
+    Waits until every page has data. `device` opens that device's faceplate beside each page.
+    """
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    application()
+    out.mkdir(parents=True, exist_ok=True)
+    before = language.name(), theme.name()
+    written = []
+    with _window(facade) as window:
+        for width, height in sizes:
+            window.resize(width, height)
+            for page in pages:
+                window.go(page)
+                for tongue in languages:
+                    for dress in themes:
+                        language.choose(tongue)
+                        theme.choose(dress)
+                        if device:
+                            window.show_device(device)
+                        settle(window)
+                        file = out / f"{page}-{tongue}-{dress}-{width}x{height}.png"
+                        if not window.grab().save(str(file)):
+                            raise OSError(f"{file} cannot be written; give another folder")
+                        written.append(file)
+    language.choose(before[0])
+    theme.choose(before[1])
+    return written
+
+
+@contextmanager
+def _window(facade: StationFacade) -> Iterator[MainWindow]:
+    with tempfile.TemporaryDirectory(prefix="gridroom-shots-") as folder:
+        console = Console(facade, Path(folder) / "console.json")
+        console.open()
+        try:
+            wait_for_data(facade, console.window)
+            yield console.window
+        finally:
+            console.close()
+
+
+def wait_for_data(facade: StationFacade, window: MainWindow) -> None:
+    """Let Qt run until some value has arrived, or twenty seconds have passed."""
+    deadline = time.monotonic() + _LONGEST_WAIT_S
+    while not facade.snapshot().time.any() and time.monotonic() < deadline:
+        settle(window)
+
+
+def settle(window: MainWindow, seconds: float = _SETTLE_S) -> None:
+    """Let Qt answer, lay out and paint for a while."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, max(1, round(left * 1000)))
+        time.sleep(0.005)

@@ -1,0 +1,1 @@
+"""Energy and money: key figures now; tariffs, demand and settlement later."""

@@ -1,0 +1,459 @@
+"""A station facade without an engine: a small park whose values a test sets, or that moves by itself for pictures."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from app.energy.figures import FigureReader, Figures
+from app.energy.today import DayBaseline
+from app.model.clock import SECOND_NS, Clock, SystemClock
+from app.model.config import Priority
+from app.model.loading import load_station
+from app.model.quality import IV, NT, SB
+from app.model.station import Station
+from app.model.text import Text
+from app.model.views import (
+    AlarmRow,
+    AlarmState,
+    DeviceStatus,
+    Health,
+    JournalRow,
+    LinkState,
+    Series,
+    Snapshot,
+)
+
+
+def _point(id_: str, en: str, zh: str, unit: str = "", **more: Any) -> dict[str, Any]:
+    point: dict[str, Any] = {
+        "id": id_,
+        "name": {"en": en, "zh": zh},
+        "kind": "measurement",
+        "address": {"table": "holding", "register": 0, "type": "f32"},
+        **more,
+    }
+    if unit:
+        point["unit"] = unit
+    return point
+
+
+def _power(limit: float, **more: Any) -> dict[str, Any]:
+    return _point(
+        "p_kw", "Active power", "有功功率", "kW", role="active_power", precision=1, range=[-limit, limit], **more
+    )
+
+
+def _energies() -> list[dict[str, Any]]:
+    return [
+        _point("e_in", "Energy import", "输入电量", "kWh", role="energy_import", kind="counter", precision=1),
+        _point("e_out", "Energy export", "输出电量", "kWh", role="energy_export", kind="counter", precision=1),
+    ]
+
+
+def _state(**states: Any) -> dict[str, Any]:
+    texts = {0: {"en": "Off", "zh": "停机"}, 1: {"en": "Running", "zh": "运行"}, 2: {"en": "Fault", "zh": "故障"}}
+    return _point("state", "State", "运行状态", kind="status", role="state", states=texts, **states)
+
+
+def _phases() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for phase in "abc":
+        up = phase.upper()
+        rows.append(_point(f"u_{phase}", f"Voltage {up}", f"{up} 相电压", "V", precision=1, range=[0, 500]))
+        rows.append(_point(f"i_{phase}", f"Current {up}", f"{up} 相电流", "A", precision=2))
+    return rows
+
+
+POINTS: Mapping[str, list[dict[str, Any]]] = {
+    "meter": [
+        _power(3000, alarms={"hh": {"value": 1900, "priority": "urgent"}, "h": 1800}),
+        _point("q_kvar", "Reactive power", "无功功率", "kvar", role="reactive_power", precision=1),
+        _point("pf", "Power factor", "功率因数", "1", role="power_factor", precision=3, range=[-1, 1]),
+        _point("f_hz", "Frequency", "频率", "Hz", role="frequency", precision=2, range=[45, 55]),
+        *_phases(),
+        *_energies(),
+    ],
+    "pv_inverter": [
+        _power(330),
+        _state(),
+        *_phases(),
+        _point("t_igbt", "Heat sink temperature", "散热器温度", "degC", precision=1, alarms={"h": 75, "hh": 85}),
+        *_energies(),
+    ],
+    "pcs": [
+        _power(500),
+        _state(),
+        _point("q_kvar", "Reactive power", "无功功率", "kvar", role="reactive_power", precision=1),
+        _point("t_igbt", "IGBT temperature", "IGBT 温度", "degC", precision=1, range=[-20, 110], alarms={"hh": 90}),
+        _point("breaker", "AC breaker", "交流断路器", kind="status", role="breaker",
+               states={0: {"en": "Open", "zh": "分"}, 1: {"en": "Closed", "zh": "合"}}),
+        *_energies(),
+    ],
+    "bms": [
+        _point("soc", "State of charge", "荷电状态", "%", role="soc", precision=1, range=[0, 100],
+               alarms={"ll": 5, "l": 10, "h": 95}),
+        _point("soh", "State of health", "健康状态", "%", role="soh", precision=1, range=[0, 100]),
+        _point("u_cell_max", "Highest cell voltage", "单体最高电压", "V", role="cell_voltage_max", precision=3),
+        _point("u_cell_min", "Lowest cell voltage", "单体最低电压", "V", role="cell_voltage_min", precision=3),
+        _point("t_cell_max", "Highest cell temperature", "单体最高温度", "degC", role="cell_temperature_max",
+               precision=1, range=[-20, 70], alarms={"h": 45, "hh": 55}),
+    ],
+    "load": [_power(800), *_phases(), *_energies()],
+    "weather": [
+        _point("ghi", "Irradiance", "总辐照度", "W/m2", role="irradiance", precision=0, range=[0, 1400]),
+        _point("t_air", "Ambient temperature", "环境温度", "degC", role="ambient_temperature", precision=1),
+        _point("wind", "Wind speed", "风速", "m/s", role="wind_speed", precision=1, range=[0, 60]),
+    ],
+    "genset": [
+        _power(500),
+        _state(),
+        _point("fuel", "Fuel level", "燃油液位", "%", role="fuel_level", precision=0, range=[0, 100]),
+    ],
+    "charger": [_power(120), _state(), *_energies()],
+    "transformer": [
+        _point("t_oil", "Oil temperature", "油温", "degC", role="oil_temperature", precision=1, range=[-20, 120],
+               alarms={"h": 85, "hh": 95}),
+        _point("t_wind", "Winding temperature", "绕组温度", "degC", role="winding_temperature", precision=1),
+    ],
+}  # fmt: skip
+
+DEVICES: Sequence[tuple[str, str, str, str, str]] = (
+    ("meter1", "Grid meter", "关口电表", "meter", "bus_main"),
+    ("xfmr1", "Transformer 1", "1 号变压器", "transformer", "bus_main"),
+    *((f"inv{i}", f"PV inverter {i}", f"{i} 号光伏逆变器", "pv_inverter", "bus_main") for i in range(1, 7)),
+    *((f"pcs{i}", f"PCS {i}", f"{i} 号储能变流器", "pcs", "bus_main") for i in (1, 2)),
+    *((f"bms{i}", f"Battery {i}", f"{i} 号电池堆", "bms", f"pcs{i}") for i in (1, 2)),
+    *((f"load{i}", f"Load feeder {i}", f"{i} 号负荷馈线", "load", "bus_main") for i in (1, 2, 3)),
+    ("weather1", "Weather station", "气象站", "weather", "bus_main"),
+    ("gen1", "Diesel genset", "柴油发电机", "genset", "bus_main"),
+    *((f"chg{i}", f"Charger {i}", f"{i} 号充电桩", "charger", "bus_main") for i in (1, 2)),
+)
+
+
+def write_station(directory: Path, *, extra_points: int = 0) -> Station:
+    """Write the park's station.yaml and load it. `extra_points` more points hang on the weather station."""
+    devices: list[dict[str, Any]] = []
+    for number, (id_, en, zh, kind, parent) in enumerate(DEVICES):
+        points = list(POINTS[kind])
+        if id_ == "weather1":
+            points += [_point(f"x{i}", f"Extra {i}", f"附加点 {i}") for i in range(extra_points)]
+        device: dict[str, Any] = {
+            "id": id_, "name": {"en": en, "zh": zh}, "kind": kind, "parent": parent, "points": points,
+            "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 15000 + number},
+        }  # fmt: skip
+        if kind == "pcs":
+            device |= {"bms": f"bms{id_[-1]}", "ratings": {"power_kw": 500, "energy_kwh": 1000}}
+        if kind == "pv_inverter":
+            device["ratings"] = {"power_kw": 330}
+        devices.append(device)
+    feeders = [id_ for id_, _, _, kind, _ in DEVICES if kind in {"pv_inverter", "pcs", "load", "genset", "charger"}]
+    form = {
+        "version": 1,
+        "station": {
+            "id": "park1", "name": {"en": "Park 1", "zh": "一号园区"}, "timezone": "Asia/Shanghai",
+            "location": {"latitude": 30.27, "longitude": 120.15}, "grid_meter": "meter1",
+            "limits": {"import_kw": 2000, "export_kw": 500},
+        },
+        "topology": [
+            {"id": "grid", "kind": "grid", "voltage_kv": 10},
+            {"id": "t1", "kind": "transformer", "from": "grid", "to": "bus_main", "device": "xfmr1"},
+            {"id": "bus_main", "kind": "bus", "voltage_kv": 0.4, "name": {"en": "Main bus", "zh": "低压母线"}},
+            *(
+                {"id": f"qf_{id_}", "kind": "breaker", "from": "bus_main", "to": id_}
+                | ({"state": f"{id_}.breaker"} if id_.startswith("pcs") else {})
+                for id_ in feeders
+            ),
+        ],
+        "devices": devices,
+    }  # fmt: skip
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "station.yaml").write_text(yaml.safe_dump(form, allow_unicode=True), encoding="utf-8")
+    return load_station(directory).station
+
+
+class FakeHistory:
+    """Answers queries from a wave, on a thread; with `hold` set, answers wait until `release`."""
+
+    def __init__(self, station: Station, clock: Clock) -> None:
+        self._station = station
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="fake-history")
+        self._open = threading.Event()
+        self._open.set()
+        self.asked: list[tuple[tuple[str, ...], int, int, int]] = []
+
+    def state(self) -> str:
+        return "ok"
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    def query(self, points: Sequence[str], start_ns: int, end_ns: int, pixels: int) -> Future[list[Series]]:
+        self.asked.append((tuple(points), start_ns, end_ns, pixels))
+        return self._pool.submit(self._answer, tuple(points), start_ns, end_ns, pixels)
+
+    def _answer(self, points: Sequence[str], start_ns: int, end_ns: int, pixels: int) -> list[Series]:
+        self._open.wait(10)
+        end_ns = min(end_ns, self._clock.now_ns())
+        if end_ns <= start_ns:
+            start_ns = end_ns - SECOND_NS
+        n = max(2, min(pixels, 600))
+        time = np.linspace(start_ns, end_ns, n).astype(np.int64)
+        series = []
+        for name in points:
+            mean = np.array([moving_value(name, int(t)) for t in time])
+            spread = np.abs(mean) * 0.01 + 0.1
+            gap = start_ns + (end_ns - start_ns) * 6 // 10
+            gaps = np.array([[gap, gap + (end_ns - start_ns) // 25]], dtype=np.int64)
+            series.append(
+                Series(
+                    name, "5s", int(time[1] - time[0]), time, mean - spread, mean + spread, mean, mean, mean,
+                    np.full(n, 5), np.zeros(n, np.uint16), gaps,
+                )
+            )  # fmt: skip
+        return series
+
+    def close(self) -> None:
+        self._open.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class FakeAlarms:
+    """Alarm rows that a test sets; acknowledging is remembered and done."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rows: tuple[AlarmRow, ...] = ()
+        self._version = 0
+        self.acknowledged: list[tuple[tuple[int, ...], str]] = []
+        self.journal_rows: list[JournalRow] = []
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def set(self, *rows: AlarmRow) -> None:
+        self._rows = rows
+        self._version += 1
+
+    def active(self) -> tuple[AlarmRow, ...]:
+        return self._rows
+
+    def acknowledge(self, ids: Sequence[int], actor: str) -> None:
+        self.acknowledged.append((tuple(ids), actor))
+        now = self._clock.now_ns()
+        kept = []
+        for row in self._rows:
+            if row.id in ids and row.state is AlarmState.ACTIVE_UNACKNOWLEDGED:
+                state = AlarmState.ACTIVE_ACKNOWLEDGED
+                row = replace(row, state=state, acknowledged=now, acknowledged_by=actor)
+            elif row.id in ids and row.state is AlarmState.RETURNED_UNACKNOWLEDGED:
+                continue
+            kept.append(row)
+        self.set(*kept)
+
+    def journal(self, limit: int = 1000, before_id: int | None = None) -> Future[list[JournalRow]]:
+        rows = [row for row in reversed(self.journal_rows) if before_id is None or row.id < before_id]
+        future: Future[list[JournalRow]] = Future()
+        future.set_result(rows[:limit])
+        return future
+
+
+def alarm(
+    id_: int,
+    source: str,
+    priority: Priority,
+    *,
+    at: int,
+    condition: str = "hh",
+    value: float = 92.4,
+    limit: float = 90.0,
+    unit: str = "degC",
+    state: AlarmState = AlarmState.ACTIVE_UNACKNOWLEDGED,
+    message: Text | None = None,
+) -> AlarmRow:
+    """One alarm as the alarm service would give it."""
+    text = message or Text("IGBT temperature very high", "IGBT 温度过高")
+    acknowledged = at + SECOND_NS if state is AlarmState.ACTIVE_ACKNOWLEDGED else 0
+    returned = at + 5 * SECOND_NS if state is AlarmState.RETURNED_UNACKNOWLEDGED else 0
+    return AlarmRow(id_, source, condition, priority, state, text, value, limit, unit, at, returned, acknowledged)
+
+
+def moving_value(name: str, time_ns: int) -> float:
+    """A believable value of a point at a moment, the same whenever it is asked."""
+    device, _, point = name.partition(".")
+    t = time_ns / SECOND_NS
+    phase = sum(map(ord, device)) % 7
+    slow = math.sin(2 * math.pi * (t % 86400) / 86400 - math.pi * 0.62)
+    wobble = math.sin(t / 17 + phase) + 0.3 * math.sin(t / 3.1 + phase)
+    day = max(0.0, 0.55 + 0.45 * slow)
+    kind = device.rstrip("0123456789")
+    powers = {
+        "inv": 260 * day + 9 * wobble, "pcs": -140 + 12 * wobble + 10 * phase, "load": 310 + 25 * wobble,
+        "chg": 48 + 3 * wobble, "gen": 0.0,
+    }  # fmt: skip
+    if point == "p_kw" and kind == "meter":
+        sources = ("inv1", "inv2", "inv3", "inv4", "inv5", "inv6", "pcs1", "pcs2")
+        sinks = ("load1", "load2", "load3", "chg1", "chg2")
+        total = sum(moving_value(f"{d}.p_kw", time_ns) for d in sinks)
+        return total - sum(moving_value(f"{d}.p_kw", time_ns) for d in sources)
+    fixed = {
+        "q_kvar": 21 + wobble, "pf": 0.982, "f_hz": 50 + 0.01 * wobble, "soc": 62.4 + phase * 0.3 + slow,
+        "soh": 98.2, "u_cell_max": 3.341, "u_cell_min": 3.312, "t_cell_max": 29.4 + 0.2 * wobble,
+        "ghi": 910 * day, "t_air": 17.3 + slow, "wind": 3.1 + wobble, "fuel": 81.0, "t_oil": 61.2, "t_wind": 68.4,
+        "t_igbt": 58 + wobble, "breaker": 1.0, "_online": 1.0, "_rtt_ms": 3.2 + abs(wobble), "_errors": 0.0,
+        "_late_scans": 0.0, "state": 0.0 if kind == "gen" else 1.0, "p_kw": powers.get(kind, 5.0),
+        "e_in": 48213.4 + ((t + 28800) % 86400) / 120, "e_out": 120034.2 + ((t + 28800) % 86400) / 60,
+    }  # fmt: skip
+    if point in fixed:
+        return fixed[point]
+    if point.startswith("u_"):
+        return 231.4 + 0.4 * wobble
+    if point.startswith("i_"):
+        return abs(powers.get(kind, 20.0)) * 1.443 + wobble
+    return float(len(point))
+
+
+class FakeStation:
+    """The facade that the console uses, without an engine behind it.
+
+    Values stand until `put`, `lose` or `move` changes them; with `moving` set, every snapshot moves them.
+    """
+
+    def __init__(
+        self, station: Station, clock: Clock | None = None, *, mode: str = "DEMO", moving: bool = False
+    ) -> None:
+        n = len(station.points)
+        self.station = station
+        self.mode = mode
+        self.clock = clock or SystemClock()
+        self.moving = moving
+        self.history = FakeHistory(station, self.clock)
+        self.alarms = FakeAlarms(self.clock)
+        self.events = FakeAlarms(self.clock)
+        self._figures = FigureReader(station)
+        self._baseline = DayBaseline(station)
+        self._sequence = 0
+        self._value = np.full(n, np.nan)
+        self._quality = np.full(n, NT, dtype=np.uint16)
+        self._time = np.zeros(n, dtype=np.int64)
+        self._changed = np.zeros(n, dtype=np.int64)
+        self._lost: dict[str, int] = {}
+
+    def put(self, name: str, value: float, quality: int = 0) -> None:
+        """A new value of one point, now."""
+        self._sequence += 1
+        i = self.station.by_name[name]
+        self._value[i], self._quality[i] = value, quality
+        self._time[i], self._changed[i] = self.clock.now_ns(), self._sequence
+
+    def move(self) -> None:
+        """New values for every point of a device that is not lost."""
+        now = self.clock.now_ns()
+        self._sequence += 1
+        for point in self.station.points:
+            if point.device not in self._lost and not point.id.startswith("x"):
+                value = round(moving_value(point.name, now), 6)
+                i = point.index
+                if value != self._value[i] or self._quality[i]:
+                    self._value[i], self._quality[i], self._changed[i] = value, 0, self._sequence
+                self._time[i] = now
+
+    def lose(self, device: str, ago_s: float = 0.0) -> None:
+        """The device is gone; its last values stay, not topical."""
+        self._sequence += 1
+        since = self.clock.now_ns() - round(ago_s * SECOND_NS)
+        self._lost[device] = since
+        for point in self.station.by_id[device].points:
+            i = point.index
+            if self._time[i]:
+                self._time[i] = since
+            self._quality[i] |= NT
+            self._changed[i] = self._sequence
+
+    def find(self, device: str) -> None:
+        """The device is back; its next values are good."""
+        self._lost.pop(device, None)
+
+    def trouble(self) -> None:
+        """A lost device, bad and substituted values and alarms, so that pictures show them."""
+        now = self.clock.now_ns()
+        self.move()
+        self.put("inv2.t_igbt", 70.1, IV)
+        self.put("load3.q_kvar" if "load3.q_kvar" in self.station.by_name else "load3.u_a", 231.0, SB)
+        self.lose("inv4", 190)
+        rows = (
+            alarm(1, "pcs2.t_igbt", Priority.URGENT, at=now - 32 * SECOND_NS),
+            alarm(2, "inv4._online", Priority.HIGH, at=now - 190 * SECOND_NS, condition="lost", limit=math.nan,
+                  unit="", value=0, message=Text("PV inverter 4 lost", "4 号光伏逆变器通信中断")),
+            alarm(3, "meter1.p_kw", Priority.HIGH, at=now - 900 * SECOND_NS, condition="h", value=1822.0, limit=1800.0,
+                  unit="kW", state=AlarmState.ACTIVE_ACKNOWLEDGED,
+                  message=Text("Active power high", "有功功率高")),
+            alarm(4, "bms1.t_cell_max", Priority.MEDIUM, at=now - 4000 * SECOND_NS, condition="h", value=45.2,
+                  limit=45.0, state=AlarmState.RETURNED_UNACKNOWLEDGED,
+                  message=Text("Highest cell temperature high", "单体最高温度高")),
+            alarm(5, "_system.history", Priority.LOW, at=now - 9000 * SECOND_NS, condition="system", value=math.nan,
+                  limit=math.nan, unit="", message=Text("Data folder has 4 GB left", "数据文件夹剩余 4 GB")),
+        )  # fmt: skip
+        self.alarms.set(*rows)
+        self.alarms.journal_rows = [
+            JournalRow(i + 1, row.raised, row.raised, row.source, "raised", row.condition, str(row.priority),
+                       row.message, row.value, 0, "")
+            for i, row in enumerate(reversed(rows))
+        ] + [
+            JournalRow(9, now - 600 * SECOND_NS, now, "meter1.p_kw", "acknowledged", "h", "high", rows[2].message,
+                       1822.0, 0, "operator")
+        ]  # fmt: skip
+        self.events.journal_rows = [
+            JournalRow(i + 1, now - (60 - i) * 60 * SECOND_NS, now, f"{device}.state", "status", "", "",
+                       Text("State: Running", "运行状态：运行"), 1.0, 0, "")
+            for i, device in enumerate(("inv1", "inv2", "inv3", "pcs1", "pcs2", "chg1"))
+        ]  # fmt: skip
+
+    def snapshot(self) -> Snapshot:
+        if self.moving:
+            self.move()
+        return Snapshot(
+            self._sequence, self.clock.now_ns(), self._value.copy(), self._quality.copy(), self._time.copy(),
+            self._time.copy(), self._changed.copy(),
+        )  # fmt: skip
+
+    def figures(self, snapshot: Snapshot) -> Figures:
+        if self._baseline.roll(snapshot.taken):
+            for name in self._figures.counters:
+                start = self._baseline.start_ns
+                self._baseline.put(name, moving_value(name, start), start)
+        return self._figures.read(snapshot, self._baseline)
+
+    def devices(self) -> list[DeviceStatus]:
+        now = self.clock.now_ns()
+        rows = []
+        for device in self.station.devices:
+            lost = device.id in self._lost
+            rows.append(
+                DeviceStatus(
+                    device.id, LinkState.LOST if lost else LinkState.ONLINE,
+                    self._lost.get(device.id, now - 4 * 3600 * SECOND_NS), math.nan if lost else 3.2, 4 if lost else 0,
+                    0, "no answer within 1 s" if lost else "", now + 8 * SECOND_NS if lost else 0,
+                )
+            )  # fmt: skip
+        return rows
+
+    def health(self) -> Health:
+        total = len(self.station.devices)
+        return Health(12_400.0, total - len(self._lost), total, self.history.state(), 12.0, 14_400.0)
+
+    def close(self) -> None:
+        self.history.close()
