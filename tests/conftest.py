@@ -1,0 +1,54 @@
+"""What every test gets: Qt without a screen, a clock that stands, and checks that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.model.clock import ManualClock
+from tests.support.leaks import Errors, Leaks
+
+pytest_plugins = ["pytester"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="run the slow tests as well")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--nightly"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Threads, tasks, timers and windows that a test starts, it ends."""
+    leaks = Leaks()
+    yield
+    found = leaks.found()
+    if found:
+        pytest.fail("left behind: " + "; ".join(found), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_errors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An ERROR line of Gridroom's fails a test that does not say `@pytest.mark.expects_errors`."""
+    with Errors() as errors:
+        yield
+    if errors.lines and request.node.get_closest_marker("expects_errors") is None:
+        pytest.fail("logged errors: " + "; ".join(errors.lines), pytrace=False)
+
+
+@pytest.fixture
+def manual_clock() -> ManualClock:
+    """A clock that stands until it is moved."""
+    return ManualClock()
