@@ -1,0 +1,1 @@
+"""A station that is not there: physics, and real protocol servers on loopback."""
