@@ -32,14 +32,14 @@ PRIORITY_WORDS: Final[dict[Priority, str]] = {
 STATE_WORDS: Final[dict[AlarmState, str]] = {
     AlarmState.ACTIVE_UNACKNOWLEDGED: "active, unacknowledged",
     AlarmState.ACTIVE_ACKNOWLEDGED: "active",
-    AlarmState.RETURNED_UNACKNOWLEDGED: "gone, unacknowledged",
+    AlarmState.RETURNED_UNACKNOWLEDGED: "returned, unacknowledged",
 }
 CONDITION_WORDS: Final[dict[str, str]] = {
     "hh": "HH", "h": "H", "l": "L", "ll": "LL", "state": "state", "quality": "quality", "lost": "lost",
     "system": "system",
 }  # fmt: skip
 WHAT_WORDS: Final[dict[str, str]] = {
-    "raised": "raised", "returned": "gone", "acknowledged": "acknowledged", "status": "changed", "system": "system",
+    "raised": "raised", "returned": "returned", "acknowledged": "acknowledged", "status": "changed", "system": "system",
 }  # fmt: skip
 _RANK: Final = {priority: i for i, priority in enumerate(Priority)}
 
@@ -91,7 +91,8 @@ def value_text(station: Station, row: AlarmRow) -> str:
     point = source_point(station, row.source)
     precision = point.form.precision if point else None
     text = format_value(row.value, precision, row.unit, point.form.states if point else None)
-    return text if math.isnan(row.limit) else f"{text} ({format_value(row.limit)})"
+    text = text if math.isnan(row.limit) else f"{text} ({format_value(row.limit)})"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 class AlarmColumn(IntEnum):
@@ -221,7 +222,7 @@ class AlarmModel(CellModel):
         zone = self._station.zone
         lines = [row.message.in_(language.name()), row.source, tr("Raised: {time}", time=clock_text(row.raised, zone))]
         if row.returned:
-            lines.append(tr("Gone: {time}", time=clock_text(row.returned, zone)))
+            lines.append(tr("Returned: {time}", time=clock_text(row.returned, zone)))
         if row.acknowledged:
             who = row.acknowledged_by
             lines.append(tr("Acknowledged: {time} by {who}", time=clock_text(row.acknowledged, zone), who=who))
@@ -251,8 +252,8 @@ class AlarmTable(Table):
         super().__init__(model, parent)
         self.alarms = model
         self.setItemDelegate(CellDelegate(self))
-        self.set_widths((104, 130, 170, 320, 90, 150, 190, 160))
-        self.horizontalHeader().setStretchLastSection(True)
+        self.set_widths((100, 116, 150, 200, 90, 140, 176, 150), stretch=AlarmColumn.MESSAGE)
+        self.setColumnHidden(AlarmColumn.SOURCE, True)
         self.doubleClicked.connect(lambda index: self.device_asked.emit(self.alarms.rows[index.row()].source))
 
     def selected_ids(self) -> list[int]:
@@ -369,8 +370,7 @@ class JournalTable(Table):
         super().__init__(model, parent)
         self.journal = model
         self.setItemDelegate(CellDelegate(self))
-        self.set_widths((190, 110, 100, 170, 340, 130, 110, 160))
-        self.horizontalHeader().setStretchLastSection(True)
+        self.set_widths((180, 110, 96, 150, 200, 120, 100, 150), stretch=JournalColumn.MESSAGE)
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
 
     def _on_scrolled(self, value: int) -> None:

@@ -61,7 +61,7 @@ class AlarmBanner(QAbstractButton):
         if row.condition in {"hh", "h", "l", "ll"}:
             message = f"{message}  {tr(CONDITION_WORDS[row.condition])}"
         if row.state is AlarmState.RETURNED_UNACKNOWLEDGED:
-            message = f"{message} · {tr('gone')}"
+            message = f"{message} · {tr('returned')}"
         return (
             moment_text(row.raised, self._station.zone, self._now_ns),
             source_name(self._station, row.source),

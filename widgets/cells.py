@@ -60,7 +60,7 @@ class CellDelegate(QStyledItemDelegate):
             painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), theme.colour("live"))
         inner = rect.adjusted(_PAD, 0, -_PAD, 0)
         if cell.shape is not None:
-            top = rect.center().y() - _SHAPE / 2 + 0.5
+            top = rect.center().y() - _SHAPE / 2 + 1.5
             paint_priority(painter, cell.shape, QRectF(inner.left(), top, _SHAPE, _SHAPE), filled=cell.filled)
             inner.setLeft(inner.left() + _SHAPE + 6)
         self._text(painter, item(option).font, inner, cell)

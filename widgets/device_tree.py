@@ -229,7 +229,7 @@ class _NodeDelegate(QStyledItemDelegate):
             painter.fillRect(rect, theme.colour("ground"))
             painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), theme.colour("live"))
         left, right = rect.left() + 8, rect.right() - 6
-        middle = rect.center().y() + 0.5
+        middle = rect.center().y() + 1.5
         if node.device is not None:
             paint_state(painter, model.state(node), QRectF(left, middle - 5.5, 11, 11))
             left += 18

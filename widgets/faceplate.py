@@ -37,9 +37,9 @@ from widgets.times import moment_text
 from widgets.value_label import ValueLabel
 from widgets.values import NOTHING, age_text, format_value
 
-_MOST_VALUES: Final = 8
+_MOST_VALUES: Final = 7
 _MOST_ALARMS: Final = 4
-_SPARKS: Final = 4
+_SPARKS: Final = 3
 SPARK_NS: Final = 15 * 60 * SECOND_NS
 
 
@@ -187,6 +187,8 @@ class Faceplate(QFrame):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(inside)
+        scroll.viewport().setAutoFillBackground(False)
+        inside.setAutoFillBackground(False)
         foot = QHBoxLayout()
         foot.setSpacing(6)
         for button, ask in zip(self._buttons, (self._ask_points, self._ask_trend, self._ask_alarms), strict=True):
@@ -212,6 +214,7 @@ class Faceplate(QFrame):
         self._status = None
         for value in self._values:
             self._value_box.removeWidget(value)
+            value.hide()
             value.deleteLater()
         points = main_points(device)
         sparks = [p for p in points if p.kind is PointKind.MEASUREMENT][:_SPARKS]

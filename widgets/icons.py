@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,12 +24,6 @@ PRIORITY_TOKENS: Final[dict[Priority, str]] = {
     Priority.MEDIUM: "priority-3",
     Priority.LOW: "priority-4",
 }
-PRIORITY_SHAPES: Final[dict[Priority, str]] = {
-    Priority.URGENT: "◆",
-    Priority.HIGH: "▲",
-    Priority.MEDIUM: "●",
-    Priority.LOW: "■",
-}
 
 
 @cache
@@ -44,13 +39,17 @@ def paint(painter: QPainter, name: str, rect: QRectF, ink: str = "ink") -> None:
 
 def icon(name: str, ink: str = "ink", size: int = 18) -> QIcon:
     """An icon in the present theme's colour; ask again after `theme.changed`, or use `keep`."""
+    return _drawn(size, lambda painter: paint(painter, name, QRectF(0, 0, size, size), ink))
+
+
+def _drawn(size: int, draw: Callable[[QPainter], None]) -> QIcon:
     made = QIcon()
     for scale in _SCALES:
         pixmap = QPixmap(QSize(round(size * scale), round(size * scale)))
         pixmap.setDevicePixelRatio(scale)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
-        paint(painter, name, QRectF(0, 0, size, size), ink)
+        draw(painter)
         painter.end()
         made.addPixmap(pixmap)
     return made
@@ -59,19 +58,24 @@ def icon(name: str, ink: str = "ink", size: int = 18) -> QIcon:
 class _Keeper(QObject):
     """A child of the button, so that it ends with it."""
 
-    def __init__(self, button: QAbstractButton, name: str, ink: str) -> None:
+    def __init__(self, button: QAbstractButton, make: Callable[[], QIcon]) -> None:
         super().__init__(button)
-        self._button, self._name, self._ink = button, name, ink
+        self._button, self._make = button, make
         theme.changed.connect(self._follow)
         self._follow()
 
     def _follow(self) -> None:
-        self._button.setIcon(icon(self._name, self._ink))
+        self._button.setIcon(self._make())
 
 
 def keep(button: QAbstractButton, name: str, ink: str = "ink") -> None:
     """Give a button an icon that follows the theme for as long as it lives."""
-    _Keeper(button, name, ink)
+    _Keeper(button, lambda: icon(name, ink))
+
+
+def keep_priority(button: QAbstractButton, priority: Priority) -> None:
+    """Give a button the shape of a priority in its colour."""
+    _Keeper(button, lambda: _drawn(14, lambda painter: paint_priority(painter, priority, QRectF(1, 1, 12, 12))))
 
 
 def priority_path(priority: Priority, rect: QRectF) -> QPainterPath:

@@ -35,18 +35,19 @@ _Index = QModelIndex | QPersistentModelIndex
 
 
 class Column(IntEnum):
-    NAME = 0
-    VALUE = 1
-    UNIT = 2
-    QUALITY = 3
-    AGE = 4
-    TIME = 5
-    LIMITS = 6
-    DEVICE = 7
+    DEVICE = 0
+    NAME = 1
+    VALUE = 2
+    UNIT = 3
+    QUALITY = 4
+    AGE = 5
+    TIME = 6
+    LIMITS = 7
     ID = 8
 
 
-_TITLES: Final = ("Point", "Value", "Unit", "Quality", "Age", "Source time", "Limits", "Device", "Id")
+_TITLES: Final = ("Device", "Point", "Value", "Unit", "Quality", "Age", "Source time", "Limits", "Id")
+_WIDTHS: Final = (150, 220, 120, 64, 90, 76, 116, 180, 160)
 _STYLE_TOKENS: Final = {
     MarkStyle.GOOD: "live",
     MarkStyle.INVALID: "bad-quality",
@@ -66,7 +67,8 @@ def limits_text(point: Point) -> str:
             value = limit.value if isinstance(limit, LimitForm) else limit
             parts.append(f"{name.upper()} {format_value(value)}")
     if not parts and point.form.range is not None:
-        parts = [f"{format_value(point.form.range[0])} … {format_value(point.form.range[1])}"]
+        low, high = (format_value(limit) for limit in point.form.range)
+        parts = [tr("{low} to {high}", low=low, high=high)]
     return " · ".join(parts)
 
 
@@ -309,7 +311,7 @@ class PointTable(Table):
         self.setItemDelegate(CellDelegate(self))
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-        self.set_widths((230, 120, 70, 90, 80, 120, 190, 150, 160))
+        self.set_widths(_WIDTHS)
         self.horizontalHeader().setStretchLastSection(True)
         self.setColumnHidden(Column.DEVICE, True)
 

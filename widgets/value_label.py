@@ -35,7 +35,10 @@ class ValueLabel(QWidget):
     def set_text(self, text: str, quality: int, age_ns: int = 0) -> None:
         """The number as written, its quality, and how old it is (shown when it is not topical)."""
         if (text, quality, age_ns // 1_000_000_000) != (self._text, self._quality, self._age_ns // 1_000_000_000):
+            marks = self.marks
             self._text, self._quality, self._age_ns = text, quality, age_ns
+            if len(marks) != len(self.marks):
+                self.updateGeometry()
             self.setAccessibleName(f"{text} {self._unit}".strip())
             self.setToolTip(quality_mark(quality).text)
             self.update()
@@ -65,7 +68,9 @@ class ValueLabel(QWidget):
         width = QFontMetrics(big).horizontalAdvance(self._widest)
         if self._unit:
             width += 5 + QFontMetrics(small).horizontalAdvance(self._unit)
-        return QSize(width + 8, QFontMetrics(big).height() + 2)
+        if self.marks:
+            width += 8 + QFontMetrics(small).horizontalAdvance(self.marks)
+        return QSize(width + 4, QFontMetrics(big).height() + 2)
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -78,7 +83,7 @@ class ValueLabel(QWidget):
         style = MarkStyle.GOOD if nothing else mark.style
         width = QFontMetrics(big).horizontalAdvance(self._text)
         unit_width = QFontMetrics(small).horizontalAdvance(self._unit) + 5 if self._unit else 0
-        left = self.width() - width - unit_width - 4 if self._right else 4
+        left = self.width() - width - unit_width - 2 if self._right else 0
         big.setStrikeOut(style is MarkStyle.INVALID)
         painter.setFont(big)
         painter.setPen(theme.colour("ink-soft" if nothing else _TOKENS.get(style, "live")))
@@ -96,7 +101,7 @@ class ValueLabel(QWidget):
         if marks:
             painter.setPen(theme.colour("bad-quality"))
             metrics = painter.fontMetrics()
-            if self._right and left > metrics.horizontalAdvance(marks) + 6:
+            if self._right:
                 painter.drawText(left - metrics.horizontalAdvance(marks) - 6, baseline, marks)
             elif not self._right:
                 painter.drawText(left + width + unit_width + 8, baseline, marks)

@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QEventLoop
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop
 from PySide6.QtWidgets import QApplication
 
 from app.console.facade import StationFacade
 from app.console.main import Console, application
+from app.console.pages.trends import TrendsPage
 from app.console.window import PAGES, MainWindow
+from app.model.config import DeviceKind
+from app.model.station import Station
 from widgets import language, theme
 
 ALL_PAGES: Final = tuple(kind.name for kind in PAGES)
@@ -71,9 +74,26 @@ def _window(facade: StationFacade) -> Iterator[MainWindow]:
         console.open()
         try:
             wait_for_data(facade, console.window)
+            trends = console.window.pages["trends"]
+            if isinstance(trends, TrendsPage):
+                trends.add_points(telling_points(facade.station))
             yield console.window
         finally:
             console.close()
+
+
+def telling_points(station: Station) -> list[str]:
+    """What the Trends page shows in a picture: the power of one device of each kind, a state of charge, a state."""
+    names: list[str] = []
+    for role, kinds in (
+        ("active_power", (DeviceKind.METER, DeviceKind.PV_INVERTER, DeviceKind.PCS, DeviceKind.LOAD)),
+        ("soc", (DeviceKind.BMS, DeviceKind.PCS)),
+        ("state", (DeviceKind.PCS, DeviceKind.PV_INVERTER)),
+    ):
+        for kind in kinds:
+            points = [device.role(role) for device in station.devices if device.kind is kind]
+            names += [point.name for point in points if point is not None][:1]
+    return names
 
 
 def wait_for_data(facade: StationFacade, window: MainWindow) -> None:
@@ -88,4 +108,5 @@ def settle(window: MainWindow, seconds: float = _SETTLE_S) -> None:
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, max(1, round(left * 1000)))
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         time.sleep(0.005)

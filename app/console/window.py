@@ -70,7 +70,11 @@ class MainWindow(QWidget):
         self._future: list[str] = []
         self._lay_out()
         self._connect()
+        self.setObjectName("window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumSize(*SMALLEST)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocus()  # nothing is framed before somebody reaches for the keyboard
         self._restore()
         self._on_alarms(bridge.alarm_rows)
         self._on_health(bridge.health_now, bridge.devices)

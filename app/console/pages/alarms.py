@@ -30,7 +30,7 @@ from widgets.alarm_table import (
     counts,
     unacknowledged,
 )
-from widgets.icons import PRIORITY_SHAPES, keep
+from widgets.icons import keep, keep_priority
 from widgets.language import tr
 
 JOURNAL_ROWS = 200
@@ -117,9 +117,12 @@ class AlarmsPage(Page):
         self.tabs = QTabWidget()
         self._lay_out()
         self.filter.textChanged.connect(self._on_filter)
-        for button in self._priorities.values():
+        for priority, button in self._priorities.items():
             button.setCheckable(True)
             button.setChecked(True)
+            button.setProperty("sieve", True)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            keep_priority(button, priority)
             button.toggled.connect(self._on_filter)
         self.table.acknowledge_asked.connect(self.acknowledge)
         self.table.device_asked.connect(self._on_device)
@@ -141,7 +144,6 @@ class AlarmsPage(Page):
         for button in self._priorities.values():
             head.addWidget(button)
         head.addWidget(self.filter, 1)
-        head.addWidget(self._still)
         active = QWidget()
         column = QVBoxLayout(active)
         column.setContentsMargins(0, 8, 0, 0)
@@ -150,6 +152,8 @@ class AlarmsPage(Page):
         column.addWidget(self._empty, 1)
         column.addWidget(self.table, 1)
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
+        self.tabs.setCornerWidget(self._still)
         for view in (active, self.journal, self.events):
             self.tabs.addTab(view, "")
         whole = QVBoxLayout(self)
@@ -159,7 +163,7 @@ class AlarmsPage(Page):
     def retranslate(self) -> None:
         for i, text in enumerate(("Active", "Alarm journal", "Event journal")):
             self.tabs.setTabText(i, tr(text))
-        self._acknowledge.setText(tr("Acknowledge selected"))
+        self._acknowledge.setText(tr("Acknowledge"))
         self._acknowledge.setToolTip(tr("Acknowledge the selected alarms (A)"))
         self._acknowledge_all.setText(tr("Acknowledge all shown"))
         self.filter.setPlaceholderText(tr("Filter by device, text or id"))
@@ -223,7 +227,7 @@ class AlarmsPage(Page):
         rows = self.context.bridge.alarm_rows
         numbers = counts(rows)
         for priority, button in self._priorities.items():
-            button.setText(f"{PRIORITY_SHAPES[priority]} {tr(PRIORITY_WORDS[priority])} {numbers[priority]}")
+            button.setText(f"{tr(PRIORITY_WORDS[priority])} {numbers[priority]}")
             button.setToolTip(tr("Show or hide this priority; the number is what is unacknowledged"))
         selected = set(self.table.selected_ids())
         self._acknowledge.setEnabled(any(row.id in selected and unacknowledged(row) for row in self.model.rows))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import zip_longest
 from typing import Final
 
 import numpy as np
@@ -14,7 +13,7 @@ from app.console.pages.page import Context, Page
 from app.energy.figures import Figure, Figures
 from app.energy.today import day_start_ns
 from app.model.clock import SECOND_NS
-from app.model.quality import ESTIMATED
+from app.model.quality import DERIVED, ESTIMATED
 from app.model.station import Station
 from app.model.views import Snapshot
 from widgets.bars import RangeBar
@@ -23,64 +22,74 @@ from widgets.times import moment_text
 from widgets.value_label import ValueLabel
 from widgets.values import format_value
 
+_TILE_PX: Final = 152
+_TOLD_OTHERWISE: Final = DERIVED | ESTIMATED
+"""Of a sum: a tile says these two by `5/6` and by words."""
 _IDLE_KW: Final = 0.5
 """Below this no direction is claimed."""
 _LATE_START_NS: Final = 15 * 60 * SECOND_NS
 
 
 class _Tile(QFrame):
-    """One key figure: name, number, a line of words, and up to two lines of today's energies."""
+    """One key figure: name, number, a line of words, and up to two lines of today's energies in kWh."""
 
     def __init__(self, title: str, unit: str, *, bar: bool = False, lines: int = 0) -> None:
         super().__init__()
         self._title_text = title
         self.setProperty("panel", True)
-        self.setMinimumWidth(150)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._title, self._missing, self._words = QLabel(), QLabel(), QLabel()
+        self.setMinimumWidth(148)
+        self.setFixedHeight(_TILE_PX)
+        self._title, self._missing, self._words, self._caption = (_line() for _ in range(4))
         self._title.setProperty("soft", True)
+        self._caption.setProperty("soft", True)
         self._missing.setProperty("state", "bad")
         self._value = ValueLabel(22, widest="00,000.0", unit=unit, right=False)
         self._bar = RangeBar(0, 100) if bar else None
-        self._lines = [(QLabel(), ValueLabel(12, widest="000,000.0", unit="kWh")) for _ in range(lines)]
+        self._lines = [(_line(), ValueLabel(13, widest="00,000.0")) for _ in range(lines)]
         head = QHBoxLayout()
         head.addWidget(self._title, 1)
         head.addWidget(self._missing)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 8, 12, 8)
-        column.setSpacing(2)
+        column.setContentsMargins(12, 6, 12, 6)
+        column.setSpacing(1)
         column.addLayout(head)
         column.addWidget(self._value)
         if self._bar is not None:
             column.addWidget(self._bar)
         column.addWidget(self._words)
+        if lines:
+            column.addWidget(self._caption)
         for label, value in self._lines:
             label.setProperty("soft", True)
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             line = QHBoxLayout()
             line.addWidget(label, 1)
             line.addWidget(value)
             column.addLayout(line)
         column.addStretch(1)
-        self.setFixedHeight(128)
 
-    def show_figure(self, figure: Figure, words: str, decimals: int = 1, *, magnitude: bool = False) -> None:
+    def show_figure(self, figure: Figure, words: str, *, magnitude: bool = False) -> None:
         """The number, and words that say its direction or what it consists of."""
         value = abs(figure.value) if magnitude else figure.value
         self._title.setText(tr(self._title_text))
-        self._value.set_text(format_value(value, decimals), figure.quality)
+        self._value.set_text(format_value(value, 1), figure.quality & ~_TOLD_OTHERWISE)
         self._missing.setText(f"{figure.used}/{figure.of}" if figure.used < figure.of else "")
         self._missing.setToolTip(tr("{n} of {m} devices give a usable value", n=figure.used, m=figure.of))
         self._words.setText(words)
         if self._bar is not None:
             self._bar.set_value(figure.value, figure.quality)
 
-    def show_energies(self, *energies: tuple[str, Figure]) -> None:
-        """Label and energy of today, a line each."""
-        for (label, value), given in zip_longest(self._lines, energies):
-            if given is not None:
-                label.setText(given[0])
-                value.set_text(format_value(given[1].value, 1), given[1].quality)
+    def show_energies(self, caption: str, *energies: tuple[str, Figure]) -> None:
+        """Label and energy of today, a line each, under a caption that says since when."""
+        self._caption.setText(caption)
+        for (label, value), (text, figure) in zip(self._lines, energies, strict=True):
+            label.setText(text)
+            value.set_text(format_value(figure.value, 1), figure.quality)
+
+
+def _line() -> QLabel:
+    label = QLabel()
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    return label
 
 
 class FigureStrip(QWidget):
@@ -103,25 +112,23 @@ class FigureStrip(QWidget):
             row.addWidget(tile)
 
     def show_figures(self, figures: Figures, since: str) -> None:
-        """New numbers. `since` says from when the energies count: `today`, or `since 09:12`."""
+        """New numbers. `since` says from when the energies count: `kWh today`, or `kWh since 09:12`."""
         tiles = self._tiles
         for name, tile in tiles.items():
             tile.setVisible(getattr(figures, name).there)
         tiles["pv"].show_figure(figures.pv, "")
-        tiles["pv"].show_energies((tr("generated {since}", since=since), figures.pv_today))
+        tiles["pv"].show_energies(since, (tr("generated"), figures.pv_today))
         words = _direction(figures.storage, "↑ discharging", "↓ charging")
         tiles["storage"].show_figure(figures.storage, words, magnitude=True)
         tiles["storage"].show_energies(
-            (tr("charged {since}", since=since), figures.charged_today),
-            (tr("discharged {since}", since=since), figures.discharged_today),
+            since, (tr("charged"), figures.charged_today), (tr("discharged"), figures.discharged_today)
         )
         tiles["soc"].show_figure(figures.soc, "")
         tiles["load"].show_figure(figures.load, _load_words(figures))
         words = _direction(figures.grid, "↓ importing", "↑ exporting")
         tiles["grid"].show_figure(figures.grid, words, magnitude=True)
         tiles["grid"].show_energies(
-            (tr("imported {since}", since=since), figures.import_today),
-            (tr("exported {since}", since=since), figures.export_today),
+            since, (tr("imported"), figures.import_today), (tr("exported"), figures.export_today)
         )
         tiles["genset"].show_figure(figures.genset, "")
 
@@ -144,11 +151,11 @@ def _load_words(figures: Figures) -> str:
 
 
 def since_words(figures: Figures, station: Station, now_ns: int) -> str:
-    """`today`, or from when where the first readings of the day came late."""
+    """`kWh today`, or from when where the first readings of the day came late."""
     since = max(f.since for f in (figures.pv_today, figures.charged_today, figures.import_today))
     if since - day_start_ns(station, now_ns) < _LATE_START_NS:
-        return tr("today")
-    return tr("since {time}", time=moment_text(since, station.zone, now_ns)[:-3])
+        return tr("kWh today")
+    return tr("kWh since {time}", time=moment_text(since, station.zone, now_ns)[:-3])
 
 
 class OverviewPage(Page):
