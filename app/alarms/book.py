@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What the records must hear: lines in order, rows that are no longer on the list, rows as they are now."""
+    """What the records must hear: lines in order, stored rows that no longer hold, rows as they are now."""
 
     lines: list[Line] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)

@@ -19,10 +19,9 @@ def store(connection: Connection, changes: Changes, recorded: int) -> None:
     """Journal the lines and bring the stored list up to date, in one transaction."""
     if changes.lines:
         connection.execute(insert(alarm_journal), [_journal_row(line, recorded) for line in changes.lines])
-    outdated = [*changes.gone, *(row.id for row in changes.rows)]
-    if outdated:
-        statement = delete(alarm_active).where(alarm_active.c.id == bindparam("outdated"))
-        connection.execute(statement, [{"outdated": id_} for id_ in outdated])
+    if changes.gone:
+        statement = delete(alarm_active).where(alarm_active.c.id == bindparam("gone"))
+        connection.execute(statement, [{"gone": id_} for id_ in changes.gone])
     if changes.rows:
         connection.execute(insert(alarm_active), [_active_row(row) for row in changes.rows])
 

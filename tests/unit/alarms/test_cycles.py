@@ -234,6 +234,19 @@ def test_a_spike_within_one_batch_starts_a_delay_anew(tmp_path: Path) -> None:
     plant.stop()
 
 
+def test_a_delayed_alarm_tells_the_value_and_the_time_at_its_end(tmp_path: Path) -> None:
+    plant = Plant(one_point(tmp_path, alarms={"h": 90, "delay": "1s"}), tmp_path / "data")
+    began = plant.clock.now_ns()
+    plant.give(("d.p", 95.0))
+    plant.wait(0.5)
+    plant.give(("d.p", 97.0))
+    plant.wait(0.5)
+    row = plant.only()
+    assert (row.value, row.raised) == (97.0, began + 10**9)
+    assert row.message.en == "D p H 97.0 °C (90)"
+    plant.stop()
+
+
 def test_a_delay_runs_by_the_monotonic_clock(tmp_path: Path) -> None:
     plant = Plant(one_point(tmp_path, alarms={"h": 90, "delay": "10s"}), tmp_path / "data")
     plant.give(("d.p", 95.0))

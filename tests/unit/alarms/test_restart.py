@@ -95,6 +95,29 @@ def test_every_condition_ends_after_a_restart(
     plant.stop()
 
 
+@pytest.mark.parametrize("condition", ["quality", "lost"])
+def test_what_was_bad_and_is_good_after_a_restart_returns(tmp_path: Path, condition: str) -> None:
+    plant = Plant(one_point(tmp_path, alarms={condition: True}), tmp_path / "data")
+    plant.give(("d.p", 50.0, NT))
+    plant.restart()
+    plant.give(("d.p", 50.0))
+    assert plant.listed() == [f"{condition} returned"]
+    plant.stop()
+
+
+def test_nothing_comes_back_from_the_dead(two: Plant) -> None:
+    """Several occurrences within one batch leave one row behind, and none when that is done."""
+    two.give(("d.a", 95.0))
+    two.settle()
+    two.give(*(("d.a", value) for value in (10.0, 95.0, 10.0, 95.0)))
+    two.restart()
+    two.alarms.acknowledge([two.only().id], "li")
+    two.give(("d.a", 10.0))
+    two.restart()
+    assert two.listed() == []
+    two.stop()
+
+
 def test_a_limit_that_was_raised_within_its_hysteresis_stays(tmp_path: Path) -> None:
     plant = Plant(one_point(tmp_path, alarms={"h": 90, "hysteresis": 5}), tmp_path / "data")
     plant.give(("d.p", 95.0))
