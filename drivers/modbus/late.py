@@ -29,6 +29,11 @@ class LateAnswers:
     def __init__(self) -> None:
         self._owed: list[_Owed] = []
 
+    @property
+    def any(self) -> bool:
+        """Whether anything may be owed at all."""
+        return bool(self._owed)
+
     def owe(self, unit: int, function: int, size: int, *, now: float, timeout_s: float) -> None:
         """A request was given up."""
         self._owed.append(_Owed(unit, function, size, now, now + max(PATIENCE_S, 10 * timeout_s)))
@@ -46,10 +51,13 @@ class LateAnswers:
         """The unit answered something that cannot be mistaken: what it has not sent by now will not come."""
         self._owed = [owed for owed in self._owed if owed.unit != unit]
 
-    def doubtful_since(self, unit: int, function: int, size: int, *, now: float) -> float | None:
-        """Since when an answer of this shape may be an older request's; None when it can only be the next one's."""
-        if not self._owed:
-            return None
+    def doubtful(self, unit: int, function: int, size: int, *, now: float) -> bool:
+        """Whether an answer of this shape may be an older request's."""
         self._owed = [owed for owed in self._owed if owed.until > now]
         shape = (unit, function, size)
-        return max((o.since for o in self._owed if (o.unit, o.function, o.size) == shape), default=None)
+        return any((owed.unit, owed.function, owed.size) == shape for owed in self._owed)
+
+    def owed_by(self, unit: int) -> tuple[int, float]:
+        """How many answers the unit owes, and since when the last of them."""
+        since = [owed.since for owed in self._owed if owed.unit == unit]
+        return len(since), max(since, default=0.0)

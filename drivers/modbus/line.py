@@ -72,8 +72,8 @@ class Line:
 
     async def ask(self, request: Request, precedence: Precedence) -> bytes:
         """The PDU that answers one request. Raises TransportError, ProtocolError, or ReadOnlyError."""
-        if self._doubtful_since(request) is not None:
-            await self._wait_for_late_answer(request)
+        if self._late.any:
+            await self._wait_for_late_answers(request)
         openings = self._openings
         async with self._turns.turn(precedence):
             await self._ready(openings, request.peer.timeout_s, request.peer.device)
@@ -109,33 +109,47 @@ class Line:
         self._wire = wire
 
     async def _exchange(self, request: Request) -> bytes:
+        peer = request.peer
         if request.writes and self._read_only:
             raise ReadOnlyError(
-                f"{request.peer.device}: function {request.function} was not sent, because the station is read-only"
+                f"{peer.device}: function {request.function} was not sent, because the station is read-only"
             )
-        if self._doubtful_since(request) is not None:
-            await self._clear_up(request)
+        if self._late.any and self._doubtful(request):
+            other = self._of_another_length(request)
+            if other:
+                await self._send(other)
+                self._late.forgive(peer.unit)
         return await self._send(request)
 
-    def _doubtful_since(self, request: Request) -> float | None:
-        """Since when a late answer could be taken for this request's. An echo tells which request it answers."""
-        if request.echo:
-            return None
-        return self._late.doubtful_since(request.peer.unit, request.function, request.size, now=self._now())
+    def _doubtful(self, request: Request) -> bool:
+        """Whether a late answer could be taken for this request's. An echo tells which request it answers."""
+        return not request.echo and self._late.doubtful(
+            request.peer.unit, request.function, request.size, now=self._now()
+        )
 
-    async def _wait_for_late_answer(self, request: Request) -> None:
-        """Where no shorter read can tell them apart, give the late one a second time-out to come; others go on."""
-        since = self._doubtful_since(request)
-        if since is not None and request.shorter is None:
-            await asyncio.sleep(max(0.0, since + request.peer.timeout_s - self._now()))
+    def _of_another_length(self, request: Request) -> Request | None:
+        """A read of fewer of the same registers, whose answer cannot be taken for a late one. None if there is none."""
+        other: Request | None = request
+        while other and self._doubtful(other):
+            other = requests.read(other.peer, *other.shorter) if other.shorter else None
+        return other
 
-    async def _clear_up(self, request: Request) -> None:
-        """Ask for fewer registers first: their number tells the answer from one that comes late."""
-        while request.shorter:
-            request = requests.read(request.peer, *request.shorter)
-            if self._doubtful_since(request) is None:
-                await self._send(request)
-                self._late.forgive(request.peer.unit)
+    async def _wait_for_late_answers(self, request: Request) -> None:
+        """Where nothing can tell them apart, give each late one another time-out to come. Others go on meanwhile.
+
+        A single one that has not come by then is taken for lost: noise is more usual than a unit that needs more than
+        two time-outs. Of several, the unit is too slow, and is not asked before they came or are past hope.
+        """
+        peer = request.peer
+        while self._doubtful(request) and self._of_another_length(request) is None:
+            count, since = self._late.owed_by(peer.unit)
+            wait_s = since + count * peer.timeout_s - self._now()
+            if wait_s > 0:
+                await asyncio.sleep(min(wait_s, peer.timeout_s / 4))
+            elif count > 1:
+                what = f"unit {peer.unit} at {self._endpoint.name} still owes {count} answers"
+                raise TransportError(f"{what}; give it a longer `timeout`", device=peer.device)
+            else:
                 return
 
     async def _send(self, request: Request) -> bytes:
