@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import math
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,20 +19,33 @@ from app.model.errors import ConfigFaults, GridroomError
 DONE: Final = 0
 FAILED: Final = 1
 WRONG_INPUT: Final = 2
+_DEMO: Final = "demo"
 
 _VERBS: Final = ("console", "engine", "check", "sim", "export", "screenshots", "bench", "schema")
 
 
 class _Words(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Examples as written, defaults named."""
+    """Examples as written, defaults named where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code: 0 done, 1 failed while running, 2 wrong input."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names are Chinese, and some terminals are not; what is not a terminal is a file, and files are UTF-8.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
     if not words or (words[0] not in _VERBS and words[0] not in ("-h", "--help", "--version")):
+        if words and _is_no_station(words[0]):
+            near = get_close_matches(words[0], _VERBS, 1)
+            mend = f"did you mean '{near[0]}'?" if near else f"the verbs are {' '.join(_VERBS)}"
+            parser.error(f"'{words[0]}' is neither a verb nor the folder of a station; {mend}")
         words.insert(0, "console")
-    options = _parser().parse_args(words)
+    options = parser.parse_args(words)
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
@@ -43,11 +59,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
 
 
+def _is_no_station(word: str) -> bool:
+    return not word.startswith("-") and word != _DEMO and not Path(word).is_dir()
+
+
 def _duration(text: str) -> float:
     try:
         return parse_duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0; write one such as 10")
+    return number
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port; write 1 to 65535, or 0 for free ones")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,7 +116,7 @@ def _verb(
 def _station(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     help_ = "folder that holds station.yaml; the word demo means the demo station"
     parser.add_argument(
-        "station", metavar="STATION_DIR", type=Path, nargs="?" if optional else None, default=Path("demo"), help=help_
+        "station", metavar="STATION_DIR", type=Path, nargs="?" if optional else None, default=Path(_DEMO), help=help_
     )
 
 
@@ -92,8 +128,12 @@ def _console(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "gridroom console station_configs/demo --data ~/demo",
     )
     _station(parser, optional=True)
-    parser.add_argument("--data", type=Path, help="data folder; without it one in the user's own place, by station id")
-    parser.add_argument("--overlay", type=Path, help="file that maps connections elsewhere, as gridroom sim prints it")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="data folder; without it one in the user's own place, by station id"
+    )
+    parser.add_argument(
+        "--overlay", type=Path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
+    )
     parser.set_defaults(run=lambda o: _import("app.console.start").console(o.station, o.data, o.overlay))
 
 
@@ -105,8 +145,10 @@ def _engine(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gridroom engine my_station --data /var/lib/gridroom/my_station",
     )
     _station(parser)
-    parser.add_argument("--data", type=Path, help="data folder (required, but for the demo station)")
-    parser.add_argument("--overlay", type=Path, help="file that maps connections elsewhere, as gridroom sim prints it")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder (required, but for the demo station)")
+    parser.add_argument(
+        "--overlay", type=Path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
+    )
     parser.add_argument("--duration", type=_duration, metavar="30s", help="stop after this time")
     parser.add_argument("--status-every", type=_duration, metavar="1s", help="print a status line this often")
     parser.set_defaults(
@@ -119,7 +161,7 @@ def _check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         verbs, "check", "Judge a station's files: exit 0, or 2 with one line a fault.", "gridroom check my_station"
     )
     _station(parser)
-    parser.add_argument("--overlay", type=Path, help="judge it with this overlay")
+    parser.add_argument("--overlay", type=Path, metavar="FILE", help="judge it with this overlay")
     parser.set_defaults(run=lambda o: _import("app.headless").check(o.station, o.overlay))
 
 
@@ -132,10 +174,12 @@ def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     _station(parser)
     parser.add_argument("-o", "--overlay", type=Path, metavar="FILE", help="write the overlay there as well")
-    parser.add_argument("--time-factor", type=float, default=1.0, help="how much faster than the clock the park lives")
+    parser.add_argument(
+        "--time-factor", type=_positive, default=1.0, metavar="N", help="how much faster than the clock the park lives"
+    )
     parser.add_argument("--start", metavar="TIME", help="the park's time at the start, ISO 8601; without it now")
-    parser.add_argument("--seed", type=int, default=1, help="another number, another weather")
-    parser.add_argument("--base-port", type=int, default=0, help="first port; 0 takes free ones")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another number, another weather")
+    parser.add_argument("--base-port", type=_port, default=0, metavar="N", help="first port; 0 takes free ones")
     parser.add_argument("--duration", type=_duration, metavar="30s", help="stop after this time")
     parser.set_defaults(
         run=lambda o: _import("app.headless").sim(
@@ -156,7 +200,7 @@ def _export(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gridroom export my_station --data DIR --points '*.p_kw' --from 2026-11-20 --to 2026-11-21 -o day.xlsx",
     )  # fmt: skip
     _station(parser)
-    parser.add_argument("--data", type=Path, required=True, help="data folder")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="data folder")
     parser.add_argument("--points", required=True, metavar="GLOB", help="shell pattern on full names; * crosses dots")
     parser.add_argument(
         "--from", dest="start", required=True, metavar="T", help="ISO 8601; without an offset the station's zone"
@@ -182,7 +226,7 @@ def _screenshots(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     _station(parser, optional=True)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")
-    parser.add_argument("--overlay", type=Path, help="file that maps connections elsewhere")
+    parser.add_argument("--overlay", type=Path, metavar="FILE", help="file that maps connections elsewhere")
     parser.add_argument("--warm", type=_duration, default=20.0, metavar="20s", help="run the station this long first")
     parser.add_argument("--sizes", default="1366x768,2560x1440", help="window sizes")
     parser.set_defaults(
@@ -196,7 +240,9 @@ def _bench(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("name", metavar="NAME", help="acquisition history trend alarms console")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--seconds", type=float, help="run each measurement this long instead of the issue's time")
+    parser.add_argument(
+        "--seconds", type=_positive, metavar="N", help="run each measurement this long instead of the issue's time"
+    )
     parser.set_defaults(run=lambda o: _import("app.bench").run(o.name, json=o.json, seconds=o.seconds))
 
 

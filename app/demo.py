@@ -13,8 +13,19 @@ from typing import IO, Final
 from app.model.errors import GridroomError
 
 DEMO: Final = Path(__file__).resolve().parents[1] / "station_configs" / "demo"
+DEMO_WORD: Final = "demo"
 READY: Final = "# ready"
 LONGEST_START_S: Final = 30.0
+
+
+def station_directory(given: Path) -> Path:
+    """The folder of a station; `demo` is the demo station where there is no folder of that name."""
+    return DEMO if str(given) == DEMO_WORD and not given.exists() else given
+
+
+def is_demo(given: Path) -> bool:
+    """Whether it is the demo station, whose devices are simulated."""
+    return station_directory(given).resolve() == DEMO.resolve()
 
 
 class DemoSimulator:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.configuration import configure
+from app.demo import is_demo, station_directory
 from app.model.clock import from_datetime, to_datetime
 from app.model.errors import ConfigFaults, Fault
 from app.schema import schema as make_schema
@@ -26,8 +27,6 @@ DONE: Final = 0
 
 def check(station: Path, overlay: Path | None) -> int:
     """Judge the files; ConfigFaults become exit 2 above."""
-    from app.starting import station_directory
-
     found = configure(station_directory(station), overlay).station
     print(f"{found.directory}: good, {len(found.devices)} devices, {len(found.points)} points")
     return DONE
@@ -43,7 +42,7 @@ def engine(
     station: Path, data: Path | None, overlay: Path | None, duration_s: float | None, status_every_s: float | None
 ) -> int:
     """Run a station until a signal, or for a time, with a status line now and then."""
-    from app.starting import is_demo, running
+    from app.starting import running
 
     if data is None and not is_demo(station):
         raise ConfigFaults([Fault(station, 1, "no data folder", "say where history goes with --data DIR")])
@@ -90,7 +89,6 @@ def sim(
 ) -> int:
     """Serve the station's devices until the parent or a signal ends it."""
     from app.simulation.process import run
-    from app.starting import station_directory
 
     found = configure(station_directory(station)).station
     start_ns = _moment(start, found.timezone) if start is not None else None
@@ -113,7 +111,7 @@ def export(station: Path, data: Path, points: str, *, start: str, end: str, ever
     """Write history to a file."""
     from app.history.export.request import ExportRequest
     from app.history.reader import export_from_folder
-    from app.starting import station_directory, who
+    from app.starting import who
 
     found = configure(station_directory(station)).station
     request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)

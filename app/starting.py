@@ -7,27 +7,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
 
 import platformdirs
 
-from app import demo
 from app.configuration import configure
+from app.demo import DemoSimulator, is_demo, station_directory
 from app.history.folder import DataFolder
 from app.logs import Logs
 from app.station import RunningStation
-
-DEMO_WORD: Final = "demo"
-
-
-def station_directory(given: Path) -> Path:
-    """The folder of a station; `demo` is the demo station where there is no folder of that name."""
-    return demo.DEMO if str(given) == DEMO_WORD and not given.exists() else given
-
-
-def is_demo(given: Path) -> bool:
-    """Whether it is the demo station, whose devices are simulated."""
-    return station_directory(given).resolve() == demo.DEMO.resolve()
 
 
 def who(verb: str) -> str:
@@ -51,7 +38,7 @@ def running(station: Path, data: Path | None, overlay: Path | None, verb: str) -
         logs.start()
         stack.callback(logs.stop)
         if is_demo(station) and overlay is None:
-            simulator = demo.DemoSimulator()
+            simulator = DemoSimulator()
             stack.callback(simulator.stop)
             configuration = configure(directory, simulator.wait_until_ready())
         facade = RunningStation(configuration, folder.path, demo=is_demo(station))

@@ -24,7 +24,7 @@ def console(station: Path, data: Path | None, overlay: Path | None) -> int:
     with running(station, data, overlay, "console") as facade:
         from app.console.main import run
 
-        return run(facade, settings_path=facade.data / "console.ini")
+        return run(facade, settings_path=facade.data / "console.json")
 
 
 def screenshots(station: Path, output: Path, overlay: Path | None, warm_s: float, sizes: str) -> int:
