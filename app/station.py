@@ -57,7 +57,7 @@ class RunningStation:
         )
         self._figures = KeyFigures(self.station, self._clock, self.history.query)
         self._remembering = sources(configuration.expressions)
-        self._thread = EngineThread(self._engine)
+        self._thread = EngineThread(self._engine, self._on_engine_failure)
 
     @property
     def mode(self) -> str:
@@ -145,6 +145,10 @@ class RunningStation:
         else:
             log.error("%s: %s", key, message.en)
             self.alarms.raise_system(key, message, Priority.HIGH)
+
+    def _on_engine_failure(self) -> None:
+        en = "acquisition has stopped by an error of Gridroom's own; restart it and send its log"
+        self.alarms.raise_system("engine", Text(en, "采集引擎因内部错误停止,请重启程序并反馈日志"), Priority.URGENT)
 
     def _on_clock_jump(self, seconds: float) -> None:
         en = f"the clock was set by {seconds:+.1f} s; check the time source"

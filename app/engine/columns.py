@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -19,10 +20,10 @@ _OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
     "negate": np.negative, "abs": np.abs, "sqrt": np.sqrt, "clip": np.clip,
     "not": lambda a: a == 0,
-    "and": lambda *a: np.all([x != 0 for x in a], axis=0),
-    "or": lambda *a: np.any([x != 0 for x in a], axis=0),
-    "min": lambda *a: np.minimum.reduce(a),
-    "max": lambda *a: np.maximum.reduce(a),
+    "and": lambda *a: reduce(np.logical_and, a),
+    "or": lambda *a: reduce(np.logical_or, a),
+    "min": lambda *a: reduce(np.minimum, a),
+    "max": lambda *a: reduce(np.maximum, a),
     "if": lambda test, a, b: np.where(test != 0, a, b),
     "round": lambda a, digits=0.0: np.round(a * 10.0**digits) / 10.0**digits,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from app.model.errors import Fault
 from app.model.loading import Loaded
 from app.model.station import Point, Station
 from app.model.updates import Updates
+
+log = logging.getLogger("gridroom.engine")
 
 LONGEST_STEP_S: Final = 10.0
 """An integral does not reach over a longer time without a usable input: it counts nothing there, and says so."""
@@ -104,11 +107,17 @@ class Computed:
         changed: bool[n] over all points; outputs are marked in it as well.
         """
         results = []
-        for step in self._steps:
-            if isinstance(step, Accumulator):
-                update = step.step(table, now_ns, monotonic_ns)
-            else:
-                update = _compute(step, changed, table, now_ns)
+        for step in tuple(self._steps):
+            try:
+                if isinstance(step, Accumulator):
+                    update = step.step(table, now_ns, monotonic_ns)
+                else:
+                    update = _compute(step, changed, table, now_ns)
+            except Exception:  # a fault of ours in one expression must not stop acquisition
+                outputs = step.outputs
+                log.exception("%d computed points fail and are left out until the next start", len(outputs))
+                self._steps.remove(step)
+                update = Updates.of(outputs, np.full(len(outputs), np.nan), q.IV, now_ns, now_ns)
             if update is not None:
                 table.apply(update)
                 changed[update.point] = True
@@ -143,6 +152,7 @@ class Accumulator:
     """
 
     def __init__(self, columns: Columns, kind: str, reset: str, zone: ZoneInfo) -> None:
+        self.outputs = columns.outputs
         self._columns = columns
         self._kind = kind
         self._reset = reset

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from app.engine.engine import Engine
@@ -18,8 +19,10 @@ LONGEST_STOP_S = 10.0
 class EngineThread:
     """Runs one engine. `start` and `stop` are called from another thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, on_failure: Callable[[], None] = lambda: None) -> None:
+        """`on_failure` is told, on the engine's thread, when acquisition ended by an error of ours."""
         self._engine = engine
+        self._on_failure = on_failure
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._running: Future[None] = Future()
@@ -48,6 +51,7 @@ class EngineThread:
             asyncio.run(self._run())
         except Exception:
             log.exception("the engine ended with an error; acquisition has stopped, restart the program")
+            self._on_failure()
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -172,7 +172,9 @@ async def test_a_dead_device_is_asked_ever_more_seldom(tmp_path: Path, field: Me
     field.failing["a"] = TransportError("no answer")
     async with running(tmp_path, "a") as (engine, _):
         await until(lambda: len(field.reads) >= 3)
-        await until(lambda: engine.devices()[0].next_try - engine._clock.now_ns() > 0.2e9)  # four times the first, jittered
+        await until(
+            lambda: engine.devices()[0].next_try - engine._clock.now_ns() > 0.2e9
+        )  # four times the first, jittered
 
 
 @pytest.mark.asyncio

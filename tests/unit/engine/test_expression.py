@@ -32,7 +32,7 @@ def compute(
     ("text", "expected"),
     [
         ("a + b * 2", 8), ("-a + +b", 1), ("a ** b", 8), ("7 % b + 0 * a", 1), ("other.c / a", 2.5),
-        ("abs(a - b)", 1), ("min(a, b)", 2), ("max(a, b, other.c)", 5), ("clip(other.c, 0, 4)", 4),
+        ("abs(a - b)", 1), ("min(a, b)", 2), ("max(a, b, other.c)", 5), ("max(a, 0)", 2), ("min(0, -a)", -2), ("(a and 1) * 1", 1), ("(0 or b) * 1", 1), ("clip(other.c, 0, 4)", 4),
         ("sqrt(a * 2)", 2), ("round(other.c / b, 1)", 1.7), ("convert(a, 'kW', 'W')", 2000), ("convert(a, 'K', 'degC')", -271.15),
         ("a if b > 2 else other.c", 2), ("other.c if not b > 2 else a", 2), ("(a > 1 and b > 1) * 1", 1), ("(a > 5 or b > 5) * 1", 0),
         ("sum('*')", 10), ("mean('*')", 10 / 3), ("min('*')", 2), ("max('*')", 5), ("count('*')", 3),
