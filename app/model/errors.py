@@ -16,6 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_LONGEST: Final = 800
+"""Characters of what is said of one fault."""
 
 
 class GridroomError(Exception):
@@ -32,7 +36,11 @@ class Fault:
     mend: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}; {self.mend}"
+        """One line, whatever stood in the file."""
+        words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.what)
+        if len(words) > _LONGEST:
+            words = f"{words[:_LONGEST]}..."
+        return f"{self.file}:{self.line}: {words}; {self.mend}"
 
 
 class ConfigFaults(GridroomError):

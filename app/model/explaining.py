@@ -2,48 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+
+_WORDS: Final[dict[str, str]] = {
+    "dict_type": "must be a mapping, such as {key: value}",
+    "model_type": "must be a mapping, such as {key: value}",
+    "tuple_type": "must be a list, such as [1, 2]",
+    "string_type": "must be a text",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "invalid_key": "a key must be a word",
+}
+"""Findings that pydantic tells in Python's words."""
+_BRANCHES: Final = ("float", "bool", "int", "constrained-float", "constrained-int")
+_LONGEST: Final = 60
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str, tuple[Hashable, ...]]]:
     """(what, mend, path) of each fault that pydantic found, in a station engineer's words."""
     result: list[tuple[str, str, tuple[Hashable, ...]]] = []
-    for one in error.errors(include_url=False):
-        at: tuple[Hashable, ...] = tuple(step for step in one["loc"] if not _is_union_branch(step))
-        key = str(at[-1]) if at else ""
+    for one, at in _findings(error):
+        key = _name(at)
         match one["type"]:
+            case "missing" if isinstance(at[-1], int):
+                what, mend = f"{_name(at[:-1])}: has only {at[-1]} of its values", "write all of them"
+                at = at[:-1]
             case "missing":
-                what, mend = f"'{key}' is missing", f"add '{key}: ...'"
+                what, mend = f"'{at[-1]}' is missing", f"add '{at[-1]}: ...'"
                 at = at[:-1]
             case "extra_forbidden":
+                key = str(at[-1])
                 near = get_close_matches(key, _all_keys(model), 1)
                 what, mend = f"unknown key '{key}'", f"did you mean '{near[0]}'?" if near else "remove it"
             case "value_error":
                 what, _, mend = str(one["ctx"]["error"]).partition("; ")
-                what = f"{key}: {what}" if key and not isinstance(at[-1], int) else what
+                what = f"{key}: {what}" if at else what
                 mend = mend or "correct it"
             case "string_pattern_mismatch":
                 what, mend = (
-                    f"'{one['input']}' is not an id",
+                    f"{_show(one['input'])} is not an id",
                     "write small letters, digits and _, beginning with a letter",
                 )
             case "literal_error" | "enum":
-                what, mend = f"{key}: '{one['input']}' is not known", f"write one of: {one['ctx']['expected']}"
-            case _:
-                what, mend = f"{key}: {one['msg'][0].lower()}{one['msg'][1:]}", f"it holds {one['input']!r}"[:120]
+                what, mend = f"{key}: {_show(one['input'])} is not known", f"write one of: {one['ctx']['expected']}"
+            case other:
+                words = _WORDS.get(other) or f"{one['msg'][0].lower()}{one['msg'][1:]}"
+                what, mend = f"{key}: {words}", f"it holds {_show(one['input'])}"
         result.append((what, mend, at))
     return result
 
 
-def _is_union_branch(step: object) -> bool:
-    """Whether a step of a pydantic path names a branch of a union instead of a key of the file."""
-    return isinstance(step, str) and (
-        step.endswith("Form") or step in ("float", "bool", "int", "constrained-float") or "[" in step
-    )
+def _name(at: tuple[Hashable, ...]) -> str:
+    """The last key of a path; behind it in brackets the position in its list, counted from 0, or a number as key."""
+    words = [i for i, step in enumerate(at) if isinstance(step, str)]
+    first = words[-1] if words else 0
+    return "".join(str(step) if i == first else f"[{step}]" for i, step in enumerate(at) if i >= first) or "this"
+
+
+def _show(value: object) -> str:
+    """What stands there, short. Of a list or mapping only that it is one: it may hold a secret."""
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    text = str(value)
+    return f"'{text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}'"
+
+
+def _findings(error: ValidationError) -> list[tuple[Any, tuple[Hashable, ...]]]:
+    """pydantic's findings with their paths in the file.
+
+    Where a value may be written in two ways, such as a number or a mapping, pydantic tells what is wrong with it as
+    each of them. That it has not the shape of the other way is left out.
+    """
+    kept: list[tuple[Any, tuple[Hashable, ...]]] = []
+    shapeless: list[tuple[Any, tuple[Hashable, ...]]] = []
+    chosen: list[tuple[Hashable, ...]] = []
+    for one in error.errors(include_url=False):
+        steps: tuple[Hashable, ...] = one["loc"]
+        keys = len(steps) - 1 if one["type"] == "extra_forbidden" else len(steps)
+        at = tuple(step for i, step in enumerate(steps) if i >= keys or not _is_branch(step))
+        branched = len(at) < len(steps)
+        if branched and one["type"].endswith("_type"):
+            shapeless.append((one, at))
+            continue
+        kept.append((one, at))
+        if branched:
+            chosen.append(at)
+    for one, at in shapeless:
+        if not any(other[: len(at)] == at for other in chosen):
+            kept.append((one, at))
+            chosen.append(at)
+    return kept
+
+
+def _is_branch(step: object) -> bool:
+    """Whether a step of a pydantic path names a way of writing instead of a key of the file."""
+    if not isinstance(step, str):
+        return False
+    return step in _BRANCHES or step.endswith("Form") or step.startswith(("tuple[", "[key]"))
 
 
 def _all_keys(model: type[BaseModel]) -> list[str]:

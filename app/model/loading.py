@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ STATION_FILE: Final = "station.yaml"
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "station_configs" / "templates"
 """The templates that come with Gridroom; a station's own `templates/` and its neighbours' come first."""
 DEFAULT_BLOCKS: Final = BlocksForm()
+_LONGEST_NAME: Final = 100
+_TEMPLATE_NAME: Final = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 _SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
 
 
@@ -49,13 +52,23 @@ class Loaded:
 
     station: Station
     _lines: Mapping[tuple[str, str], tuple[YamlSource, Path_]] = field(repr=False)
+    _connections: Mapping[tuple[str, str], tuple[YamlSource, Path_]] = field(repr=False, default_factory=dict)
+    """(device, key of its connection) -> where that key stands: in the overlay, the station or the template."""
 
     def fault(self, device: str, point: str, key: str, what: str, mend: str) -> Fault:
-        """A fault at a key of a device's connection (`point` empty) or of a point's address or value."""
-        source, path = self._lines.get((device, point)) or self._lines[(device, "")]
-        inner = ("address", key) if point else ("connection", key)
-        where = f"device {device}" + (f", point {point}" if point else "")
-        return Fault(source.file, source.line((*path, *inner)), f"{where}: {what}", mend)
+        """A fault at a key of a device's connection (`point` empty), or at `value` or a key of the address of a point.
+
+        `point` is its id or its full name.
+        """
+        id_ = point.removeprefix(f"{device}.")
+        where = f"device {device}" + (f", point {id_}" if id_ else "")
+        if id_:
+            source, path = self._lines.get((device, id_)) or self._lines[(device, "")]
+            path = (*path, "value") if key == "value" else (*path, "address", key)
+        else:
+            here, device_path = self._lines[(device, "")]
+            source, path = self._connections.get((device, key)) or (here, (*device_path, "connection", key))
+        return Fault(source.file, source.line(path), f"{where}: {what}", mend)
 
 
 def load_station(directory: Path, overlay: Path | None = None) -> Loaded:
@@ -72,10 +85,13 @@ class _Loading:
         self.faults: list[Fault] = []
         self.templates: dict[str, _Template | None] = {}
         self.lines: dict[tuple[str, str], tuple[YamlSource, Path_]] = {}
+        self.connections: dict[tuple[str, str], tuple[YamlSource, Path_]] = {}
         self.source = YamlSource(directory / STATION_FILE)
         self.overlay = YamlSource(overlay) if overlay is not None else None
         self.digest = hashlib.sha256()
         self.points: list[Point] = []
+        self.all_points_known = True
+        """False once a template could not be read: what is only in it is no fault of those who name it."""
         self.known: set[str] = set()
         """Ids of all devices of the file, faulty ones too, so that a reference to one of them is no second fault."""
 
@@ -91,8 +107,8 @@ class _Loading:
         self._unique("device", {i: device.id for i, device in forms.items()}, ("devices",))
         if form is not None:
             self._unique("topology element", {i: node.id for i, node in enumerate(form.topology)}, ("topology",))
-            self._references(form, complete=len(forms) == len(self.known))
-        for device_id in overlaid.keys() - {device.id for device in devices}:
+            self._references(form, complete=self.all_points_known and len(forms) == len(self.known))
+        for device_id in overlaid.keys() - self.known:
             self._fault(
                 self.overlay or self.source,
                 ("devices", device_id),
@@ -106,7 +122,7 @@ class _Loading:
             head.id, head.name, head.timezone, head.location, head.limits, head.grid_meter, head.read_only,
             form.history, form.topology, tuple(devices), tuple(self.points), self.directory, self.digest.hexdigest(),
         )  # fmt: skip
-        return Loaded(station, self.lines)
+        return Loaded(station, self.lines, self.connections)
 
     def _fault(self, source: YamlSource, path: Sequence[Hashable], what: str, mend: str) -> None:
         self.faults.append(Fault(source.file, source.line(path), what, mend))
@@ -158,6 +174,8 @@ class _Loading:
         if self.overlay is None:
             return {}
         self.faults += self.overlay.faults
+        if self.overlay.faults:
+            return {}
         data = self.overlay.data
         devices = data.get("devices") if isinstance(data, dict) else None
         if not isinstance(devices, dict) or not all(
@@ -189,12 +207,19 @@ class _Loading:
         here: Path_ = ("devices", position)
         self.lines[(form.id, "")] = (self.source, here)
         template = self._template(form.template, here) if form.template else None
+        known = template.form if template else None
         connection = {
-            **(template.form.connection if template and template.form else {}),
+            **(known.connection if known else {}),
             **(form.connection or {}),
             **overlay,
         }
-        self._secrets(connection, (*here, "connection"))
+        for source, path, keys in (
+            (template.source if template else self.source, ("connection",), known.connection if known else {}),
+            (self.source, (*here, "connection"), form.connection or {}),
+            (self.overlay or self.source, ("devices", form.id, "connection"), overlay),
+        ):
+            self.connections |= {(form.id, key): (source, (*path, key)) for key in keys}
+        self._secrets(form.id, connection)
         driver = connection.pop("driver", None)
         if form.connection is not None and not isinstance(driver, str):
             self._fault(
@@ -218,7 +243,6 @@ class _Loading:
         table = [point for point in points if point.index >= 0]
         table = [Point(len(self.points) + i, p.name, p.device, p.form) for i, p in enumerate(table)]
         self.points += table
-        known = template.form if template else None
         return Device(
             form.id, form.name, form.kind, form.parent, driver if form.connection is not None else None, connection,
             form.ratings, control, form.blocks or (known.blocks if known else DEFAULT_BLOCKS), tuple(table),
@@ -238,12 +262,11 @@ class _Loading:
         judged = self._judge_part(self.source, (*here, "control"), form.control, ControlForm, f"device {form.id}: ")
         return judged.model_copy(update=given) if judged else ControlForm()
 
-    def _secrets(self, connection: Mapping[str, Any], path: Path_) -> None:
+    def _secrets(self, device: str, connection: Mapping[str, Any]) -> None:
         for key, value in connection.items():
             if key in _SECRET_KEYS and not str(value).startswith(("secret:", "env:")):
                 self._fault(
-                    self.source,
-                    (*path, key),
+                    *self.connections[(device, key)],
                     f"{key} stands in the file",
                     f"write '{key}: secret:NAME' or '{key}: env:NAME'",
                 )
@@ -255,6 +278,8 @@ class _Loading:
             for i, point in enumerate(template.form.points):
                 forms[point.id] = point
                 self.lines[(form.id, point.id)] = (template.source, ("points", i))
+        templated = template is not None and template.form is not None
+        self.all_points_known &= templated or not form.template
         seen: dict[str, int] = {}
         for i, given in enumerate(form.points):
             path: Path_ = (*here, "points", i)
@@ -271,6 +296,8 @@ class _Loading:
                     "give it an id of its own",
                 )
             seen.setdefault(id_, i)
+            if form.template and not templated and not {"name", "kind"} <= given.keys():
+                continue  # it relies on the template, which cannot be read
             below = template.raw_points.get(id_) if template else None
             judged = self._point(form.id, given, path, template, below)
             if judged is not None:
@@ -288,9 +315,10 @@ class _Loading:
         below: tuple[int, dict[str, Any]] | None,
     ) -> PointForm | None:
         """One point of a device; what it does not say itself comes from the template's point of the same id."""
-        merged = {**below[1], **given} if below else given
-        if "value" in given and below:
-            merged = {key: value for key, value in merged.items() if key != "address"}
+        merged = {**below[1], **given} if below else dict(given)
+        for key, other in (("value", "address"), ("address", "value")):
+            if key in given and other not in given:
+                merged.pop(other, None)
         try:
             return PointForm.model_validate(merged)
         except ValidationError as error:
@@ -310,9 +338,14 @@ class _Loading:
         return self.templates[name]
 
     def _load_template(self, name: str, here: Path_) -> _Template | None:
-        roots = [self.directory / "templates", self.directory.parent / "templates", TEMPLATES]
+        directory = self.directory.resolve()
+        roots = [directory / "templates", directory.parent / "templates", TEMPLATES]
         if ".." in Path(name).parts or Path(name).is_absolute():
             self._fault(self.source, (*here, "template"), f"template '{name}' leaves its folder", "write VENDOR/MODEL")
+            return None
+        if len(name) > _LONGEST_NAME or not _TEMPLATE_NAME.fullmatch(name):
+            what = f"'{name[:_LONGEST_NAME]}' is not the name of a template"
+            self._fault(self.source, (*here, "template"), what, "write VENDOR/MODEL")
             return None
         file = next((root / f"{name}.yaml" for root in roots if (root / f"{name}.yaml").is_file()), None)
         if file is None:
@@ -346,7 +379,8 @@ class _Loading:
         places = {node.id for node in form.topology} | self.known
         names = {point.name for point in self.points}
         self._must_exist(form.station.grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
-        for i, device in enumerate(self.source.data.get("devices") or ()):
+        given = self.source.data.get("devices")
+        for i, device in enumerate(given if isinstance(given, list) else ()):
             if isinstance(device, dict):
                 who = f"device {device.get('id', i)}: unknown"
                 self._must_exist(device.get("parent"), places, ("devices", i, "parent"), f"{who} parent")

@@ -1,7 +1,7 @@
 """Reads YAML so that every fault can name its line.
 
 YAML 1.2 core scalars (`off`, `on`, `yes` and `no` are texts, not truth values, because a state is called that), no
-tags, no duplicate keys, and a bound on what aliases may expand to.
+tags, no merge keys, no duplicate keys, and bounds on how deep a file nests and on what its aliases expand to.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ import yaml
 from app.model.errors import Fault
 
 _MOST_NODES: Final = 5_000_000
+_DEEPEST: Final = 100
+"""Levels. A station has about ten; what recurses over them, here and in pydantic, is safe with this many."""
+_LONGEST_NUMBER: Final = 40
+"""Characters; more is a text, which is then refused where a number belongs. Python itself refuses 4,300 digits."""
 _INT: Final = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL: Final[dict[str, Any]] = {
@@ -23,7 +27,18 @@ _SPECIAL: Final[dict[str, Any]] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     ".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
+_LINE_ENDS: Final = "[\n\x85\u2028\u2029]"
+"""Those of YAML 1.1, by which the parser counts."""
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Unacceptable(Exception):
+    """Good YAML that means nothing here."""
+
+    def __init__(self, mark: Any, what: str, mend: str) -> None:
+        super().__init__(what)
+        self.line = mark.line + 1
+        self.mend = mend
 
 
 class YamlSource:
@@ -35,27 +50,26 @@ class YamlSource:
         self.data: Any = None
         self._nodes = 0
         self._root: yaml.Node | None = None
+        text = ""
         try:
             text = file.read_text(encoding="utf-8")
-            self._root = yaml.compose(text, Loader=_Loader)
-            self.data = self._build(self._root) if self._root is not None else None
+            self._root = self._compose(text)
+            self.data = self._build(self._root, 0) if self._root is not None else None
+        except _Unacceptable as error:
+            self._fault(error.line, str(error), error.mend)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self._fault(
-                (mark.line + 1) if mark else 1,
-                f"not YAML: {error.problem}",
-                "correct the indentation or the quotes there",
-            )
-        except yaml.YAMLError as error:
-            self._fault(1, f"not YAML: {error}", "save the file as UTF-8 text")
+            line, what = _not_yaml(error)
+            last = len(re.split(_LINE_ENDS, text.rstrip()))  # what has no end is noticed behind it
+            self._fault(min(line, last), what, "correct the indentation, the brackets or the quotes there")
+        except yaml.reader.ReaderError as error:
+            line = text[: error.position].count("\n") + 1
+            self._fault(line, f"not YAML: {error.reason}: character {error.character:#06x}", "remove that character")
         except UnicodeDecodeError as error:
             self._fault(1, f"not UTF-8 text at byte {error.start}", "save the file as UTF-8")
         except FileNotFoundError:
             self._fault(1, "the file does not exist", "create it, or correct the path")
         except OSError as error:
-            self._fault(1, f"cannot be read: {error.strerror}", "correct its permissions")
-        except RecursionError:
-            self._fault(1, "nested too deep", "a station file has no more than about ten levels")
+            self._fault(1, f"cannot be read: {error.strerror}", "correct its path or its permissions")
 
     def line(self, path: Sequence[Hashable]) -> int:
         """The line, 1-based, of the value at a path of keys and positions; of its nearest parent where it is absent."""
@@ -76,14 +90,52 @@ class YamlSource:
     def _fault(self, line: int, what: str, mend: str) -> None:
         self.faults.append(Fault(self.file, line, what, mend))
 
-    def _build(self, node: yaml.Node) -> Any:
+    def _compose(self, text: str) -> yaml.Node | None:
+        """The tree of nodes. Not `yaml.compose`, which recurses in C: deep enough, a file would end the process."""
+        root: yaml.Node | None = None
+        open_: list[yaml.Node] = []
+        anchors: dict[str, yaml.Node] = {}
+        event: Any
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionEndEvent):
+                closed = open_.pop()
+                if isinstance(closed, yaml.MappingNode):
+                    closed.value = list(zip(closed.value[::2], closed.value[1::2], strict=True))
+                continue
+            if isinstance(event, yaml.DocumentStartEvent) and root is not None:
+                raise _Unacceptable(event.start_mark, "a second document begins", "remove the line '---'")
+            if not isinstance(event, yaml.NodeEvent):
+                continue
+            name = event.anchor or ""
+            node = anchors.get(name) if isinstance(event, yaml.AliasEvent) else _node(event)
+            if node is None:
+                what = f"no '&{name}' stands before this '*{name}'"
+                raise _Unacceptable(event.start_mark, what, "write the text in quotes if it is no alias")
+            if name:
+                anchors[name] = node
+            if open_:
+                open_[-1].value.append(node)
+            else:
+                root = node
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_.append(node)
+                if len(open_) > _DEEPEST:
+                    what = f"nested deeper than {_DEEPEST} levels"
+                    raise _Unacceptable(event.start_mark, what, "a station file has about ten")
+        return root
+
+    def _build(self, node: yaml.Node, depth: int) -> Any:
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            raise yaml.YAMLError("aliases expand to more than five million values")
+            what = "aliases expand to more than five million values here"
+            raise _Unacceptable(node.start_mark, what, "write what they stand for, or use a template")
+        if depth > _DEEPEST:
+            what = f"aliases nest deeper than {_DEEPEST} levels, or contain themselves"
+            raise _Unacceptable(node.start_mark, what, "write what they stand for")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if isinstance(node, yaml.SequenceNode):
-            return [self._build(item) for item in node.value]
+            return [self._build(item, depth + 1) for item in node.value]
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
@@ -93,7 +145,7 @@ class YamlSource:
             key = self._scalar(key_node)
             if key in result:
                 self._fault(line, f"'{key}' stands here twice", "keep one of the two")
-            result[key] = self._build(value_node)
+            result[key] = self._build(value_node, depth + 1)
         return result
 
     def _scalar(self, node: yaml.Node) -> Any:
@@ -102,6 +154,31 @@ class YamlSource:
             return text
         if text in _SPECIAL:
             return _SPECIAL[text]
+        if len(text) > _LONGEST_NUMBER:
+            return text
         if _INT.fullmatch(text):
             return int(text, 16) if text.startswith("0x") else int(text)
         return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[int, str]:
+    """The line and what is wrong. A bracket, quote or key without its end is told where it begins."""
+    noticed, begins = error.problem_mark, error.context_mark
+    line = noticed.line + 1 if noticed is not None else 1
+    unended = any(words in str(error.problem) for words in ("',' or", "expected ':'", "node content", "end of stream"))
+    if unended and begins is not None and begins.line + 1 < line:
+        return begins.line + 1, f"not YAML: {error.problem} up to line {line} for what begins here"
+    return line, f"not YAML: {error.problem}"
+
+
+def _node(event: Any) -> yaml.Node:
+    """A scalar, or a list or mapping still empty. A tag is a fault: nothing here would act on it."""
+    if event.tag is not None:
+        what = f"the tag {event.tag} means nothing here"
+        raise _Unacceptable(event.start_mark, what, "remove it, or write the text in quotes")
+    start: Any = event.start_mark
+    end: Any = event.end_mark
+    if isinstance(event, yaml.ScalarEvent):
+        return yaml.ScalarNode("", event.value, start, end, event.style)
+    kind = yaml.MappingNode if isinstance(event, yaml.MappingStartEvent) else yaml.SequenceNode
+    return kind("", [], start, end)
