@@ -27,7 +27,7 @@ from app.simulation.weather_station import WeatherStation
 STEP_S: Final = 1.0
 MOST_STEPS: Final = 60
 """A plain step is cut into pieces of a second, but into no more than this many."""
-WARM_UP_STEP_S: Final = 60.0
+WARM_UP_STEP_S: Final = 300.0
 
 Source = tuple[Sequence[str | None], Callable[[], dict[str, Floats]]]
 
