@@ -104,9 +104,7 @@ def _paint_cursor(painter: QPainter, frame: Frame, name: str, moment: int) -> No
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
 
 
-def _paint_crosshair(
-    painter: QPainter, frame: Frame, at: QPointF, drawn: Iterable[Drawn], zone: ZoneInfo
-) -> None:
+def _paint_crosshair(painter: QPainter, frame: Frame, at: QPointF, drawn: Iterable[Drawn], zone: ZoneInfo) -> None:
     x = round(at.x())
     painter.setPen(QPen(theme.colour("line"), 1))
     painter.drawLine(QLineF(x, frame.plot.top(), x, frame.plot.bottom()))

@@ -23,7 +23,7 @@ FEWEST_ROWS: Final = 16_384
 """A shorter series is cut into buckets when it is asked for."""
 _ROWS_A_BUCKET: Final = 4
 """Of the finest stored level; finer ones are cut from the rows when they are asked for."""
-_COARSEST_BUCKETS: Final = 512
+_COARSEST_BUCKETS: Final = 16
 _WIDEST_PX: Final = 1.5
 
 

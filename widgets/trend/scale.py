@@ -7,7 +7,6 @@ from typing import Final
 
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _DIVISIONS: Final = 6
-_AIR: Final = 0.02
 _FEWEST_USED: Final = 0.45
 """An automatic range that is used less than this shrinks."""
 NARROWEST: Final = 1e-9
@@ -22,17 +21,16 @@ def round_step(span: float, divisions: int = _DIVISIONS) -> float:
 
 
 def round_range(low: float, high: float) -> tuple[float, float]:
-    """A range that holds both with a little air, its ends on round steps. A constant gets room about it."""
+    """A range that holds both, its ends on round steps. A constant gets room about it."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return 0.0, 1.0
     if high - low <= max(abs(low), abs(high), 1.0) * 1e-9:
         room = max(abs(high) * 0.05, 0.5)
         low, high = low - room, high + room
-    air = (high - low) * _AIR
-    floor = 0.0 if 0 <= low < 0.25 * high else low - air  # a scale that nearly reaches zero begins there
-    ceiling = 0.0 if 0.25 * low < high <= 0 else high + air
+    floor = 0.0 if 0 <= low < 0.25 * high else low  # a scale that nearly reaches zero begins there
+    ceiling = 0.0 if 0.25 * low < high <= 0 else high
     step = round_step(ceiling - floor)
-    return math.floor(floor / step + 1e-9) * step, math.ceil(ceiling / step - 1e-9) * step
+    return min(math.floor(floor / step + 1e-9) * step, low), max(math.ceil(ceiling / step - 1e-9) * step, high)
 
 
 class Scale:

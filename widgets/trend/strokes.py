@@ -19,7 +19,7 @@ from app.model import quality as q
 from widgets import language, theme
 from widgets.trend.frame import Frame
 from widgets.trend.pens import Drawn
-from widgets.trend.pyramid import Bools, Columns
+from widgets.trend.pyramid import F8, Bools, Columns
 from widgets.values import format_value
 
 MANUAL: Final = q.SB | q.FORCED
@@ -62,6 +62,16 @@ def hatching(colour: QColor, *, rising: bool) -> QBrush:
     for i in range(_HATCH_PX):
         tile.setPixelColor(i, _HATCH_PX - 1 - i if rising else i, colour)
     return QBrush(tile)
+
+
+def _bounds(begin: F8, end: F8) -> tuple[F8, F8]:
+    """Stored buckets come as their middles: each takes half the way to its nearer neighbour."""
+    apart = np.diff(begin)
+    if not len(apart):
+        return begin - 1, end + 1
+    half = np.minimum(np.append(apart[:1], apart), np.append(apart, apart[-1:])) / 2
+    stored = begin == end
+    return np.where(stored, begin - half, begin), np.where(stored, begin + half, end)
 
 
 class Stroke:
@@ -111,7 +121,7 @@ class Stroke:
         spread = bottom - top >= 1
         if not spread.any():
             return
-        begin, end = frame.xs(columns.begin), frame.xs(columns.end)
+        begin, end = _bounds(frame.xs(columns.begin), frame.xs(columns.end))
         left, right = np.floor(begin), np.floor(end)
         top, bottom = np.floor(top), np.floor(bottom)
         rects = np.column_stack([left, top, right - left, np.maximum(bottom - top, 1)])
@@ -120,7 +130,7 @@ class Stroke:
         rectangles(painter, rects[spread & (right > left)])
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(faint(self._colour, _RIM_ALPHA), 1))
-        x = (begin + end) / 2
+        x = self._x if not self._hold else (begin + end) / 2
         narrow = bottom - top < _NARROW_PX  # noise of a pixel or two is only the line itself
         for rim in (top, bottom):
             painter.drawPath(arrayToQPath(x, np.where(narrow, self._y, rim), connect="finite"))

@@ -52,7 +52,15 @@ HEADERS: Final = {
 }
 # fmt: on
 _NUMBERS: Final = {
-    Column.CURSOR, Column.NOW, Column.MIN, Column.MAX, Column.MEAN, Column.A, Column.B, Column.DIFFERENCE, Column.SLOPE,
+    Column.CURSOR,
+    Column.NOW,
+    Column.MIN,
+    Column.MAX,
+    Column.MEAN,
+    Column.A,
+    Column.B,
+    Column.DIFFERENCE,
+    Column.SLOPE,
 }  # fmt: skip
 _OF_CURSORS: Final = (Column.A, Column.B, Column.DIFFERENCE, Column.SLOPE)
 _WIDTHS: Final = {

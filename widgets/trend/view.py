@@ -17,10 +17,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QToolButton, 
 
 from app.model.clock import MS_NS, SECOND_NS, Clock, SystemClock
 from app.model.views import Series
-from widgets import language, theme
+from widgets import language
 from widgets.language import tr
 from widgets.times import moment_text, zone_name
 from widgets.trend.canvas import Canvas
+from widgets.trend.empty import EmptySheet
 from widgets.trend.overlay import Mark
 from widgets.trend.pens import Pen, Pens
 from widgets.trend.table import PenTable
@@ -61,7 +62,7 @@ class TrendView(QWidget):
         self._cursors_button = self._button(checkable=True)
         self._fit_button = self._button()
         self._live_button = self._button(checkable=True)
-        self._empty = _Empty()
+        self._empty = EmptySheet()
         self._throttle = self._timer(THROTTLE_MS, self._tell_range, single=True)
         self._edge = self._timer(_FASTEST_MS, self._on_edge)
         self._told: tuple[int, int] | None = None
@@ -384,33 +385,3 @@ def duration_text(duration_ns: int) -> str:
     if days or seconds >= 3600:
         return f"{sign}{f'{days} d ' if days else ''}{text}"
     return f"{sign}{text}.{rest // MS_NS:03d}"
-
-
-class _Empty(QWidget):
-    """What would be here, and how to get it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._title, self._how = QLabel(), QLabel()
-        self._title.setProperty("level", "large")
-        self._how.setProperty("soft", True)
-        self._how.setWordWrap(True)
-        column = QVBoxLayout(self)
-        column.addStretch(1)
-        for label in (self._title, self._how):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            column.addWidget(label)
-        column.addStretch(1)
-        self._welcoming = False
-        theme.changed.connect(self.update)
-
-    def welcome(self, on: bool) -> None:
-        """Points hover over it."""
-        self._welcoming = on
-        self._title.setText(tr("Drop to draw them") if on else tr("Drag points here to see their trend"))
-
-    def retranslate(self) -> None:
-        self.welcome(self._welcoming)
-        self._how.setText(
-            tr("Open Devices and drag rows of a point table here, or select them there and choose \"Send to trend\".")
-        )
