@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from app.model.durations import parse_duration_s
 from app.model.roles import ROLES
@@ -28,6 +37,9 @@ class PointKind(StrEnum):
     COMMAND = "command"
     SETPOINT = "setpoint"
     TEXT = "text"
+
+
+_NEVER_COMPUTED: Final = (PointKind.COMMAND, PointKind.SETPOINT, PointKind.TEXT)
 
 
 class DeviceKind(StrEnum):
@@ -53,12 +65,17 @@ class Priority(StrEnum):
     LOW = "low"
 
 
+_SHORTEST_S: Final = 0.001
+_LONGEST_S: Final = 100 * 365.25 * 86400.0
+"""Nanoseconds of a longer one would not fit into 64 bits."""
+
+
 def _duration(value: object) -> float:
     if not isinstance(value, str):
         raise ValueError(f"'{value}' is not a duration; write a number and a unit, such as 250ms, 5s or 15min")
     seconds = parse_duration_s(value)
-    if seconds <= 0:
-        raise ValueError(f"'{value}' must be longer than nothing")
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise ValueError(f"'{value}' is not between 1ms and 100y; leave it out where nothing is meant")
     return seconds
 
 
@@ -69,7 +86,7 @@ def _text(value: object) -> Text:
         isinstance(value, dict)
         and value
         and set(value) <= {"en", "zh"}
-        and all(isinstance(v, str) for v in value.values())
+        and all(isinstance(v, str) and v.strip() for v in value.values())
     ):
         return Text.of(value)
     raise ValueError("must be a text, or {en: ..., zh: ...}")
@@ -82,6 +99,17 @@ def _one_of(what: str, allowed: tuple[str, ...]) -> Any:
         return value
 
     return BeforeValidator(check)
+
+
+def _plain_number(value: object) -> object:
+    """`unit: 1` without quotes is the unit `1`."""
+    return "1" if type(value) is int and value == 1 else value
+
+
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"[{pair[0]:g}, {pair[1]:g}] falls; write the lower end first")
+    return pair
 
 
 def _zone(value: object) -> object:
@@ -108,16 +136,20 @@ LocalText = Annotated[
         }
     ),
 ]
-Unit = Annotated[str, _one_of("unit", UNITS), WithJsonSchema({"enum": list(UNITS)})]
+Unit = Annotated[str, _one_of("unit", UNITS), BeforeValidator(_plain_number), WithJsonSchema({"enum": [*UNITS, 1]})]
 Role = Annotated[str, _one_of("role", tuple(ROLES)), WithJsonSchema({"enum": list(ROLES)})]
 Zone = Annotated[str, BeforeValidator(_zone)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+State = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+"""What a status point may hold: a whole number of 32 bits."""
 
 
 class Form(BaseModel):
     """Base of all file forms: unknown keys are faults, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class AlarmForm(Form):
@@ -133,7 +165,7 @@ class LimitForm(AlarmForm):
 
 
 class StateAlarmForm(AlarmForm):
-    value: int | tuple[int, ...]
+    value: State | tuple[State, ...]
 
 
 class AlarmsForm(AlarmForm):
@@ -186,6 +218,8 @@ class PointForm(Form):
     def _whole(self) -> Self:
         if (self.address is None) == (self.value is None):
             raise ValueError("needs either an address or a value (an expression), and not both")
+        if self.value is not None and self.kind in _NEVER_COMPUTED:
+            raise ValueError(f"a {self.kind} cannot be computed; give it an address instead of a value")
         if self.scale == 0:
             raise ValueError("scale 0 would lose every value; leave it out for 1")
         if self.range is not None and self.range[0] >= self.range[1]:
@@ -205,7 +239,7 @@ class BlocksForm(Form):
     max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
     max_gap: Annotated[int, Field(ge=0, le=124)] = 16
     """Unwanted registers between two wanted ones that one read may include."""
-    forbidden: tuple[tuple[int, int], ...] = ()
+    forbidden: tuple[Annotated[tuple[int, int], AfterValidator(_rising)], ...] = ()
     """Register ranges, both ends included, that no read may touch."""
 
 
@@ -222,7 +256,7 @@ class ControlForm(Form):
     on_bad_input: Literal["hold", "ramp", "fall_back"] = "hold"
     safe_kw: Finite = 0.0
     ramp_kw_per_s: Annotated[float, Field(gt=0)] | None = None
-    soc: tuple[Finite, Finite] = (5.0, 95.0)
+    soc: Annotated[tuple[Finite, Finite], AfterValidator(_rising)] = (5.0, 95.0)
     minimum_change_kw: Annotated[float, Field(ge=0)] = 0.0
     confirm: ConfirmForm = ConfirmForm()
 

@@ -254,11 +254,8 @@ class _Loading:
         base = template.form.control if template and template.form else None
         if form.control is None:
             return base or ControlForm()
-        given = {
-            key: value
-            for key, value in (base.model_dump(exclude_unset=True) if base else {}).items()
-            if key not in form.control
-        }
+        below = base.model_fields_set if base else set()
+        given = {key: getattr(base, key) for key in below if key not in form.control}
         judged = self._judge_part(self.source, (*here, "control"), form.control, ControlForm, f"device {form.id}: ")
         return judged.model_copy(update=given) if judged else ControlForm()
 
