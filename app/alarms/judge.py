@@ -38,6 +38,13 @@ class Transitions:
     def __len__(self) -> int:
         return len(self.rule)
 
+    def split(self, count: int) -> tuple[Transitions, Transitions]:
+        """The first `count` of them, and the rest."""
+        return self._part(slice(count)), self._part(slice(count, None))
+
+    def _part(self, rows: slice) -> Transitions:
+        return Transitions(self.rule[rows], self.raised[rows], self.value[rows], self.quality[rows], self.time[rows])
+
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
@@ -153,7 +160,8 @@ class Judge:
         changed = np.flatnonzero(after != before)
         emitted = changed[self._without_delay(pairs.rule[changed], after[changed])]
         self._wait(pairs, known, after, changed, time=time, now_ns=now_ns)
-        self._calm_down(np.unique(point).astype(np.intp))
+        touched = self._rules.point[pairs.rule[pairs.first]]  # sorted, as the rules are
+        self._calm_down(touched[np.flatnonzero(np.diff(touched, prepend=-1))].astype(np.intp))
         if not len(emitted):
             return no_transitions()
         rule, row = pairs.rule[emitted], pairs.row[emitted]

@@ -130,12 +130,12 @@ def test_an_avalanche_is_complete_and_in_order(tmp_path: Path) -> None:
     expected = [name for _, name, _ in sorted(flips)]
 
     on_the_list = len(plant.alarms.active())
-    assert 0 < on_the_list <= 1000  # one call does not bring all of them: the loop goes on
+    assert 0 < on_the_list <= 500  # one call does not bring all of them: the loop goes on
     calls = 1
     while len(plant.alarms.active()) < n:
         plant.alarms.tick()
         calls += 1
-    assert calls == 10
+    assert calls == 20
     assert [row.source for row in plant.event_journal()] == expected
     plant.settle()
     assert [row.source for row in plant.alarms.journal(limit=n).result()[::-1]] == expected
