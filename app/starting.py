@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,10 +23,12 @@ def who(verb: str) -> str:
 
 
 @contextmanager
-def running(station: Path, data: Path | None, overlay: Path | None, verb: str) -> Iterator[RunningStation]:
+def running(
+    station: Path, data: Path | None, overlay: Path | None, verb: str, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[RunningStation]:
     """A running station, ended afterwards. Without `data` it goes to the user's own place, by station id.
 
-    Raises ConfigFaults, FolderHeld or StorageError before anything is started.
+    `meanwhile` is called while the demo's simulator starts in its own process. Raises ConfigFaults, FolderHeld or StorageError before anything is started.
     """
     directory = station_directory(station)
     configuration = configure(directory, overlay)
@@ -40,6 +42,7 @@ def running(station: Path, data: Path | None, overlay: Path | None, verb: str) -
         if is_demo(station) and overlay is None:
             simulator = DemoSimulator()
             stack.callback(simulator.stop)
+            meanwhile()
             configuration = configure(directory, simulator.wait_until_ready())
         facade = RunningStation(configuration, folder.path, demo=is_demo(station))
         stack.callback(facade.stop)

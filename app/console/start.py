@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.model.errors import ConfigFaults, Fault, GridroomError
 from app.starting import running
+
+if TYPE_CHECKING:
+    from app.console.main import Console
 
 NO_DISPLAY = (
     "there is no display here; run 'gridroom engine' for a station without a screen, "
@@ -21,10 +28,30 @@ def console(station: Path, data: Path | None, overlay: Path | None) -> int:
     """Open the console on a station; returns when its window is closed."""
     if not _has_display():
         raise GridroomError(NO_DISPLAY)
-    with running(station, data, overlay, "console") as facade:
-        from app.console.main import run
+    with opened(station, data, overlay, "console"):
+        from app.console.main import application
 
-        return run(facade, settings_path=facade.data / "console.json")
+        return application().exec()
+
+
+@contextmanager
+def opened(station: Path, data: Path | None, overlay: Path | None, verb: str) -> Iterator[Console]:
+    """An open console on a running station, both closed afterwards, the console first."""
+    with running(station, data, overlay, verb, meanwhile=_load_qt) as facade:
+        from app.console.main import Console, application
+
+        application()
+        console = Console(facade, facade.data / "console.json")
+        console.open()
+        try:
+            yield console
+        finally:
+            console.close()
+
+
+def _load_qt() -> None:
+    """The window's libraries take their time; better while something else is waited for."""
+    importlib.import_module("app.console.main")
 
 
 def screenshots(station: Path, output: Path, overlay: Path | None, warm_s: float, sizes: str) -> int:
