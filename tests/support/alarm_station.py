@@ -10,7 +10,8 @@ import yaml
 
 from app.alarms.events import Events
 from app.alarms.service import Alarms
-from app.model.clock import SECOND_NS, ManualClock
+from app.model.clock import ManualClock
+from app.model.config import Priority
 from app.model.loading import load_station
 from app.model.station import Station
 from app.model.text import Text
@@ -76,8 +77,6 @@ class Plant:
         if text is None:
             self.alarms.clear_system(key)
         else:
-            from app.model.config import Priority
-
             self.alarms.raise_system(key, text, Priority.HIGH)
 
     def stop(self) -> None:
@@ -132,7 +131,3 @@ class Plant:
     def settle(self) -> None:
         """Wait until all that was handed over is on the disk."""
         self.records.write(lambda _: None).result(timeout=30)
-
-
-def seconds(clock: ManualClock, since: int) -> float:
-    return (clock.now_ns() - since) / SECOND_NS
