@@ -28,7 +28,8 @@ def running(
 ) -> Iterator[RunningStation]:
     """A running station, ended afterwards. Without `data` it goes to the user's own place, by station id.
 
-    `meanwhile` is called while the demo's simulator starts in its own process. Raises ConfigFaults, FolderHeld or StorageError before anything is started.
+    `meanwhile` is called while the demo's simulator starts in its own process. Raises ConfigFaults, FolderHeld or
+    StorageError before anything is started.
     """
     directory = station_directory(station)
     configuration = configure(directory, overlay)
