@@ -143,10 +143,13 @@ class Engine:
     def _lose(self, device: Device) -> None:
         """The last values of a lost device stay visible, and visibly old. Its own points are still known."""
         rows = np.array([p.index for p in device.points if not p.own and p.form.address is not None], np.int32)
-        rows = rows[self.table.time[rows] != 0]
-        if len(rows):
-            now = self._clock.now_ns()
-            self.publish(Updates.of(rows, self.table.value[rows], self.table.quality[rows] | q.NT, now, now))
+        known = self.table.time[rows] != 0
+        now = self._clock.now_ns()
+        if known.any():
+            last = rows[known]
+            self.publish(Updates.of(last, self.table.value[last], self.table.quality[last] | q.NT, now, now))
+        if not known.all():  # nothing becomes true in the table, but whoever watches for a lost device hears of it
+            self._pending.append(Updates.of(rows[~known], np.full((~known).sum(), np.nan), q.NT, now, now))
 
     async def _tick(self) -> None:
         own_due = 0

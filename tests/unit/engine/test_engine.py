@@ -135,6 +135,16 @@ async def test_a_lost_device_keeps_its_values_visibly_old_and_recovers(tmp_path:
 
 
 @pytest.mark.asyncio
+async def test_a_device_that_was_never_reached_is_told_as_lost(tmp_path: Path, field: MemoryField) -> None:
+    field.failing["a"] = TransportError("nobody there")
+    async with running(tmp_path, "a") as (engine, collector):
+        await until(lambda: collector.of(0))
+        value, quality = collector.of(0)[0]
+        assert np.isnan(value) and quality == q.NT
+        assert engine.table.time[0] == 0, "never received stays never received"
+
+
+@pytest.mark.asyncio
 async def test_one_failed_poll_is_noise_two_are_a_loss(tmp_path: Path, field: MemoryField) -> None:
     async with running(tmp_path, "a") as (engine, collector):
         await until(lambda: state(engine, "a") is LinkState.ONLINE)
