@@ -153,10 +153,11 @@ class Line:
                 return
 
     async def _send(self, request: Request) -> bytes:
-        wire, peer = self._wire, request.peer
+        peer = request.peer
+        await self._keep_silence(peer)
+        wire = self._wire
         if wire is None or not wire.is_open:
             raise TransportError(f"{self._endpoint.name}: the connection was lost", device=peer.device)
-        await self._keep_silence(peer)
         self._transaction = self._transaction % 0xFFFF + 1
         frames = len(request.pdu) + request.size + 2 * self._endpoint.framing.overhead
         timeout_s = peer.timeout_s + frames * self._endpoint.character_s

@@ -67,6 +67,8 @@ class Field:
     slave: Slave
     driver: Driver
     connection: dict[str, Any]
+    close: Callable[[], None]
+    """Take the line away. May be called twice."""
 
     def device(self, unit: int, *points: dict[str, Any], blocks: dict[str, Any] | None = None, **more: Any) -> Device:
         """Device `m{unit}`, with a time-out of 200 ms. Without points: holding registers 0 to 9, as u16."""
@@ -84,21 +86,23 @@ Serve = Callable[[str], Awaitable[Field]]
 @pytest_asyncio.fixture
 async def serve() -> AsyncIterator[Serve]:
     """`await serve("rtu")`: units 1 to 3 on such a line, until the test ends."""
-    closing: list[Callable[[], None]] = []
+    fields: list[Field] = []
 
     async def serve_(kind: str) -> Field:
         slave = Slave(rtu=kind != "tcp").units(1, 2, 3)
         if kind == "rtu":
             name, close = slave.open_pty()
-            closing.append(close)
-            return Field(slave, rtu(), {"device": name, "baudrate": 115200})
-        server, port = await slave.listen()
-        closing.extend((slave.drop, server.close))
-        return Field(slave, tcp() if kind == "tcp" else rtu_tcp(), {"host": "127.0.0.1", "port": port})
+            fields.append(Field(slave, rtu(), {"device": name, "baudrate": 115200}, close))
+        else:
+            server, port = await slave.listen()
+            driver = tcp() if kind == "tcp" else rtu_tcp()
+            fields.append(Field(slave, driver, {"host": "127.0.0.1", "port": port}, server.close))
+        return fields[-1]
 
     yield serve_
-    for close in closing:
-        close()
+    for field in fields:
+        field.slave.drop()
+        field.close()
 
 
 async def until(condition: Callable[[], object], what: str, *, timeout_s: float = 5.0) -> None:

@@ -100,3 +100,17 @@ async def test_a_host_that_does_not_answer_is_named(open_link: Open, serve: Serv
     link = open_link(field.driver, field.device(1, timeout="5s"))
     with pytest.raises(TransportError, match=r"no-such-host\.invalid:\d+ cannot be opened: .+; check"):
         await link.connect()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="serial lines are pseudo-terminals here")
+async def test_an_adapter_that_is_pulled_out_is_told_at_once(serve: Serve, open_link: Open) -> None:
+    field = await serve("rtu")
+    meter = field.device(1, timeout="60s")
+    link = open_link(field.driver, meter)
+    plan = link.plan(meter, meter.points)
+    await link.read(plan)
+    field.close()
+    with pytest.raises(TransportError, match="closed|lost"):
+        await link.read(plan)
+    with pytest.raises(TransportError, match="cannot be opened"):
+        await link.read(plan)
