@@ -83,6 +83,7 @@ class RunningStation:
 
     def stop(self) -> None:
         """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
+        gc.unfreeze()
         self._thread.stop()
         self.alarms.stop()
         self.history.stop()
