@@ -19,8 +19,10 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
 BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
-PYTHON = os.path.join(BIN, "python.exe" if os.name == "nt" else "python")
+EXE = ".exe" if os.name == "nt" else ""
+PYTHON = os.path.join(BIN, "python" + EXE)
 STAMP = os.path.join(VENV, "gridroom-set-up")
+SCREEN = " with a screen"  # ends the stamp once the libraries of a real display have been seen to
 LOCK = os.path.join(ROOT, "requirements.lock")
 PROJECT = os.path.join(ROOT, "pyproject.toml")
 
@@ -82,7 +84,7 @@ def main(arguments: "list[str]") -> int:
     if not arguments and not has_display():
         print(NO_DISPLAY, GET_WINDOW, sep="\n", flush=True)
         arguments = ["engine", "demo", "--status-every", "1s"]
-    return hand_over([PYTHON, "-m", "app", *arguments])
+    return hand_over([tool("gridroom"), *arguments])
 
 
 # ------------------------------------------------------------------------------------------------------------ set-up
@@ -90,16 +92,20 @@ def main(arguments: "list[str]") -> int:
 
 def set_up() -> None:
     """Make `.venv` whole. What was done is stamped last, so that an interrupted set-up is taken up again."""
-    if stamped() == fingerprint():
+    done, due = stamped(), fingerprint()
+    if done == due + SCREEN or (done == due and not has_screen()):
         return
-    print("Setting up Gridroom in {} (once; it takes a few minutes) ...".format(VENV), flush=True)
-    pip = make_venv()
-    install(pip, ["--require-hashes", "-r", LOCK])
-    install(pip, ["--no-deps", "--no-build-isolation", "-e", ROOT])
-    check_system()
+    if done == due:  # all but the libraries of a screen, which was not there before
+        check_system()
+    else:
+        print("Setting up Gridroom in {} (once; it takes a few minutes) ...".format(VENV), flush=True)
+        pip = make_venv()
+        install(pip, ["--require-hashes", "-r", LOCK])
+        install(pip, ["--no-deps", "--no-build-isolation", "-e", ROOT])
+        check_system()
+        print("Set up.", flush=True)
     with open(STAMP, "w", encoding="utf-8") as file:
-        file.write(fingerprint())
-    print("Set up.", flush=True)
+        file.write(due + (SCREEN if has_screen() else ""))
 
 
 def fingerprint() -> str:
@@ -109,7 +115,7 @@ def fingerprint() -> str:
         digest.update(file.read())
     with open(PROJECT, "rb") as file:
         digest.update(file.read().split(b"[tool.", 1)[0])
-    digest.update(repr((sys.version_info[:3], sys.base_prefix, ROOT, has_display())).encode())
+    digest.update(repr((sys.version_info[:3], sys.base_prefix, ROOT)).encode())
     return digest.hexdigest()
 
 
@@ -123,18 +129,17 @@ def stamped() -> str:
 
 def make_venv() -> "list[str]":
     """A virtual environment of this Python; returns the command that is its pip."""
-    if not fits():
-        shutil.rmtree(VENV, ignore_errors=True)
-        if succeeds([sys.executable, "-m", "venv", VENV]):
-            return [PYTHON, "-m", "pip"]
+    pip = find_pip() if fits() else []
+    if pip:
+        return pip
+    shutil.rmtree(VENV, ignore_errors=True)
+    if not succeeds([sys.executable, "-m", "venv", VENV]):
         shutil.rmtree(VENV, ignore_errors=True)  # a Debian without ensurepip leaves half of one
         if not succeeds([sys.executable, "-m", "venv", "--without-pip", VENV]):
             raise Trouble("no virtual environment can be made in {}; is the folder writable?".format(ROOT))
-    if succeeds([PYTHON, "-m", "pip", "--version"]):
-        return [PYTHON, "-m", "pip"]
-    outside = [sys.executable, "-m", "pip", "--python", PYTHON]
-    if succeeds([*outside, "--version"]):
-        return outside
+    pip = find_pip()
+    if pip:
+        return pip
     package = "python{}.{}-venv".format(*sys.version_info[:2])
     if not apt_install([package]):
         raise Trouble("this Python has no pip; run: sudo apt-get install {} - and start again".format(package))
@@ -144,15 +149,25 @@ def make_venv() -> "list[str]":
     return [PYTHON, "-m", "pip"]
 
 
+def find_pip() -> "list[str]":
+    """The pip inside `.venv`, else the one of this Python, which can work on `.venv` from outside; else nothing."""
+    for pip in ([PYTHON, "-m", "pip"], [sys.executable, "-m", "pip", "--python", PYTHON]):
+        if succeeds([*pip, "--version"]):
+            return pip
+    return []
+
+
 def fits() -> bool:
-    """Whether `.venv` is of this Python and in its place; a moved or foreign one is made anew."""
-    question = "import sys; print(sys.version_info[:3], sys.base_prefix, sys.prefix)"
-    expected = "{} {} {}".format(sys.version_info[:3], sys.base_prefix, VENV)
+    """Whether `.venv` is of this Python and was made in this place: the scripts of a moved one are dead."""
+    question = "import sys; print(sys.version_info[:3], sys.base_prefix)"
+    expected = "{} {}".format(sys.version_info[:3], sys.base_prefix)
     try:
         answer = subprocess.run([PYTHON, "-c", question], stdout=subprocess.PIPE, universal_newlines=True, check=True)
+        with open(os.path.join(VENV, "pyvenv.cfg"), encoding="utf-8") as file:
+            made = [line.split("=", 1)[1].strip() for line in file if line.startswith("command =")]
     except (OSError, subprocess.CalledProcessError):
         return False
-    return answer.stdout.strip() == expected
+    return answer.stdout.strip() == expected and bool(made) and made[0].endswith(" " + VENV)
 
 
 def install(pip: "list[str]", what: "list[str]") -> None:
@@ -181,7 +196,7 @@ def check_system() -> None:
 
 
 def missing_libraries() -> "list[str]":
-    wanted = dict(OFFSCREEN, **(DISPLAY if has_display() else {}))
+    wanted = dict(OFFSCREEN, **(DISPLAY if has_screen() else {}))
     ldconfig = shutil.which("ldconfig") or "/sbin/ldconfig"
     try:
         known = subprocess.run([ldconfig, "-p"], stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout
@@ -219,14 +234,22 @@ def apt_install(packages: "list[str]") -> bool:
 
 
 def has_display() -> bool:
-    """Whether Qt would find a screen; only Linux can be without one."""
-    if not sys.platform.startswith("linux"):
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    """Whether Qt can draw somewhere, be it into memory; only Linux can be without."""
+    return not sys.platform.startswith("linux") or has_screen() or bool(os.environ.get("QT_QPA_PLATFORM"))
+
+
+def has_screen() -> bool:
+    """Whether X11 or Wayland is there."""
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def environment() -> "dict[str, str]":
     return dict(os.environ, PYTHONUTF8="1")
+
+
+def tool(name: str) -> str:
+    """A program of `.venv`, by its own name: `-m` would take a folder of that name where the person stands."""
+    return os.path.join(BIN, name + EXE)
 
 
 def hand_over(command: "list[str]") -> int:
@@ -244,10 +267,6 @@ def hand_over(command: "list[str]") -> int:
 
 def test(arguments: "list[str]") -> int:
     """Everything that CI runs, to the end even when a step fails. Further words go to pytest."""
-
-    def tool(name: str) -> str:
-        return os.path.join(BIN, name + (".exe" if os.name == "nt" else ""))
-
     steps = [
         ("ruff check", [tool("ruff"), "check", "."]),
         ("ruff format", [tool("ruff"), "format", "--check", "--quiet", "."]),
