@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
@@ -254,11 +262,26 @@ class AlarmTable(Table):
         self.setItemDelegate(CellDelegate(self))
         self.set_widths((100, 116, 150, 200, 90, 140, 176, 150), stretch=AlarmColumn.MESSAGE)
         self.setColumnHidden(AlarmColumn.SOURCE, True)
+        self._kept: list[int] = []
+        model.modelAboutToBeReset.connect(self._keep_selection)
+        model.modelReset.connect(self._restore_selection)
         self.doubleClicked.connect(lambda index: self.device_asked.emit(self.alarms.rows[index.row()].source))
 
     def selected_ids(self) -> list[int]:
         """Ids of the selected alarms."""
         return [self.alarms.rows[row].id for row in self.selected_rows()]
+
+    def _keep_selection(self) -> None:
+        self._kept = self.selected_ids()
+
+    def _restore_selection(self) -> None:
+        """Alarms came, went or moved: what a person had chosen stays chosen."""
+        chosen = QItemSelection()
+        for row, alarm in enumerate(self.alarms.rows):
+            if alarm.id in self._kept:
+                chosen.select(self.alarms.index(row, 0), self.alarms.index(row, 0))
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().select(chosen, flags.ClearAndSelect | flags.Rows)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         rows = self.selected_rows()

@@ -262,7 +262,7 @@ class DeviceTree(QTreeView):
     """The tree view; tells which devices are chosen."""
 
     chosen = Signal(list)
-    """Ids of the devices at and below the chosen node."""
+    """Ids: the chosen device, or all devices of the chosen group."""
 
     def __init__(self, model: DeviceTreeModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -295,4 +295,4 @@ class DeviceTree(QTreeView):
     def _on_current(self, index: QModelIndex, before: QModelIndex) -> None:
         node = index.data(NODE_ROLE)
         if isinstance(node, Node):
-            self.chosen.emit([device.id for device in node.devices()])
+            self.chosen.emit([node.device.id] if node.device else [device.id for device in node.devices()])

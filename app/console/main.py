@@ -54,6 +54,7 @@ class Console:
         self.bridge = Bridge(facade)
         self.window = MainWindow(facade, self.bridge, self.settings)
         Heartbeat(self.window)
+        self._closed = False
 
     def open(self) -> None:
         """Show it and let values flow."""
@@ -61,7 +62,10 @@ class Console:
         self.window.show()
 
     def close(self) -> None:
-        """First nothing is delivered any more, then the window goes, then the last settings are written."""
+        """First nothing is delivered any more, then the window goes, then the last settings are written. Twice does no harm."""
+        if self._closed:
+            return
+        self._closed = True
         self.window.close()
         self.bridge.close()
         self.window.deleteLater()

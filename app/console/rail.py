@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QVBoxLayout, QWidget
 
 from widgets import icons, language, theme
 from widgets.fonts import SMALL_PX, sized
@@ -53,7 +54,7 @@ class _Item(QAbstractButton):
 
 
 class Rail(QFrame):
-    """Pages by position; `chosen` tells which one is wanted."""
+    """Pages by position; `chosen` tells which one is wanted. No QButtonGroup: it leaves Tab only one of its buttons."""
 
     chosen = Signal(int)
 
@@ -62,20 +63,24 @@ class Rail(QFrame):
         super().__init__(parent)
         self.setObjectName("rail")
         self.setFixedWidth(WIDTH)
-        self._group = QButtonGroup(self)
-        self._group.setExclusive(True)
+        self._items: list[_Item] = []
+        self._current = 0
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(0)
         for i, (icon, title) in enumerate(pages):
             item = _Item(icon, title, i + 1)
-            self._group.addButton(item, i)
+            item.clicked.connect(partial(self._on_clicked, i))
+            self._items.append(item)
             column.addWidget(item)
         column.addStretch(1)
-        self._group.idClicked.connect(self.chosen)
 
     def show_current(self, position: int) -> None:
         """Mark the page that is shown."""
-        button = self._group.button(position)
-        if button is not None:
-            button.setChecked(True)
+        self._current = position
+        for i, item in enumerate(self._items):
+            item.setChecked(i == position)
+
+    def _on_clicked(self, position: int, checked: bool = False) -> None:
+        self.show_current(self._current)
+        self.chosen.emit(position)

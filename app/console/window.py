@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.console.bridge import Bridge
@@ -33,6 +34,8 @@ PAGES: tuple[type[Page], ...] = (OverviewPage, DevicesPage, TrendsPage, AlarmsPa
 DRAWER_PX = 330
 SMALLEST = (1100, 640)
 _SPARK_PIXELS = 120
+_REACHABLE_PX = 160
+"""So much of a window's upper edge must be on some monitor, or nobody can move it back."""
 _SPARK_EVERY_S = 30
 _SETTINGS = [("en", "English"), ("zh", "Chinese"), ("light", "Light"), ("dark", "Dark")]
 
@@ -128,6 +131,8 @@ class MainWindow(QWidget):
             "Esc": self.close_drawer,
             "F6": self._next_area,
         }
+        for number, page in enumerate(PAGES, start=1):
+            shortcuts[str(number)] = partial(self.go, page.name)
         for keys, act in shortcuts.items():
             QShortcut(QKeySequence(keys), self).activated.connect(act)
 
@@ -238,13 +243,6 @@ class MainWindow(QWidget):
                 child.setFocus(Qt.FocusReason.TabFocusReason)
                 return
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        number = event.key() - Qt.Key.Key_1
-        if 0 <= number < len(PAGES) and not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
-            self.go(PAGES[number].name)
-        else:
-            super().keyPressEvent(event)
-
     # --------------------------------------------------------------------------------------------------- live
 
     def _on_values(self, changed: np.ndarray[tuple[int], np.dtype[np.intp]], snapshot: Snapshot) -> None:
@@ -338,8 +336,8 @@ def _has_focus(area: QWidget) -> bool:
 def on_a_screen(wanted: QRect) -> QRect:
     """A remembered place, moved and shrunk where its monitor is gone or smaller now."""
     screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
-    title_bar = QRect(wanted.x() + 50, wanted.y(), max(wanted.width() - 100, 1), 20)
-    if any(screen.contains(title_bar) for screen in screens):
+    title_bar = QRect(wanted.x(), wanted.y(), wanted.width(), 20)
+    if any(screen.intersected(title_bar).width() >= _REACHABLE_PX for screen in screens):
         return wanted
     home = QGuiApplication.primaryScreen().availableGeometry()
     size = wanted.size().boundedTo(home.size())

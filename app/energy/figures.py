@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.energy.today import DayBaseline
 from app.model.config import DeviceKind
-from app.model.quality import DERIVED, ESTIMATED, IV, NT, usable
+from app.model.quality import DERIVED, ESTIMATED, IV, NT, OV, usable
 from app.model.station import Device, Station
 from app.model.views import Snapshot
 
@@ -194,12 +194,13 @@ def _today(
     if baseline is None or not len(indices):
         return Figure(float("nan"), NT, 0, len(indices))
     start, since = baseline.readings(indices)
-    used = good[indices] & np.isfinite(start)
+    # The counter of a lost device stands where it was: its last reading counts, and the sum says that it is not whole.
+    known = np.isfinite(snapshot.value[indices]) & ((snapshot.quality[indices] & (IV | OV)) == 0)
+    used = known & np.isfinite(start)
     if not used.any():
         return Figure(float("nan"), NT, 0, len(indices))
     now = snapshot.value[indices[used]]
     # A counter that fell was reset or exchanged: what it shows is what it counted since.
     grown = np.where(now >= start[used], now - start[used], now)
-    return Figure(
-        float(grown.sum()), _quality(snapshot, indices, used), int(used.sum()), len(indices), int(since[used].max())
-    )
+    quality = _quality(snapshot, indices, used) | (0 if good[indices].all() else DERIVED)
+    return Figure(float(grown.sum()), quality, int(used.sum()), len(indices), int(since[used].max()))

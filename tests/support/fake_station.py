@@ -19,7 +19,7 @@ from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
 from app.model.loading import load_station
 from app.model.quality import IV, NT, SB
-from app.model.station import Station
+from app.model.station import Point, Station
 from app.model.text import Text
 from app.model.views import (
     AlarmRow,
@@ -140,12 +140,10 @@ DEVICES: Sequence[tuple[str, str, str, str, str]] = (
 
 
 def write_station(directory: Path, *, extra_points: int = 0) -> Station:
-    """Write the park's station.yaml and load it. `extra_points` more points hang on the weather station."""
+    """Write the park's station.yaml and load it. `extra_points` more points hang on the last device."""
     devices: list[dict[str, Any]] = []
     for number, (id_, en, zh, kind, parent) in enumerate(DEVICES):
         points = list(POINTS[kind])
-        if id_ == "weather1":
-            points += [_point(f"x{i}", f"Extra {i}", f"附加点 {i}") for i in range(extra_points)]
         device: dict[str, Any] = {
             "id": id_, "name": {"en": en, "zh": zh}, "kind": kind, "parent": parent, "points": points,
             "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 15000 + number},
@@ -177,7 +175,25 @@ def write_station(directory: Path, *, extra_points: int = 0) -> Station:
     }  # fmt: skip
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "station.yaml").write_text(yaml.safe_dump(form, allow_unicode=True), encoding="utf-8")
-    return load_station(directory).station
+    station = load_station(directory).station
+    return _with_extras(station, extra_points) if extra_points else station
+
+
+def _with_extras(station: Station, count: int) -> Station:
+    """More points on the last device, added behind the loader, which would read so long a file for a minute."""
+    last = station.devices[-1]
+    n = len(station.points)
+    extras = tuple(
+        Point(
+            n + i,
+            f"{last.id}.x{i}",
+            last.id,
+            last.points[0].form.model_copy(update={"id": f"x{i}", "name": Text(f"Extra {i}", f"附加点 {i}")}),
+        )
+        for i in range(count)
+    )
+    devices = (*station.devices[:-1], replace(last, points=(*last.points, *extras)))
+    return replace(station, devices=devices, points=(*station.points, *extras))
 
 
 class FakeHistory:

@@ -33,31 +33,35 @@ _LATE_START_NS: Final = 15 * 60 * SECOND_NS
 class _Tile(QFrame):
     """One key figure: name, number, a line of words, and up to two lines of today's energies in kWh."""
 
-    def __init__(self, title: str, unit: str, *, bar: bool = False, lines: int = 0) -> None:
+    def __init__(self, title: str, unit: str, *, bar: bool = False, lines: int = 0, line_unit: str = "") -> None:
         super().__init__()
         self._title_text = title
         self.setProperty("panel", True)
         self.setMinimumWidth(148)
         self.setFixedHeight(_TILE_PX)
-        self._title, self._missing, self._words, self._caption = (_line() for _ in range(4))
+        self._title, self._missing, self._words = (_line() for _ in range(3))
+        self._caption = _line() if lines else None
         self._title.setProperty("soft", True)
-        self._caption.setProperty("soft", True)
         self._missing.setProperty("state", "bad")
         self._value = ValueLabel(22, widest="00,000.0", unit=unit, right=False)
         self._bar = RangeBar(0, 100) if bar else None
-        self._lines = [(_line(), ValueLabel(13, widest="00,000.0")) for _ in range(lines)]
+        self._lines = [
+            (_line(), ValueLabel(13, widest="0,000.0" if line_unit else "00,000.0", unit=line_unit))
+            for _ in range(lines)
+        ]
         head = QHBoxLayout()
         head.addWidget(self._title, 1)
         head.addWidget(self._missing)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 6, 12, 6)
+        column.setContentsMargins(10, 6, 10, 6)
         column.setSpacing(1)
         column.addLayout(head)
         column.addWidget(self._value)
         if self._bar is not None:
             column.addWidget(self._bar)
         column.addWidget(self._words)
-        if lines:
+        if self._caption is not None:
+            self._caption.setProperty("soft", True)
             column.addWidget(self._caption)
         for label, value in self._lines:
             label.setProperty("soft", True)
@@ -80,10 +84,12 @@ class _Tile(QFrame):
 
     def show_energies(self, caption: str, *energies: tuple[str, Figure]) -> None:
         """Label and energy of today, a line each, under a caption that says since when."""
-        self._caption.setText(caption)
+        if self._caption is not None:
+            self._caption.setText(caption)
+            self._caption.setVisible(bool(caption))
         for (label, value), (text, figure) in zip(self._lines, energies, strict=True):
             label.setText(text)
-            value.set_text(format_value(figure.value, 1), figure.quality)
+            value.set_text(format_value(figure.value, 1), figure.quality & ~_TOLD_OTHERWISE)
 
 
 def _line() -> QLabel:
@@ -101,7 +107,7 @@ class FigureStrip(QWidget):
             "pv": _Tile("PV", "kW", lines=1),
             "storage": _Tile("Storage", "kW", lines=2),
             "soc": _Tile("State of charge", "%", bar=True),
-            "load": _Tile("Load", "kW"),
+            "load": _Tile("Load", "kW", lines=1, line_unit="kW"),
             "grid": _Tile("Grid", "kW", lines=2),
             "genset": _Tile("Genset", "kW"),
         }
@@ -124,7 +130,9 @@ class FigureStrip(QWidget):
             since, (tr("charged"), figures.charged_today), (tr("discharged"), figures.discharged_today)
         )
         tiles["soc"].show_figure(figures.soc, "")
-        tiles["load"].show_figure(figures.load, _load_words(figures))
+        tiles["load"].show_figure(figures.load, tr("from the balance") if figures.load.quality & ESTIMATED else "")
+        if figures.chargers.there:
+            tiles["load"].show_energies("", (tr("chargers"), figures.chargers))
         words = _direction(figures.grid, "↓ importing", "↑ exporting")
         tiles["grid"].show_figure(figures.grid, words, magnitude=True)
         tiles["grid"].show_energies(
@@ -140,14 +148,6 @@ def _direction(figure: Figure, positive: str, negative: str) -> str:
     if abs(figure.value) < _IDLE_KW:
         return tr("at rest")
     return tr(positive if figure.value > 0 else negative)
-
-
-def _load_words(figures: Figures) -> str:
-    if figures.load.quality & ESTIMATED:
-        return tr("from the balance")
-    if figures.chargers.there:
-        return tr("and chargers {power}", power=format_value(figures.chargers.value, 1, "kW"))
-    return ""
 
 
 def since_words(figures: Figures, station: Station, now_ns: int) -> str:

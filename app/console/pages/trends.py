@@ -163,7 +163,7 @@ class TrendsPage(Page):
 
     def add_points(self, names: list[str]) -> None:
         """Show these as well; those that are there already stay."""
-        new = [name for name in names if name in self.station.by_name and name not in self._pens]
+        new = [name for name in dict.fromkeys(names) if name in self.station.by_name and name not in self._pens]
         self._set_pens([*self._pens, *new][:_MOST_PENS])
 
     def _on_removed(self, name: str) -> None:

@@ -1,0 +1,100 @@
+"""Every page in both languages, both themes and four sizes: nothing clipped, overlapping, untranslated, off-colour or faint."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.console import inspection
+from app.console.main import Console
+from app.console.pages.trends import TrendsPage
+from app.console.screenshots import SIZES, settle, telling_points
+from app.console.window import PAGES
+from tests.support.fake_station import FakeStation
+from widgets import language, theme
+
+NAMES = [page.name for page in PAGES]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_stands_inspection(console: Console, facade: FakeStation, name: str, size: tuple[int, int]) -> None:
+    facade.trouble()
+    console.bridge.refresh()
+    window = console.window
+    window.resize(*size)
+    window.go(name)
+    page = window.pages[name]
+    if isinstance(page, TrendsPage):
+        page.add_points(telling_points(facade.station))
+    verbatim = [status.last_error for status in facade.devices()]
+    found = []
+    for device in ("", "inv4"):
+        if device:
+            window.show_device(device)
+        for tongue in ("en", "zh"):
+            language.choose(tongue)
+            for dress in ("light", "dark") if size == SIZES[0] else ("light",):
+                theme.choose(dress)
+                settle(window, 0.02)
+                faults = inspection.inspect(window, facade.station, verbatim=verbatim)
+                found += [f"{tongue} {dress} {device}: {finding}" for finding in faults]
+    assert not found, "\n" + "\n".join(found)
+
+
+def show(qtbot: QtBot, widget: QWidget) -> list[QWidget]:
+    qtbot.addWidget(widget)
+    widget.show()
+    return [widget, *widget.findChildren(QWidget)]
+
+
+def test_a_clipped_label_is_found(qtbot: QtBot, dressed: None) -> None:
+    label = QLabel("a long text that has no room")
+    label.setFixedWidth(40)
+    assert [finding.kind for finding in inspection.clipped(show(qtbot, label))] == ["clipped"]
+
+
+def test_a_clipped_placeholder_is_found(qtbot: QtBot, dressed: None) -> None:
+    edit = QLineEdit()
+    edit.setPlaceholderText("filter by everything there is")
+    edit.setFixedWidth(60)
+    assert [finding.kind for finding in inspection.clipped(show(qtbot, edit))] == ["clipped"]
+
+
+def test_overlapping_neighbours_are_found(qtbot: QtBot, dressed: None) -> None:
+    parent = QWidget()
+    row = QHBoxLayout(parent)
+    left, right = QLabel("left"), QLabel("right")
+    row.addWidget(left)
+    row.addWidget(right)
+    widgets = show(qtbot, parent)
+    assert list(inspection.overlapping(widgets)) == []
+    right.setGeometry(left.geometry())
+    assert [finding.kind for finding in inspection.overlapping(widgets)] == ["overlap"]
+
+
+def test_an_english_text_on_a_chinese_screen_is_found(qtbot: QtBot, dressed: None, facade: FakeStation) -> None:
+    widgets = show(qtbot, QLabel("Acquired"))
+    assert [finding.what for finding in inspection.untranslated(widgets, facade.station)] == ["'Acquired'"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1,234.5 kW", "inv1.p_kw", "荷电状态", "IV CLOCK", "2026-11-20 14:03:27 CST", "–", "Gridroom"]
+)
+def test_numbers_ids_units_and_names_need_no_translation(
+    qtbot: QtBot, dressed: None, facade: FakeStation, text: str
+) -> None:
+    assert list(inspection.untranslated(show(qtbot, QLabel(text)), facade.station)) == []
+
+
+def test_a_colour_that_is_no_token_is_found(qtbot: QtBot, dressed: None) -> None:
+    label = QLabel("x")
+    label.setStyleSheet("color: #12ab34")
+    assert [finding.what for finding in inspection.foreign_colours(show(qtbot, label))] == ["#12ab34"]
+
+
+def test_a_faint_text_is_found(qtbot: QtBot, dressed: None) -> None:
+    label = QLabel("hardly to be read")
+    label.setStyleSheet("color: #A7ABB0; background: #E6E7E9")
+    assert [finding.kind for finding in inspection.faint(label, show(qtbot, label))] == ["contrast"]
