@@ -1,0 +1,1 @@
+"""What was true: samples and tiers in DuckDB and Parquet, queries and exports (docs/explanation/history.md)."""

@@ -1,0 +1,136 @@
+"""Reading rows: one place that joins hot tables and files, and goes on when one of them is broken or just moved."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+from numpy.typing import NDArray
+
+from app.history.catalogue import Catalogue
+from app.history.hot import HotStore
+from app.history.ids import PointIds
+from app.history.layout import Hour, Tier
+from app.history.readers import Task
+from app.history.runs import Runs
+from app.history.schema import bucket_source, raw_source
+from app.history.trouble import Troubles
+from app.history.whole import set_aside
+from app.model.clock import Clock
+from app.model.errors import StorageError
+from app.model.station import Station
+
+log = logging.getLogger("gridroom.history.archive")
+
+_TRIES: Final = 6
+_PAUSE_S: Final = 0.5
+_DAMAGE: Final = (
+    duckdb.IOException,
+    duckdb.InvalidInputException,
+    duckdb.SerializationException,
+    duckdb.InternalException,
+)
+
+Rows = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What readers need of one data folder."""
+
+    station: Station
+    store: HotStore
+    catalogue: Catalogue
+    ids: PointIds
+    runs: Runs
+    clock: Clock
+    troubles: Troubles | None
+    """None: read only, nothing is set aside."""
+
+    def raw(self, task: Task[Any], ids: Sequence[int], start_ms: int, end_ms: int) -> Rows:
+        """Raw rows of these points with start <= time < end: point, time (ms), value, quality.
+
+        Rows of one file or table stand in its order, which is that of points and time in a file.
+        """
+        where = _where(ids, start_ms, end_ms)
+
+        def source(hours: Sequence[Hour], files: Sequence[Path]) -> str:
+            return raw_source([hour.raw for hour in hours], files, where)
+
+        return self._fetch(task, Tier.RAW, (start_ms, end_ms), source)
+
+    def buckets(self, task: Task[Any], tier: Tier, ids: Sequence[int], window_ms: tuple[int, int]) -> Rows:
+        """Bucket rows of a tier, buckets starting within the window: point time since min … quality."""
+        where = _where(ids, *window_ms)
+
+        def source(hours: Sequence[Hour], files: Sequence[Path]) -> str:
+            return bucket_source(tier, [hour.buckets for hour in hours], files, where)
+
+        return self._fetch(task, tier, window_ms, source)
+
+    def _fetch(
+        self,
+        task: Task[Any],
+        tier: Tier,
+        window_ms: tuple[int, int],
+        source: Callable[[Sequence[Hour], Sequence[Path]], str],
+    ) -> Rows:
+        """Rows of a source. Raises StorageError when the store does not answer, CancelledError when called off."""
+        error: duckdb.Error | None = None
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(_PAUSE_S * (attempt > 1))
+            task.check()
+            broken: list[tuple[Path, str]] = []
+            try:
+                with self.catalogue.reading() as view, self.store.cursor() as cursor, task.using(cursor):
+                    files = view.files(tier, *window_ms)
+                    try:
+                        query = source(view.hours, files)
+                        return dict(cursor.execute(query).fetchnumpy()) if query else {}
+                    except _DAMAGE as failure:
+                        error = failure
+                        broken = [(file, why) for file in files if (why := _damage(cursor, source([], [file])))]
+            except duckdb.InterruptException as failure:
+                task.check()
+                error = failure  # the store is being reopened
+            except duckdb.Error as failure:
+                error = failure
+            for file, why in broken:
+                self._set_aside(file, why)
+        raise StorageError(f"the history cannot be read ({error}); see the alarms of the history")
+
+    def _set_aside(self, file: Path, why: str) -> None:
+        if self.troubles is None:
+            raise StorageError(f"{file} cannot be read ({why}); restore it from a backup, or take it out of the folder")
+        block = next((block for block in self.catalogue.view.blocks if block.path == file), None)
+        if block is None:
+            return
+        self.catalogue.change(drop_blocks=[block])
+        name = f"{file.parent.name}/{file.name}"
+        aside = set_aside(file, self.clock.now_ns()).name if file.exists() else "nothing, for it is gone"
+        self.troubles.tell(
+            f"history.file.{name}",
+            f"history file {name} cannot be read and is set aside as {aside}; its period is missing from trends. "
+            "Restore it from a backup",
+            f"历史文件 {name} 无法读取，已移为 {aside}；该时段曲线缺失，请从备份恢复",
+        )
+
+
+def _damage(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Why this query on one file fails; empty when it does not."""
+    try:
+        cursor.execute(query).fetchnumpy()
+    except _DAMAGE as error:
+        return str(error).strip().splitlines()[0]
+    return ""
+
+
+def _where(ids: Sequence[int], start_ms: int, end_ms: int) -> str:
+    points = f"point IN ({', '.join(str(int(id_)) for id_ in ids)})"
+    return f"{points} AND time >= {start_ms} AND time < {end_ms}"

@@ -1,0 +1,234 @@
+"""Closing hours into Parquet, sealing hours into days and days into months, and dropping what is too old.
+
+A file is written under a temporary name, made durable, then renamed: it is visible when it is whole. Only then are the
+tables or finer files that it replaces removed. A crash between leaves both; the tables win over their files, and a
+coarser file wins over the finer ones that it lists, so that no row is lost and none stands twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from app.history.catalogue import Catalogue
+from app.history.hot import HotStore
+from app.history.layout import COARSER, FINER, SEALED_INTO, Block, Hour, Span, Tier, blocks_in, period_end, period_start
+from app.history.runs import Runs
+from app.history.schema import (
+    PARQUET_OPTIONS,
+    TIER_CODES,
+    close_buckets,
+    close_raw,
+    file_list,
+    seal,
+)
+from app.history.whole import UNFINISHED, publish, unfinished
+
+log = logging.getLogger("gridroom.history.closing")
+
+_SEAL_ROWS: Final = 200_000_000
+"""A day of more rows stays in its hours: sorting it once more would cost more than opening 24 files."""
+_SORT_MB: Final = 256
+"""Memory for sorting, while an hour is closed or a day is sealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closer:
+    """Works on one data folder's `history`, on one thread."""
+
+    folder: Path
+    store: HotStore
+    catalogue: Catalogue
+    runs: Runs
+    retention_ms: Mapping[Tier, int]
+    drop: Callable[[Hour], None]
+    """Removes an hour's tables, on the thread that writes."""
+    memory_mb: int
+
+    def close(self, hour: Hour) -> list[Block]:
+        """Write an hour's tables, to which nothing is added any more, into files, and drop them.
+
+        Raises duckdb.Error or OSError; it is done again from the start then, and may be.
+        """
+        blocks: list[Block] = []
+        with self.store.cursor() as cursor, _room_to_sort(cursor, self.memory_mb):
+            for tier in Tier:
+                table = hour.raw if tier is Tier.RAW else f"{hour.buckets} WHERE tier = {TIER_CODES[tier]}"
+                count, first, last = _one(cursor, f"SELECT count(*), min(time), max(time) FROM {table}")
+                if count:
+                    block = Block.at(self.folder, tier, Span.HOUR, hour, (first, last))
+                    rows = close_raw(hour) if tier is Tier.RAW else close_buckets(hour, tier)
+                    _write(cursor, rows, block, count)
+                    blocks.append(block)
+            for run, alive in cursor.execute(f"SELECT run, max(alive) FROM {hour.alive} GROUP BY run").fetchall():
+                self.runs.add(run, alive)
+        self.runs.save(self.folder)
+        self.catalogue.change(add_blocks=blocks, drop_hours=[hour])
+        self.drop(hour)
+        return blocks
+
+    def seal(self, now_ms: int) -> list[Block]:
+        """Make days of hours and months of days where the period is over and all its hours are closed."""
+        made: list[Block] = []
+        for tier, spans in SEALED_INTO.items():
+            for span in spans:
+                for start_ms, sources in self._ripe(tier, span, now_ms):
+                    if (block := self._seal(tier, span, start_ms, sources)) is not None:
+                        made.append(block)
+        return made
+
+    def expire(self, now_ms: int) -> list[Block]:
+        """Remove files whose period ended longer ago than their tier is kept."""
+        view = self.catalogue.view
+        old = [b for b in view.blocks if period_end(b.span, b.start_ms) < now_ms - self.retention_ms[b.tier]]
+        if old:
+            self.catalogue.change(drop_blocks=old)
+            _remove(old)
+        return old
+
+    def next_part(self, hour_ms: int) -> int:
+        """A part of this hour that no table and no file ever had."""
+        view = self.catalogue.view
+        taken = {hour.part for hour in view.hours if hour.start_ms == hour_ms}
+        sealed = []
+        for block in blocks_in(self.folder):
+            if block.span is Span.HOUR and block.start_ms == hour_ms:
+                taken.add(block.part)
+            elif block.start_ms == period_start(block.span, hour_ms):
+                sealed.append(block)
+        if not taken and not sealed:
+            return 0
+        probe = Block.at(self.folder, Tier.RAW, Span.HOUR, Hour(hour_ms), (0, 0)).stem.rpartition("_")[0]
+        with self.store.cursor() as cursor:
+            names = [name for block in sealed for name in every_source(cursor, block)]
+        taken |= {int(name.rpartition("_")[2]) for name in names if name.rpartition("_")[0] == probe}
+        return max(taken, default=-1) + 1
+
+    def _ripe(self, tier: Tier, span: Span, now_ms: int) -> list[tuple[int, list[Block]]]:
+        view = self.catalogue.view
+        periods: dict[int, list[Block]] = defaultdict(list)
+        for block in view.blocks:
+            if block.tier is tier and block.span is FINER[span]:
+                periods[period_start(span, block.start_ms)].append(block)
+        finest = [b.start_ms for b in view.blocks if b.tier is tier and b.span is Span.HOUR]
+        busy = {period_start(span, hour.start_ms) for hour in view.hours}
+        if span is Span.MONTH:
+            busy |= {period_start(span, start) for start in finest}
+        return [
+            (start, sorted(blocks, key=lambda b: (b.start_ms, b.part)))
+            for start, blocks in sorted(periods.items())
+            if start not in busy and period_end(span, start) <= now_ms
+        ]
+
+    def _seal(self, tier: Tier, span: Span, start_ms: int, sources: Sequence[Block]) -> Block | None:
+        files = [source.path for source in sources]
+        part = 1 + max((b.part for b in self.catalogue.view.blocks if _same(b, tier, span, start_ms)), default=-1)
+        times = min(b.first_ms for b in sources), max(b.last_ms for b in sources)
+        block = Block.at(self.folder, tier, span, Hour(start_ms, part), times)
+        with self.store.cursor() as cursor, _room_to_sort(cursor, self.memory_mb):
+            (count,) = _one(cursor, f"SELECT sum(num_rows) FROM parquet_file_metadata({file_list(files)})")
+            if count > _SEAL_ROWS:
+                return None
+            names = [name for source in sources for name in (source.stem, *every_source(cursor, source))]
+            _write(cursor, seal(tier, files), block, count, names)
+        self.catalogue.change(add_blocks=[block], drop_blocks=sources)
+        _remove(sources)
+        return block
+
+
+def tidy(folder: Path, store: HotStore, hours: Iterable[Hour]) -> list[Block]:
+    """After a start: remove what a crash left half done, and return the blocks that are to be seen.
+
+    A file of an hour that still has tables is left out: it will be written again.
+    """
+    for tier in Tier:
+        directory = folder / tier.value
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in directory.glob(f"*{UNFINISHED}"):
+            path.unlink(missing_ok=True)
+    hot = set(hours)
+    blocks = list(blocks_in(folder))
+    wholes: dict[tuple[Tier, Span, int], list[Block]] = defaultdict(list)
+    for block in blocks:
+        wholes[block.tier, block.span, block.start_ms].append(block)
+    sources: dict[Block, set[str]] = {}
+    gone: set[Block] = set()
+    with store.cursor() as cursor:
+        for block in blocks:
+            for span in COARSER[block.span]:
+                for whole in wholes.get((block.tier, span, period_start(span, block.start_ms)), ()):
+                    if whole not in sources:
+                        sources[whole] = set(every_source(cursor, whole))
+                    if block.stem in sources[whole]:
+                        gone.add(block)
+    _remove(gone)
+    gone |= {b for b in blocks if b.span is Span.HOUR and Hour(b.start_ms, b.part) in hot}
+    return [block for block in blocks if block not in gone]
+
+
+def every_source(cursor: duckdb.DuckDBPyConnection, block: Block) -> list[str]:
+    """The stems of all finer files that became this one. None for a file that cannot be read."""
+    if block.span is Span.HOUR:
+        return []
+    try:
+        rows = cursor.execute(
+            f"SELECT decode(value) FROM parquet_kv_metadata({file_list([block.path])}) WHERE decode(key) = 'sources'"
+        ).fetchall()
+    except duckdb.Error as error:
+        log.warning("%s does not say what it was made of: %s", block.path, error)
+        return []
+    return [name for (text,) in rows for name in text.split(",")]
+
+
+def _same(block: Block, tier: Tier, span: Span, start_ms: int) -> bool:
+    return block.tier is tier and block.span is span and block.start_ms == start_ms
+
+
+def _write(
+    cursor: duckdb.DuckDBPyConnection, rows: str, block: Block, count: int, sources: Sequence[str] = ()
+) -> None:  # fmt: skip
+    block.path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = unfinished(block.path)
+    noted = f", kv_metadata {{sources: '{','.join(sources)}'}}" if sources else ""
+    try:
+        cursor.execute(f"COPY ({rows}) TO '{_quoted(temporary)}' ({PARQUET_OPTIONS}{noted})")
+        (written,) = _one(cursor, f"SELECT sum(num_rows) FROM parquet_file_metadata({file_list([temporary])})")
+        if written != count:
+            raise OSError(f"{temporary} holds {written} rows instead of {count}")
+        publish(block.path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _remove(blocks: Iterable[Block]) -> None:
+    for block in blocks:
+        try:
+            block.path.unlink(missing_ok=True)
+        except OSError as error:
+            # It is not seen any more, and goes with the next start.
+            log.warning("%s cannot be removed yet: %s", block.path, error)
+
+
+@contextmanager
+def _room_to_sort(cursor: duckdb.DuckDBPyConnection, memory_mb: int) -> Iterator[None]:
+    cursor.execute(f"SET memory_limit = '{max(_SORT_MB, memory_mb)}MB'")
+    try:
+        yield
+    finally:
+        cursor.execute(f"SET memory_limit = '{memory_mb}MB'")
+
+
+def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    row = cursor.execute(query).fetchone()
+    return tuple(row) if row is not None else ()
+
+
+def _quoted(path: Path) -> str:
+    return path.as_posix().replace("'", "''")

@@ -1,0 +1,55 @@
+"""One export from beginning to end."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from app.history.archive import Archive
+from app.history.export.request import ExportRequest, ExportResult
+from app.history.export.rows import matching, portions
+from app.history.export.sinks import SINKS
+from app.history.layout import MS_NS
+from app.history.readers import Task
+from app.history.whole import publish, unfinished
+from app.model.errors import StorageError
+
+log = logging.getLogger("gridroom.history.run")
+
+
+def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> ExportResult:
+    """Write the file. It appears under its name when it is whole; called off or failed, it never does.
+
+    Raises ExportError for a wrong request, StorageError where the file cannot be written or the history not be read,
+    CancelledError.
+    """
+    tier, zone = request.judged(archive.station.timezone)
+    points = matching(archive, request.points)
+    window = -(-request.start_ns // MS_NS), -(-request.end_ns // MS_NS)
+    temporary = unfinished(request.path)
+    tell = request.progress or (lambda share: None)
+    rows = 0
+    seen: set[int] = set()
+    try:
+        sink = SINKS[request.path.suffix.lower()](temporary, tier, zone)
+        try:
+            for portion in portions(archive, task, tier, points, window):
+                task.check()
+                sink.write(portion)
+                rows += len(portion.rows.time)
+                seen.add(portion.point.id)
+                tell(portion.share)
+            sink.finish()
+        except BaseException:
+            sink.abandon()
+            raise
+        task.check()
+        publish(request.path)
+    except OSError as error:
+        raise StorageError(
+            f"{request.path} cannot be written ({error}); make room there, or choose another place"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    tell(1.0)
+    return ExportResult(request.path, rows, len(seen))

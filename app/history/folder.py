@@ -1,0 +1,146 @@
+"""The data folder: what belongs in it, and the lock that lets one process own it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from app.model.errors import FolderHeld, StorageError
+
+LOCK_NAME: Final = "gridroom.lock"
+SUBFOLDERS: Final = ("history", "exports", "backups", "logs", "outbox")
+_LOCK_AT: Final = 1 << 20
+"""Where Windows locks a byte: beyond the text, which others must be able to read."""
+
+
+class DataFolder:
+    """An owned data folder. The operating system drops the lock when the process ends, however it ends."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor: int | None = descriptor
+
+    @staticmethod
+    def open(path: Path, who: str) -> DataFolder:
+        """Make the folder where it is missing, and own it. `who` is what another process is told, `gridroom console`.
+
+        Raises FolderHeld, with the holder's name, when another process owns it, and StorageError when it cannot be
+        written. Returns or raises at once: it never waits for the holder.
+        """
+        path = path.expanduser().absolute()
+        try:
+            for name in SUBFOLDERS:
+                (path / name).mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        try:
+            if not _lock(descriptor):
+                raise FolderHeld(path, _holder(path))
+            _sign(descriptor, who)
+            probe = path / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except FolderHeld:
+            os.close(descriptor)
+            raise
+        except OSError as error:
+            os.close(descriptor)
+            raise _unwritable(path, error) from error
+        return DataFolder(path, descriptor)
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history"
+
+    @property
+    def exports(self) -> Path:
+        return self.path / "exports"
+
+    @property
+    def backups(self) -> Path:
+        return self.path / "backups"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def outbox(self) -> Path:
+        return self.path / "outbox"
+
+    def close(self) -> None:
+        """Give the folder up. May be called twice."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)  # the lock goes with it
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    why = error.strerror or str(error)
+    return StorageError(
+        f"data folder {path} cannot be written ({why}); give this user the right to write there, "
+        "or name another folder with --data"
+    )
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock the file for as long as it is open here. False where another process has it; OSError where it cannot be."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, _LOCK_AT, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        # flock, not lockf: it also tells two openings within one process apart.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(descriptor: int, who: str) -> None:
+    text = {
+        "pid": os.getpid(),
+        "program": who,
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+    }
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, json.dumps(text).encode())
+
+
+def _holder(path: Path) -> str:
+    """Who holds it, in words; the holder may be writing just now, so that what is read may be nothing."""
+    try:
+        said = json.loads((path / LOCK_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "another process"
+    if not isinstance(said, Mapping):
+        return "another process"
+    return (
+        f"{said.get('program', 'another program')} (process {said.get('pid', '?')} on {said.get('host', '?')}, "
+        f"since {said.get('since', '?')})"
+    )

@@ -1,0 +1,96 @@
+"""The thread that keeps the history in order: rebuilds after a crash, closes hours, seals days, drops what is old."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.history.closing import Closer
+from app.history.layout import MS_NS
+from app.history.opening import Opened
+from app.history.rebuild import rebuild
+from app.history.recorder import Mark
+from app.history.writer import Failures, Shelf, Writer
+
+log = logging.getLogger("gridroom.history.keeper")
+
+_CLOSING: Final = "history.closing"
+_RETRY_S: Final = 60.0
+
+
+class Keeper:
+    """Housekeeping of one running history."""
+
+    def __init__(self, opened: Opened, writer: Writer, closer: Closer, shelf: Shelf) -> None:
+        self._opened = opened
+        self._writer = writer
+        self._closer = closer
+        self._clock = shelf.clock
+        self._settings = shelf.settings
+        self._troubles = shelf.troubles
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="history-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin; an hour that ends wakes it."""
+        self._writer.on_new_hour = self._wake.set
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Break off and end the thread; what was half done is done again after the next start."""
+        self._stopping = True
+        self._wake.set()
+        while self._thread.is_alive():
+            self._closer.store.interrupt()
+            self._thread.join(timeout=0.2)
+
+    def _run(self) -> None:
+        retry_at = 0.0
+        cut_off = list(self._opened.cut_off)
+        while not self._stopping:
+            if time.monotonic() >= retry_at:
+                try:
+                    while cut_off and not self._stopping:
+                        self._rebuild(self._opened.ids, cut_off[0])
+                        cut_off.pop(0)
+                    self._tidy_up()
+                    self._troubles.clear(_CLOSING)
+                except Failures as error:
+                    retry_at = time.monotonic() + _RETRY_S
+                    if not self._stopping:
+                        self._tell(error)
+            self._wake.wait(self._settings.keeper_s)
+            self._wake.clear()
+
+    def _rebuild(self, ids: NDArray[np.int32], mark: Mark) -> None:
+        archive = self._opened.archive
+        with archive.catalogue.reading() as view, archive.store.cursor() as cursor:
+            commit = rebuild(cursor, view, archive.station, ids, mark)
+        self._writer.add(commit).result()
+
+    def _tidy_up(self) -> None:
+        busy = self._writer.busy
+        if busy is None:
+            return
+        for hour in self._opened.archive.catalogue.view.hours:
+            if hour not in busy and not self._stopping:
+                self._closer.close(hour)
+        now_ms = self._clock.now_ns() // MS_NS
+        if not self._stopping:
+            self._closer.seal(now_ms)
+            self._closer.expire(now_ms)
+
+    def _tell(self, error: Exception) -> None:
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        log.warning("housekeeping of the history failed: %s", error)
+        self._troubles.tell(
+            _CLOSING,
+            f"an hour of the history cannot be closed into its file ({why}); nothing is lost, it is tried again",
+            f"历史库归档失败（{why}）；数据未丢失，将自动重试",
+        )
