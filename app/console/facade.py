@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from app.energy.figures import Figures
 from app.model.station import Station
@@ -19,10 +20,6 @@ class HistoryService(Protocol):
 
     def query(self, points: Sequence[str], start_ns: int, end_ns: int, pixels: int) -> Future[list[Series]]:
         """Series of full point names between two UTC nanoseconds, in a tier that suits the width in pixels."""
-
-    @property
-    def export(self) -> Any:
-        """`export(request)` answers a Future; see `app.history.export`."""
 
 
 class JournalService(Protocol):
@@ -44,6 +41,16 @@ class AlarmService(JournalService, Protocol):
 
     def acknowledge(self, ids: Sequence[int], actor: str) -> object:
         """Somebody has seen these occurrences."""
+
+
+class ExportDone(Protocol):
+    """What an export wrote."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def rows(self) -> int: ...
 
 
 class StationFacade(Protocol):
@@ -70,6 +77,21 @@ class StationFacade(Protocol):
 
     def figures(self, snapshot: Snapshot) -> Figures:
         """The key figures of a snapshot."""
+
+    def export(
+        self,
+        points: Sequence[str],
+        start_ns: int,
+        end_ns: int,
+        every: str,
+        path: Path,
+        progress: Callable[[float], None],
+    ) -> Future[ExportDone]:
+        """Write full point names between two UTC nanoseconds into a .csv, .xlsx or .parquet file.
+
+        every: raw, 1s, 5s, 15min or 1h. progress: told the share done, on another thread. Cancelling the future leaves
+        no file. Fails with GridroomError in words.
+        """
 
     def health(self) -> Health:
         """How the engine is."""

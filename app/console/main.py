@@ -62,7 +62,10 @@ class Console:
         self.window.show()
 
     def close(self) -> None:
-        """First nothing is delivered any more, then the window goes, then the last settings are written. Twice does no harm."""
+        """First nothing is delivered any more, then the window goes, then the last settings are written.
+
+        Closing twice does no harm.
+        """
         if self._closed:
             return
         self._closed = True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +342,12 @@ def moving_value(name: str, time_ns: int) -> float:
     return float(len(point))
 
 
+@dataclass(frozen=True)
+class Exported:
+    path: Path
+    rows: int
+
+
 class FakeStation:
     """The facade that the console uses, without an engine behind it.
 
@@ -367,6 +373,9 @@ class FakeStation:
         self._time = np.zeros(n, dtype=np.int64)
         self._changed = np.zeros(n, dtype=np.int64)
         self._lost: dict[str, int] = {}
+        self.exported: list[tuple[tuple[str, ...], int, int, str, Path]] = []
+        self.exporting: Future[Exported] = Future()
+        """Of the last export: the test finishes it."""
 
     def put(self, name: str, value: float, quality: int = 0) -> None:
         """A new value of one point, now."""
@@ -452,6 +461,20 @@ class FakeStation:
                 start = self._baseline.start_ns
                 self._baseline.put(name, moving_value(name, start), start)
         return self._figures.read(snapshot, self._baseline)
+
+    def export(
+        self,
+        points: Sequence[str],
+        start_ns: int,
+        end_ns: int,
+        every: str,
+        path: Path,
+        progress: Callable[[float], None],
+    ) -> Future[Exported]:
+        self.exported.append((tuple(points), start_ns, end_ns, every, path))
+        progress(0.5)
+        self.exporting = Future()
+        return self.exporting
 
     def devices(self) -> list[DeviceStatus]:
         now = self.clock.now_ns()

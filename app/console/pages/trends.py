@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QSplitter,
     QToolButton,
@@ -22,13 +23,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.console.bridge import Bridge
+from app.console.exporting import FORMATS, ExportBar
 from app.console.loading import Loaded, Wanted, covers, wanted
 from app.console.pages.page import Context, Page
 from app.model.clock import MS_NS, SECOND_NS, Clock
 from app.model.text import Text
 from app.model.views import AlarmRow, Series, Snapshot
 from widgets import language
-from widgets.icons import PRIORITY_TOKENS
+from widgets.icons import PRIORITY_TOKENS, keep
 from widgets.language import tr
 from widgets.point_tree import PointTree, PointTreeModel
 from widgets.trend.pens import Pen
@@ -40,6 +42,7 @@ SPANS: Final[tuple[tuple[str, int], ...]] = (
     ("1 h", _HOUR_NS), ("8 h", 8 * _HOUR_NS), ("24 h", _DAY_NS), ("7 d", 7 * _DAY_NS), ("30 d", 30 * _DAY_NS),
     ("1 y", 365 * _DAY_NS),
 )  # fmt: skip
+_TIERS: Final = ("raw", "1s", "5s", "15min", "1h")
 _SETTLE_MS: Final = 40
 """A drag moves the range on every pixel; history is asked when it stands for so long."""
 _MOST_PENS: Final = 16
@@ -81,7 +84,12 @@ class TrendsPage(Page):
             edit.setTimeZone(zone)
             edit.setButtonSymbols(QDateTimeEdit.ButtonSymbols.NoButtons)
             edit.setDisplayFormat("yyyy-MM-dd HH:mm")
-        self._show_range, self._clear = QPushButton(), QPushButton()
+        self._show_range, self._export, self._clear = (QPushButton() for _ in range(3))
+        keep(self._export, "export")
+        self._export_menu = QMenu(self)
+        self._export_menu.aboutToShow.connect(self._fill_export_menu)
+        self._export.setMenu(self._export_menu)
+        self.exporting = ExportBar(context)
         self._note = QLabel()
         self._note.setProperty("soft", True)
         self._settle = QTimer(self)
@@ -112,6 +120,7 @@ class TrendsPage(Page):
         for widget in (self._from, self._to, self._show_range):
             bar.addWidget(widget)
         bar.addStretch(1)
+        bar.addWidget(self._export)
         bar.addWidget(self._clear)
         right = QWidget()
         column = QVBoxLayout(right)
@@ -120,6 +129,7 @@ class TrendsPage(Page):
         column.addLayout(bar)
         column.addWidget(self.view, 1)
         column.addWidget(self._note)
+        column.addWidget(self.exporting)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(8)
@@ -156,6 +166,8 @@ class TrendsPage(Page):
         self._from.setToolTip(tr("From, in the station's time"))
         self._to.setToolTip(tr("To, in the station's time"))
         self._show_range.setText(tr("Show"))
+        self._export.setText(tr("Export"))
+        self._export.setToolTip(tr("Write what is seen to a file"))
         self._clear.setText(tr("Remove all"))
         self._describe()
 
@@ -175,6 +187,7 @@ class TrendsPage(Page):
         self.view.set_pens([self._pen(name) for name in names])
         self.tree.points.set_chosen(names)
         self._clear.setEnabled(bool(names))
+        self._export.setEnabled(bool(names))
         self.take_alarms(self.context.bridge.alarm_rows)
         self._describe()
         self._load()
@@ -266,6 +279,22 @@ class TrendsPage(Page):
         super().hideEvent(event)
         self.context.bridge.forget(self, "series")
         self._asked = None
+
+    def _fill_export_menu(self) -> None:
+        """Formats, with the tier that is seen and the raw values."""
+        self._export_menu.clear()
+        shown = max(self._tiers, key=_TIERS.index) if self._tiers else "raw"
+        for every in dict.fromkeys((shown, "raw")):
+            for suffix, title in FORMATS.items():
+                text = tr("{format}, raw values", format=title)
+                if every != "raw":
+                    text = tr("{format}, {tier} as shown", format=title, tier=tr(every))
+                action = self._export_menu.addAction(text)
+                action.triggered.connect(lambda _=False, every=every, suffix=suffix: self._on_export(every, suffix))
+            self._export_menu.addSeparator()
+
+    def _on_export(self, every: str, suffix: str) -> None:
+        self.exporting.ask_file(list(self._pens), *self.view.shown_range(), every, suffix)
 
     def remember(self) -> None:
         settings = self.context.settings

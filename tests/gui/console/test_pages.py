@@ -16,9 +16,10 @@ from app.console.pages.overview import OverviewPage
 from app.console.pages.trends import TrendsPage
 from app.model.clock import SECOND_NS, ManualClock
 from app.model.config import Priority
+from app.model.errors import StorageError
 from app.model.text import Text
 from app.model.views import AlarmState, JournalRow
-from tests.support.fake_station import FakeStation, alarm, write_station
+from tests.support.fake_station import Exported, FakeStation, alarm, write_station
 from widgets import blink
 
 
@@ -329,3 +330,54 @@ def test_pens_are_taken_from_the_tree_with_enter(trends: TrendsPage, qtbot: QtBo
     trends.tree.setCurrentIndex(model.index(0, 0, model.index(0, 0)))
     qtbot.keyClick(trends.tree, Qt.Key.Key_Return)
     assert [pen.point for pen in trends.view.pens()] == ["pcs1.t_igbt"]
+
+
+def exporting(trends: TrendsPage, facade: FakeStation, qtbot: QtBot, path: Path) -> None:
+    """An export of one pen, under way."""
+    trends.add_points(["meter1.p_kw"])
+    qtbot.waitUntil(lambda: trends._loaded is not None, timeout=5000)
+    trends.exporting.write(["meter1.p_kw"], *trends.view.shown_range(), "5s", path)
+    assert trends.exporting.running
+
+
+def test_an_export_offers_what_is_seen_and_raw_values(trends: TrendsPage, qtbot: QtBot) -> None:
+    trends.add_points(["meter1.p_kw"])
+    qtbot.waitUntil(lambda: trends._loaded is not None, timeout=5000)
+    trends._fill_export_menu()
+    texts = [action.text() for action in trends._export_menu.actions() if action.text()]
+    assert texts[0] == "CSV, 5s as shown" and "Excel, raw values" in texts and len(texts) == 6
+
+
+def test_choosing_an_export_file_stands_in_nobodys_way(
+    console: Console, trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path
+) -> None:
+    trends.add_points(["meter1.p_kw", "bms1.soc"])
+    trends._on_export("5s", ".csv")
+    dialog = trends.exporting._dialog
+    assert dialog is not None and not dialog.isModal() and dialog.isVisible()
+    dialog.fileSelected.emit(str(tmp_path / "out.csv"))
+    dialog.close()
+    points, start, end, every, path = facade.exported[0]
+    assert (points, every, path) == (("meter1.p_kw", "bms1.soc"), "5s", tmp_path / "out.csv")
+    assert (start, end) == trends.view.shown_range()
+
+
+def test_an_export_tells_what_it_wrote(trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path) -> None:
+    exporting(trends, facade, qtbot, tmp_path / "out.csv")
+    qtbot.waitUntil(lambda: trends.exporting._bar.value() == 500, timeout=5000)
+    facade.exporting.set_result(Exported(tmp_path / "out.csv", 12_345))
+    qtbot.waitUntil(lambda: not trends.exporting.running, timeout=5000)
+    assert "12,345 rows" in trends.exporting._text.text()
+
+
+def test_an_export_can_be_called_off(trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path) -> None:
+    exporting(trends, facade, qtbot, tmp_path / "out.csv")
+    trends.exporting._cancel.click()
+    assert facade.exporting.cancelled() and "nothing was written" in trends.exporting._text.text()
+
+
+def test_an_export_that_fails_says_why(trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path) -> None:
+    exporting(trends, facade, qtbot, tmp_path / "out.csv")
+    facade.exporting.set_exception(StorageError("out.csv cannot be written (disk full); make room there"))
+    qtbot.waitUntil(lambda: not trends.exporting.running, timeout=5000)
+    assert "disk full" in trends.exporting._text.text()
