@@ -109,13 +109,17 @@ def sim(
 
 def export(station: Path, data: Path, points: str, *, start: str, end: str, every: str, output: Path) -> int:
     """Write history to a file."""
-    from app.history.export.request import ExportRequest
+    from app.history.export.request import ExportError, ExportRequest
     from app.history.reader import export_from_folder
     from app.starting import who
 
     found = configure(station_directory(station)).station
     request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)
-    rows = export_from_folder(found, data, request, who("export"))
+    try:
+        rows = export_from_folder(found, data, request, who("export"))
+    except ExportError as error:
+        what, _, mend = str(error).partition("; ")
+        raise ConfigFaults([Fault(Path("command line"), 1, what, mend)]) from None
     print(f"{output}: {rows:,} rows")
     return DONE
 
