@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import subprocess
 import sys
@@ -140,14 +139,10 @@ def _measure(folder: Path, seconds: float) -> dict[str, Any]:
     """In the station's own process: warm up, then count."""
     import psutil
 
-    from app.configuration import configure
-    from app.station import RunningStation
+    from app.starting import running
 
     me = psutil.Process()
-    station = RunningStation(configure(folder), folder / "data")
-    station.start()
-    try:
-        gc.freeze()
+    with running(folder, folder / "data", None, "bench") as station:
         time.sleep(WARM_S)
         station.reset_figures()
         cpu, began, points = time.process_time(), time.monotonic(), station.points_total
@@ -167,8 +162,6 @@ def _measure(folder: Path, seconds: float) -> dict[str, Any]:
             "rss_mb": me.memory_info().rss / 1e6,
             "growth_mb": me.memory_info().rss / 1e6 - half_mb,
         }
-    finally:
-        station.stop()
 
 
 def main() -> None:
