@@ -103,7 +103,7 @@ class PvInverters(Machines):
     def columns(self) -> dict[str, Floats]:
         """Quantities besides the AC side, a column each."""
         amps = np.divide(1000.0 * self.dc_kw, self.dc_v, out=np.zeros(self.count), where=self.dc_v > 1.0)
-        power = np.divide(self.dc_kw, self.p_kw, out=np.ones(self.count), where=self.p_kw > 0.0)
+        efficiency = np.divide(100.0 * self.p_kw, self.dc_kw, out=np.zeros(self.count), where=self.dc_kw > 0.0)
         result = {
             "state": self.state(),
             "fault": self.tripped.astype(np.float64),
@@ -116,7 +116,7 @@ class PvInverters(Machines):
             "dc_power": self.dc_kw,
             "dc_voltage": self.dc_v,
             "dc_current": amps,
-            "efficiency": np.where(self.p_kw > 0.0, 100.0 / power, 0.0),
+            "efficiency": efficiency,
             "bus_voltage": np.where(self.dc_v > 100.0, np.maximum(self.dc_v, 640.0), self.dc_v),
             "module_temperature": self.module_c,
             "internal_temperature": self.cabinet_c,

@@ -126,8 +126,8 @@ class Simulator:
     def connections(self) -> dict[str, dict[str, str | int]]:
         """Device id -> the connection keys to use instead of the station's own."""
         found: dict[str, dict[str, str | int]] = {}
-        for device, line in self._line_of.items():
-            found[device] = {"host": HOST, "port": line.port}
+        for device in self.panel.image.devices:
+            found[device] = {"host": HOST, "port": self._line_of[device].port}
             if device in self._serial:
                 found[device]["driver"] = _RTU_TCP
         return found
@@ -149,7 +149,7 @@ class Simulator:
     @property
     def devices(self) -> tuple[str, ...]:
         """Ids of the devices that are served."""
-        return tuple(self._units)
+        return tuple(self.panel.image.devices)
 
     @property
     def faults(self) -> Mapping[str, tuple[Fault, ...]]:

@@ -39,7 +39,9 @@ def standing(station: Station | None = None, at: str = "2026-06-03 10:30", seed:
 
 
 @asynccontextmanager
-async def client_of(simulator: Simulator, device: Device, *, timeout_s: float = 3.0) -> AsyncIterator[AsyncModbusTcpClient]:
+async def client_of(
+    simulator: Simulator, device: Device, *, timeout_s: float = 3.0
+) -> AsyncIterator[AsyncModbusTcpClient]:
     """pymodbus' client, connected to where the device is simulated."""
     at = simulator.connections()[device.id]
     framer = FramerType.SOCKET if device.driver == "modbus-tcp" else FramerType.RTU
