@@ -224,11 +224,13 @@ class PointForm(Form):
             raise ValueError("scale 0 would lose every value; leave it out for 1")
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError(f"range [{self.range[0]:g}, {self.range[1]:g}] must rise")
-        expected = ROLES.get(self.role) if self.role else None
+        expected = ROLES[self.role] if self.role else self.unit or ""
         if expected and self.unit != expected:
             raise ValueError(
                 f"role {self.role} is measured in {expected}, not in {self.unit or 'nothing'}; scale it once, here"
             )
+        if self.unit and not expected:
+            raise ValueError(f"role {self.role} has no unit; leave 'unit' out, or the role")
         return self
 
 
