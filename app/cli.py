@@ -226,11 +226,14 @@ def _screenshots(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     _station(parser, optional=True)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--data", type=Path, help="data folder whose history is shown; without it an empty one")
     parser.add_argument("--overlay", type=Path, metavar="FILE", help="file that maps connections elsewhere")
     parser.add_argument("--warm", type=_duration, default=20.0, metavar="20s", help="run the station this long first")
     parser.add_argument("--sizes", default="1366x768,2560x1440", help="window sizes")
     parser.set_defaults(
-        run=lambda o: _import("app.console.start").screenshots(o.station, o.output, o.overlay, o.warm, o.sizes)
+        run=lambda o: _import("app.console.start").screenshots(
+            o.station, o.output, o.overlay, data=o.data, warm_s=o.warm, sizes=o.sizes
+        )
     )
 
 

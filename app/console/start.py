@@ -54,15 +54,17 @@ def _load_qt() -> None:
     importlib.import_module("app.console.main")
 
 
-def screenshots(station: Path, output: Path, overlay: Path | None, warm_s: float, sizes: str) -> int:
+def screenshots(
+    station: Path, output: Path, overlay: Path | None, *, data: Path | None, warm_s: float, sizes: str
+) -> int:
     """Render every page in both languages and themes."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     wanted = [_size(one) for one in sizes.split(",")]
     from app.console.screenshots import render
 
     with (
-        tempfile.TemporaryDirectory(prefix="gridroom-pictures-", ignore_cleanup_errors=True) as data,
-        running(station, Path(data), overlay, "screenshots") as facade,
+        tempfile.TemporaryDirectory(prefix="gridroom-pictures-", ignore_cleanup_errors=True) as empty,
+        running(station, data or Path(empty), overlay, "screenshots") as facade,
     ):
         time.sleep(warm_s)
         for picture in render(facade, output, sizes=wanted):
