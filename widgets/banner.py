@@ -127,7 +127,7 @@ class AlarmBanner(QAbstractButton):
                 text,
             )
             x -= width + 16
-            paint_priority(painter, priority, QRectF(x, middle - 5.5, 11, 11), filled=number > 0)
+            paint_priority(painter, priority, QRectF(x, middle - 5.5, 11, 11), filled=number > 0, calm=not number)
             x -= 14
         total = tr("unacknowledged {n}", n=sum(numbers.values()))
         width = metrics.horizontalAdvance(total)

@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QAbstractItemView, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
 
 from app.model.config import DeviceKind, Priority
@@ -263,6 +263,8 @@ class DeviceTree(QTreeView):
 
     chosen = Signal(list)
     """Ids: the chosen device, or all devices of the chosen group."""
+    opened = Signal(str)
+    """Id of a device that was double-clicked or entered."""
 
     def __init__(self, model: DeviceTreeModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -280,6 +282,8 @@ class DeviceTree(QTreeView):
             if node.children:
                 self.expand(model.index_of(node.device.id if node.device else ""))
         self.selectionModel().currentChanged.connect(self._on_current)
+        self.doubleClicked.connect(self._open)
+        self.setExpandsOnDoubleClick(False)
 
     def choose(self, device_id: str) -> None:
         """Select a device and bring it into view."""
@@ -291,6 +295,19 @@ class DeviceTree(QTreeView):
     def choose_all(self) -> None:
         """Select the station."""
         self.setCurrentIndex(self.tree.index(0, 0))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            self._open(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
+
+    def _open(self, index: QModelIndex) -> None:
+        node = index.data(NODE_ROLE)
+        if isinstance(node, Node) and node.device is not None:
+            self.opened.emit(node.device.id)
+        else:
+            self.setExpanded(index, not self.isExpanded(index))
 
     def _on_current(self, index: QModelIndex, before: QModelIndex) -> None:
         node = index.data(NODE_ROLE)

@@ -73,9 +73,10 @@ def keep(button: QAbstractButton, name: str, ink: str = "ink") -> None:
     _Keeper(button, lambda: icon(name, ink))
 
 
-def keep_priority(button: QAbstractButton, priority: Priority) -> None:
-    """Give a button the shape of a priority in its colour."""
-    _Keeper(button, lambda: _drawn(14, lambda painter: paint_priority(painter, priority, QRectF(1, 1, 12, 12))))
+def priority_icon(priority: Priority, *, calm: bool = False) -> QIcon:
+    """The shape of a priority in its colour; calm: an outline without colour, where there is nothing of it."""
+    box = QRectF(1, 1, 12, 12)
+    return _drawn(14, lambda painter: paint_priority(painter, priority, box, filled=not calm, calm=calm))
 
 
 def priority_path(priority: Priority, rect: QRectF) -> QPainterPath:
@@ -101,11 +102,13 @@ def priority_path(priority: Priority, rect: QRectF) -> QPainterPath:
     return path
 
 
-def paint_priority(painter: QPainter, priority: Priority, rect: QRectF, *, filled: bool = True) -> None:
-    """Draw the shape of a priority in its colour; unfilled is the outline of what is not urgent to see."""
+def paint_priority(
+    painter: QPainter, priority: Priority, rect: QRectF, *, filled: bool = True, calm: bool = False
+) -> None:
+    """Draw the shape of a priority; unfilled is the outline of what is known already, calm has no alarm colour."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    colour = theme.colour(PRIORITY_TOKENS[priority])
+    colour = theme.colour("line" if calm else PRIORITY_TOKENS[priority])
     path = priority_path(priority, rect)
     if filled:
         painter.fillPath(path, colour)

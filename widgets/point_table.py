@@ -7,7 +7,7 @@ and a snapshot repaints only rows that changed and can be seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
@@ -96,6 +96,7 @@ class PointModel(CellModel):
         self._needle: tuple[str, ...] = ()
         self._order: tuple[int, Qt.SortOrder] | None = None
         self._keys: list[str] | None = None
+        self._remarks: Mapping[str, str] = {}
         self._rows = self._chosen
         self._row_of = np.arange(len(station.points), dtype=np.int32)
         language.changed.connect(self._on_language)
@@ -184,6 +185,10 @@ class PointModel(CellModel):
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
                 self.dataChanged.emit(self.index(start, Column.VALUE), self.index(end, Column.TIME))
 
+    def set_remarks(self, remarks: Mapping[str, str]) -> None:
+        """Full point name -> why the device refuses it; shown beside the quality."""
+        self._remarks = remarks
+
     def tick(self, visible: range) -> None:
         """A second has passed: the ages that can be seen have grown."""
         if len(visible):
@@ -234,7 +239,8 @@ class PointModel(CellModel):
         if column == Column.UNIT:
             return Cell(symbol(point.unit), "ink-soft")
         if column == Column.QUALITY:
-            return Cell(quality_mark(quality).text, "bad-quality")
+            words = (quality_mark(quality).text, self._remarks.get(point.name, ""))
+            return Cell(" · ".join(filter(None, words)), "bad-quality")
         if column == Column.AGE:
             old = quality_mark(quality).style is MarkStyle.OLD
             return Cell(age_text(shot.taken - time) if time else "–", "bad-quality" if old else "ink-soft", right=True)
@@ -270,6 +276,8 @@ class PointModel(CellModel):
             format_value(float(shot.value[i]), point.form.precision, point.unit, point.form.states),
             tr("Quality: {letters}", letters=quality_mark(int(shot.quality[i])).text or tr("good")),
         ]
+        if point.name in self._remarks:
+            lines.append(tr("The device says: {why}", why=self._remarks[point.name]))
         if time:
             lines.append(tr("Source time: {time}", time=clock_text(time, zone)))
         if received:

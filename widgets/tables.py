@@ -9,6 +9,8 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
+from widgets.language import tr
+
 ROW_PX: Final = 26
 SMALL_ROW_PX: Final = 24
 _SMALL_SCREEN_PX: Final = 900
@@ -104,7 +106,7 @@ class Table(QTableView):
                 header.resizeSection(column, int(width))
 
     def columns_menu(self, parent: QWidget) -> QMenu:
-        """A menu of the columns with check marks."""
+        """A menu of the columns with check marks, and to sort by one of them without a mouse."""
         menu = QMenu(parent)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         header = self.horizontalHeader()
@@ -115,6 +117,11 @@ class Table(QTableView):
             action.setEnabled(header.isSectionHidden(column) or header.hiddenSectionCount() < header.count() - 1)
             action.toggled.connect(lambda shown, column=column: self._show_column(column, shown))
             menu.addAction(action)
+        menu.addSeparator()
+        for column in range(header.count()):
+            title = str(self.model().headerData(column, Qt.Orientation.Horizontal) or "")
+            sort = menu.addAction(tr("Sort by {column}", column=title))
+            sort.triggered.connect(lambda _=False, column=column: self._on_sort(column))
         return menu
 
     def _show_column(self, column: int, shown: bool) -> None:

@@ -16,6 +16,7 @@ from widgets.language import tr
 from widgets.times import clock_text
 
 HEIGHT: Final = 40
+_LONGEST_WORDS: Final = 40
 _MODE_ICONS: Final = {"LIVE": "live", "DEMO": "demo", "READ ONLY": "read-only", "SHADOW": "shadow"}
 
 
@@ -113,7 +114,9 @@ class TopBar(QFrame):
             + tr("{rate} pts/s", rate=shown)
         )
         well = health.history == "ok"
-        self._history.setText(tr("history ok") if well else tr("history: {words}", words=health.history))
+        words = health.history if len(health.history) <= _LONGEST_WORDS else f"{health.history[:_LONGEST_WORDS]}…"
+        self._history.setText(tr("history ok") if well else tr("history: {words}", words=words))
+        self._history.setToolTip("" if well else health.history)
         for label, bad in ((self._devices, lost), (self._history, not well)):
             if label.property("state") != ("bad" if bad else ""):
                 label.setProperty("state", "bad" if bad else "")

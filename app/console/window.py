@@ -112,6 +112,7 @@ class MainWindow(QWidget):
         self.banner.clicked.connect(lambda: self.show_alarms(""))
         self.finder.chosen.connect(self._on_found)
         self.intents.device.connect(self.show_device)
+        self.intents.looked_at.connect(self._on_looked_at)
         self.intents.devices_page.connect(self.show_points)
         self.intents.trend.connect(self.show_trend)
         self.intents.alarms_page.connect(self.show_alarms)
@@ -187,6 +188,10 @@ class MainWindow(QWidget):
         if not opened:
             width = self._settings.get("window.drawer", DRAWER_PX)
             self.splitter.setSizes([max(self.splitter.width() - width, 1), width])
+
+    def _on_looked_at(self, device_id: str) -> None:
+        if self.faceplate.isVisible():
+            self.show_device(device_id)
 
     def close_drawer(self) -> None:
         """Close what is open over or beside the page."""

@@ -20,7 +20,7 @@ from app.console.facade import JournalService
 from app.console.pages.page import Context, Page
 from app.model.config import Priority
 from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow
-from widgets import blink
+from widgets import blink, theme
 from widgets.alarm_table import (
     PRIORITY_WORDS,
     AlarmModel,
@@ -30,7 +30,7 @@ from widgets.alarm_table import (
     counts,
     unacknowledged,
 )
-from widgets.icons import keep, keep_priority
+from widgets.icons import keep, priority_icon
 from widgets.language import tr
 
 JOURNAL_ROWS = 200
@@ -117,12 +117,11 @@ class AlarmsPage(Page):
         self.tabs = QTabWidget()
         self._lay_out()
         self.filter.textChanged.connect(self._on_filter)
-        for priority, button in self._priorities.items():
+        for button in self._priorities.values():
             button.setCheckable(True)
             button.setChecked(True)
             button.setProperty("sieve", True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            keep_priority(button, priority)
             button.toggled.connect(self._on_filter)
         self.table.acknowledge_asked.connect(self.acknowledge)
         self.table.device_asked.connect(self._on_device)
@@ -134,6 +133,7 @@ class AlarmsPage(Page):
         find = QShortcut(QKeySequence("Ctrl+F"), self)
         find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         find.activated.connect(self.filter.setFocus)
+        theme.changed.connect(self._describe)
         self.retranslate()
 
     def _lay_out(self) -> None:
@@ -190,11 +190,11 @@ class AlarmsPage(Page):
     def take_alarms(self, rows: tuple[AlarmRow, ...]) -> None:
         self.model.set_rows(rows, self.context.bridge.snapshot.taken)
         self._describe()
-        self._reload_journal()
+        self._reload_journal(only_at_top=True)
 
     def take_health(self, health: Health, devices: dict[str, DeviceStatus]) -> None:
-        if self.tabs.currentWidget() is self.events and self.events.table.verticalScrollBar().value() == 0:
-            self.events.reload()
+        if self.tabs.currentWidget() is self.events:
+            self._reload_journal(only_at_top=True)
 
     def remember(self) -> None:
         self.context.settings.set("alarms.columns", self.table.columns())
@@ -202,9 +202,10 @@ class AlarmsPage(Page):
 
     # -------------------------------------------------------------------------------------------------- doing
 
-    def _reload_journal(self) -> None:
+    def _reload_journal(self, *, only_at_top: bool = False) -> None:
+        """Newer rows; not under the hands of somebody who reads older ones."""
         view = self.tabs.currentWidget()
-        if isinstance(view, _JournalView):
+        if isinstance(view, _JournalView) and not (only_at_top and view.table.verticalScrollBar().value()):
             view.reload()
 
     def _on_tab(self, index: int) -> None:
@@ -228,6 +229,7 @@ class AlarmsPage(Page):
         numbers = counts(rows)
         for priority, button in self._priorities.items():
             button.setText(f"{tr(PRIORITY_WORDS[priority])} {numbers[priority]}")
+            button.setIcon(priority_icon(priority, calm=not numbers[priority]))
             button.setToolTip(tr("Show or hide this priority; the number is what is unacknowledged"))
         selected = set(self.table.selected_ids())
         self._acknowledge.setEnabled(any(row.id in selected and unacknowledged(row) for row in self.model.rows))

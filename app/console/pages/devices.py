@@ -49,6 +49,7 @@ class DevicesPage(Page):
         self._lay_out()
         self.filter.textChanged.connect(self._on_filter)
         self.tree.chosen.connect(self._on_chosen)
+        self.tree.opened.connect(context.intents.device)
         self._columns.clicked.connect(self._on_columns)
         self._copy.clicked.connect(self.table.copy)
         self._trend.clicked.connect(self._on_trend)
@@ -117,6 +118,7 @@ class DevicesPage(Page):
 
     def take_health(self, health: Health, devices: dict[str, DeviceStatus]) -> None:
         self.tree.tree.set_status(devices, by_device(self.context.bridge.alarm_rows))
+        self.model.set_remarks({name: why for status in devices.values() for name, why in status.remarks.items()})
         self.model.tick(self.table.visible_rows())
         self._describe()
 
@@ -137,6 +139,8 @@ class DevicesPage(Page):
             self.table.setColumnWidth(Column.DEVICE, 150)
         self.table.scrollToTop()
         self._describe()
+        if len(ids) == 1:
+            self.context.intents.looked_at.emit(ids[0])
 
     def _on_filter(self, text: str) -> None:
         self.model.set_filter(text)

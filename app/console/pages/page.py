@@ -23,6 +23,8 @@ class Intents(QObject):
 
     device = Signal(str)
     """Open the faceplate of a device."""
+    looked_at = Signal(str)
+    """A device is being looked at: an open faceplate follows."""
     devices_page = Signal(str)
     """Show all points of a device."""
     trend = Signal(list)

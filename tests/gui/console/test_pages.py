@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from app.console.pages.trends import TrendsPage
 from app.model.clock import SECOND_NS, ManualClock
 from app.model.config import Priority
 from app.model.errors import StorageError
+from app.model.quality import IV
 from app.model.text import Text
 from app.model.views import AlarmState, JournalRow
 from tests.support.fake_station import Exported, FakeStation, alarm, write_station
@@ -147,6 +149,45 @@ def test_the_connection_line_says_why_a_device_is_lost(
     devices.show_device("inv4")
     text = devices._link.text()
     assert "lost since" in text and "no answer within 1 s" in text and "127.0.0.1" in text and "next try in 8 s" in text
+
+
+def test_a_refused_point_says_why(
+    console: Console, devices: DevicesPage, facade: FakeStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = [
+        replace(one, remarks={"inv1.t_igbt": "exception 2, illegal data address"} if one.device == "inv1" else {})
+        for one in facade.devices()
+    ]
+    monkeypatch.setattr(facade, "devices", lambda: status)
+    facade.put("inv1.t_igbt", float("nan"), IV)
+    console.bridge.refresh()
+    row = devices.model.row_of(facade.station.by_name["inv1.t_igbt"])
+    assert devices.model.cell(row, 4).text == "IV · exception 2, illegal data address"
+    assert devices.model.cell(row, 2).text == "–"
+
+
+def test_an_open_faceplate_follows_the_tree_and_enter_opens_it(
+    console: Console, devices: DevicesPage, qtbot: QtBot
+) -> None:
+    faceplate = console.window.faceplate
+    devices.tree.choose("pcs1")
+    assert not faceplate.isVisible()
+    qtbot.keyClick(devices.tree, Qt.Key.Key_Return)
+    assert faceplate.isVisible() and faceplate.device is not None and faceplate.device.id == "pcs1"
+    devices.tree.choose("gen1")
+    assert faceplate.device is not None and faceplate.device.id == "gen1"
+
+
+def test_columns_and_order_are_chosen_from_a_menu(devices: DevicesPage) -> None:
+    devices.show_device("meter1")
+    menu = devices.table.columns_menu(devices)
+    actions = {action.text(): action for action in menu.actions()}
+    actions["Limits"].trigger()
+    assert devices.table.isColumnHidden(7)
+    actions["Sort by Point"].trigger()
+    names = [devices.model.cell(row, 1).text for row in range(devices.model.rowCount())]
+    assert names == sorted(names)
+    menu.deleteLater()
 
 
 def test_a_hundred_thousand_points_filter_and_scroll(
