@@ -115,6 +115,7 @@ def test_who_may_not_install_is_told_the_command_and_it_helps(run: ModuleType, m
         run.make_venv()
     machine.ensurepip = True  # the person has run it
     assert run.make_venv() == [run.PYTHON, "-m", "pip"]
+    assert machine.inside
 
 
 def test_a_set_up_that_failed_is_not_taken_for_done(
