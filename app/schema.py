@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from app.model.config import ConnectionForm, ControlForm, PointForm, StationForm, TemplateForm
+from app.model.durations import format_duration
 
 
 def schema(form: str) -> dict[str, Any]:
@@ -28,4 +29,20 @@ def schema(form: str) -> dict[str, Any]:
         device["connection"] = {"$ref": "#/$defs/ConnectionForm"}
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     result["title"] = f"Gridroom {form} file, version 1"
+    _write_defaults(result)
     return result
+
+
+def _write_defaults(part: Any) -> None:
+    """Defaults as they would stand in a file: an editor that offers one must not offer a fault. In place."""
+    if isinstance(part, dict):
+        match part.get("default"):
+            case float(seconds) if part.get("type") == "string":
+                part["default"] = format_duration(seconds)
+            case {}:
+                del part["default"]  # of a mapping each key has its own
+        for inner in part.values():
+            _write_defaults(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            _write_defaults(inner)

@@ -520,6 +520,25 @@ def test_the_schema_of_a_template_refuses_faults(tmp_path: Path, old: str, new: 
     assert list(validator("template").iter_errors(as_editors_see_it(text.replace(old, new, 1), tmp_path)))
 
 
+@pytest.mark.parametrize("form", ["station", "template"])
+def test_an_editor_offers_no_default_that_is_a_fault(form: str) -> None:
+    import jsonschema
+
+    made = schema(form)
+    seen = 0
+    waiting: list[Any] = [made]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if "default" in part and part["default"] is not None:
+                jsonschema.Draft202012Validator({**part, "$defs": made["$defs"]}).validate(part["default"])
+                seen += 1
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    assert seen > 10
+
+
 def test_the_verb_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     for form in ("station", "template"):
         assert cli.main(["schema", form]) == 0
