@@ -188,6 +188,11 @@ class _Loading:
                 "write 'devices: {ID: {connection: {host: ..., port: ...}}}'",
             )
             return {}
+        extra: list[Path_] = [(key,) for key in data if key != "devices"]
+        extra += [("devices", id_, key) for id_, device in devices.items() for key in device if key != "connection"]
+        for path in extra:
+            what = f"an overlay cannot change '{path[-1]}'"
+            self._fault(self.overlay, path, what, "write it into the station's file; an overlay maps connections only")
         return {str(id_): device["connection"] for id_, device in devices.items()}
 
     def _unique(self, what: str, ids: Mapping[int, str], path: Path_) -> None:

@@ -148,6 +148,20 @@ def test_a_connection_that_the_overlay_spoils_is_told_in_the_overlay(tmp_path: P
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("devices:", "version: 1\ndevices:", "overlay.yaml:1: an overlay cannot change 'version'"),
+        ("15001}}", "15001}, kind: bms}", "overlay.yaml:2: an overlay cannot change 'kind'"),
+        ("devices:", "device:", "overlay.yaml:1: this is not an overlay"),
+        ("  meter1: {connection:", "  meter9: {connection:", "overlay.yaml:2: unknown device 'meter9'"),
+    ],
+)
+def test_an_overlay_maps_connections_and_nothing_else(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    write(tmp_path, overlay=OVERLAY.replace(old, new).replace(", device: x", ""))
+    assert any(fault == expected for fault in faults(tmp_path, overlay=True))
+
+
 def test_a_value_of_several_lines_is_told_at_its_key(tmp_path: Path) -> None:
     station = STATION.replace(
         '      - {id: e_day, name: Energy today, kind: counter, unit: kWh, value: "integral(p_kw, reset=day)"}',
