@@ -52,15 +52,15 @@ class Line:
         self._transaction = 0
         self._free_since = 0.0
         """When the last exchange ended, by the loop's clock."""
-        self._openings = 0
+        self._failures = 0
         self._refusal = ""
         self._closed = False
 
     async def open(self, timeout_s: float) -> None:
         """Open it where it is not open. Raises TransportError."""
-        openings = self._openings
+        failures = self._failures
         async with self._turns.turn(Precedence.POLL):
-            await self._ready(openings, timeout_s)
+            await self._ready(failures, timeout_s)
 
     async def close(self) -> None:
         """Close it for good."""
@@ -74,35 +74,34 @@ class Line:
         """The PDU that answers one request. Raises TransportError, ProtocolError, or ReadOnlyError."""
         if self._late.any:
             await self._wait_for_late_answers(request)
-        openings = self._openings
+        failures = self._failures
         async with self._turns.turn(precedence):
-            await self._ready(openings, request.peer.timeout_s, request.peer.device)
+            await self._ready(failures, request.peer.timeout_s, request.peer.device)
             return await self._exchange(request)
 
     @contextlib.asynccontextmanager
     async def turn(self, peer: Peer, precedence: Precedence) -> AsyncIterator[Ask]:
         """Hold the line for requests that must not be parted; ask with what this gives."""
-        openings = self._openings
+        failures = self._failures
         async with self._turns.turn(precedence):
-            await self._ready(openings, peer.timeout_s, peer.device)
+            await self._ready(failures, peer.timeout_s, peer.device)
             yield self._exchange
 
-    async def _ready(self, openings: int, timeout_s: float, device: str = "") -> None:
+    async def _ready(self, failures: int, timeout_s: float, device: str = "") -> None:
         """An open wire. Whoever waited while another failed to open it fails likewise, instead of one after another."""
         if self._closed:
             raise TransportError(f"{self._endpoint.name} was closed here", device=device)
         if self._wire and self._wire.is_open:
             return
-        if openings != self._openings and self._refusal:
+        if failures != self._failures:
             raise TransportError(self._refusal, device=device)
-        self._openings += 1
-        self._refusal = ""
         wire = Wire(self._endpoint.params, self._endpoint.framing, self._endpoint.name, self._late)
         try:
             await wire.open(timeout_s)
         except BaseException as error:
             wire.shut()
             if isinstance(error, TransportError):
+                self._failures += 1
                 self._refusal = str(error)
                 error.device = device
             raise

@@ -35,6 +35,8 @@ async def open_link(clock: ManualClock) -> AsyncIterator[Open]:
     """`open_link(driver, *devices, read_only=False)`. After the test: no task, thread or open socket is left."""
     links: list[ModbusLink] = []
     tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
 
     def open_(driver: Driver, *devices: Device, read_only: bool = False, its_clock: Clock | None = None) -> ModbusLink:
         for each in devices:
@@ -48,7 +50,9 @@ async def open_link(clock: ManualClock) -> AsyncIterator[Open]:
     for link in links:
         await link.close()
         await link.close()
-    await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert unhandled == []
     assert asyncio.all_tasks() - tasks <= {asyncio.current_task()}
     left = {thread for thread in set(threading.enumerate()) - threads if not thread.name.startswith("asyncio_")}
     assert left == set()  # those of the loop's own pool, where names are looked up, end with the loop

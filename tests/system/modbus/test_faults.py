@@ -180,6 +180,22 @@ async def test_bad_registers_are_found_left_out_and_found_again_when_they_heal(
 
 
 @every_kind
+async def test_a_device_that_takes_shorter_reads_than_it_was_asked_is_read_in_shorter_ones(
+    kind: str, serve: Serve, open_link: Open
+) -> None:
+    field = await serve(kind)
+    device = field.device(1, *registers(range(20)))
+    link = open_link(field.driver, device)
+    plan = link.plan(device, device.points)
+    field.slave.always[1] = lambda reply: faults.refuse(3)(reply) if reply.pdu[1] > 2 * 6 else [(0, reply.frame)]
+    for refused in (3, 0):
+        field.slave.requests.clear()
+        assert (await link.read(plan)).value.tolist() == [1000 + n for n in range(20)]
+        assert len([pdu for _, pdu in field.slave.requests if pdu[4] > 6]) == refused
+    assert link.remarks(device) == {}
+
+
+@every_kind
 async def test_what_stays_refused_is_asked_for_seldom(
     kind: str, serve: Serve, open_link: Open, clock: ManualClock
 ) -> None:

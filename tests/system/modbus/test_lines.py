@@ -153,18 +153,21 @@ async def test_a_cancelled_read_leaves_the_line_usable(kind: str, serve: Serve, 
 
 
 async def test_a_command_waits_for_one_request_at_most(kind: str, serve: Serve, open_link: Open) -> None:
+    """However many polls wait before it."""
     field = await serve(kind)
-    slow, quick = field.device(1, *registers(range(0, 200, 20))), field.device(2, *registers([5]))
-    link = open_link(field.driver, slow, quick)
-    plan = link.plan(slow, slow.points)
-    field.slave.always[1] = faults.late(0.02)
-    poll = asyncio.create_task(link.read(plan))
-    await until(lambda: len(field.slave.requests) >= 3, "the third request of the poll")
+    slow = [field.device(unit, *registers(range(0, 200, 20)), timeout="2s") for unit in (1, 3)]
+    quick = field.device(2, *registers([5]))
+    link = open_link(field.driver, *slow, quick)
+    plans = [link.plan(device, device.points) for device in slow for _ in range(2)]
+    field.slave.always.update({unit: faults.late(0.02) for unit in (1, 3)})
+    polls = [asyncio.create_task(link.read(plan)) for plan in plans]
+    await until(lambda: len(field.slave.requests) >= 3, "the third request of the polls")
     before = len(field.slave.requests)
     assert await link.write(quick.points[0], 77) == 77
     unit, pdu = field.slave.requests[before]
     assert (unit, pdu[0]) == (2, 6)
-    assert (await poll).value.tolist() == [1000 + n for n in range(0, 200, 20)]
+    for unit, poll in zip((1, 1, 3, 3), polls, strict=True):
+        assert (await poll).value.tolist() == [1000 * unit + n for n in range(0, 200, 20)]
 
 
 async def test_a_pause_before_each_request_is_kept(kind: str, serve: Serve, open_link: Open) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from app.model.errors import DeviceError, TransportError
 from drivers.modbus import rtu
+from drivers.modbus.wire import Wire
 from tests.support import modbus_slave as faults
 from tests.support.modbus_devices import device
 from tests.support.modbus_slave import Reply
@@ -65,16 +66,27 @@ async def test_a_dead_unit_does_not_cost_the_living_one_its_connection(
     assert field.slave.connections == 1
 
 
-async def test_devices_of_one_closed_port_fail_together(serve: Serve, open_link: Open) -> None:
+async def test_devices_of_one_closed_port_fail_together(
+    serve: Serve, open_link: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not each after another's time-out: who waited while it could not be opened fails with it."""
+    opened = []
+
+    class Counting(Wire):
+        async def open(self, timeout_s: float) -> None:
+            opened.append(timeout_s)
+            await super().open(timeout_s)
+
+    monkeypatch.setattr("drivers.modbus.line.Wire", Counting)
     field = await serve("tcp")
-    field.connection["port"] = 1
+    field.close()
     meters = [field.device(unit) for unit in (1, 2, 3)]
     link = open_link(field.driver, *meters)
     plans = [link.plan(meter, meter.points) for meter in meters]
     errors = await asyncio.gather(*(link.read(plan) for plan in plans), return_exceptions=True)
     assert [getattr(error, "device", None) for error in errors] == ["m1", "m2", "m3"]
     assert len({str(error) for error in errors}) == 1
+    assert len(opened) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="serial lines are pseudo-terminals here")
