@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from app.energy.service import KeyFigures
 from app.engine.computed import sources
 from app.engine.engine import Engine
 from app.engine.thread import EngineThread
+from app.history.export.request import ExportRequest, ExportResult
 from app.history.service import History
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
@@ -104,6 +107,19 @@ class RunningStation:
     def figures(self, snapshot: Snapshot) -> Figures:
         """The key figures of a snapshot."""
         return self._figures.read(snapshot)
+
+    def export(
+        self,
+        points: Sequence[str],
+        start_ns: int,
+        end_ns: int,
+        every: str,
+        path: Path,
+        progress: Callable[[float], None] | None = None,
+    ) -> Future[ExportResult]:
+        """Write history to a .csv, .xlsx or .parquet file; `progress` is told the share done, on another thread."""
+        request = ExportRequest(tuple(points), start_ns, end_ns, every, path, progress=progress)
+        return self.history.export(request)
 
     def health(self) -> Health:
         """How the engine is."""

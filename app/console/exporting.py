@@ -9,8 +9,8 @@ from typing import Final
 from PySide6.QtCore import QStandardPaths, QTimer
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
 
-from app.console.facade import ExportDone
 from app.console.pages.page import Context
+from app.history.export.request import ExportResult
 from app.model.clock import to_datetime
 from widgets import language
 from widgets.language import tr
@@ -106,7 +106,7 @@ class ExportBar(QFrame):
             left = age_text(round(spent * (1 - self._share) / self._share * 1e9))
             self._left.setText(tr("{time} left", time=left))
 
-    def _on_done(self, done: ExportDone) -> None:
+    def _on_done(self, done: ExportResult) -> None:
         self._text.setText(tr("{n} rows are in {file}", n=f"{done.rows:,}", file=done.path))
         self._text.setToolTip(str(done.path))
         self._show(running=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.energy.figures import Figures
+from app.history.export.request import ExportResult
 from app.model.station import Station
 from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow, Series, Snapshot
 
@@ -43,16 +44,6 @@ class AlarmService(JournalService, Protocol):
         """Somebody has seen these occurrences."""
 
 
-class ExportDone(Protocol):
-    """What an export wrote."""
-
-    @property
-    def path(self) -> Path: ...
-
-    @property
-    def rows(self) -> int: ...
-
-
 class StationFacade(Protocol):
     """One running station. Thread-safe; answers are plain data."""
 
@@ -86,7 +77,7 @@ class StationFacade(Protocol):
         every: str,
         path: Path,
         progress: Callable[[float], None],
-    ) -> Future[ExportDone]:
+    ) -> Future[ExportResult]:
         """Write full point names between two UTC nanoseconds into a .csv, .xlsx or .parquet file.
 
         every: raw, 1s, 5s, 15min or 1h. progress: told the share done, on another thread. Cancelling the future leaves

@@ -22,8 +22,8 @@ class ExportError(GridroomError):
 class ExportRequest:
     """Samples (`every` raw) or buckets of a tier with start <= time < end."""
 
-    points: str
-    """Shell pattern on full names; `*` crosses dots."""
+    points: str | tuple[str, ...]
+    """Shell pattern on full names, or several; `*` crosses dots."""
     start_ns: int
     end_ns: int
     every: str

@@ -38,16 +38,17 @@ class Portion:
     """Of the whole export, done with this portion."""
 
 
-def matching(archive: Archive, pattern: str) -> list[ExportPoint]:
+def matching(archive: Archive, patterns: str | tuple[str, ...]) -> list[ExportPoint]:
     """Points with a history whose names match, devices together, in the order of the station; removed ones last.
 
     Raises ExportError when there is none.
     """
-    form = re.compile(fnmatch.translate(pattern))
+    wanted = (patterns,) if isinstance(patterns, str) else patterns
+    form = re.compile("|".join(fnmatch.translate(pattern) for pattern in wanted))
     places = {device.id: place for place, device in enumerate(archive.station.devices)}
     found: list[tuple[tuple[int, str, int, str], ExportPoint]] = []
     for id_, name in archive.ids.rows():
-        if name != pattern and not form.match(name):
+        if name not in wanted and not form.match(name):
             continue
         index = archive.station.by_name.get(name)
         device = name.partition(".")[0]
@@ -56,7 +57,9 @@ def matching(archive: Archive, pattern: str) -> list[ExportPoint]:
         order = index if index is not None else len(archive.station.points)
         found.append(((place, device, order, name), ExportPoint(id_, name, device, unit)))
     if not found:
-        raise ExportError(f"no point with a history matches '{pattern}'; write a pattern such as inv1.* or *.p_kw")
+        raise ExportError(
+            f"no point with a history matches '{' '.join(wanted)}'; write a pattern such as inv1.* or *.p_kw"
+        )
     return [point for _, point in sorted(found, key=lambda pair: pair[0])]
 
 
