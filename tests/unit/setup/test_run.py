@@ -88,6 +88,7 @@ def machine(run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     venv = tmp_path / ".venv"
     machine = Machine(run, venv)
     monkeypatch.setattr(run, "VENV", str(venv))
+    monkeypatch.setattr(run, "PYTHON", str(venv / "python"))
     monkeypatch.setattr(run, "fits", venv.is_dir)
     monkeypatch.setattr(run, "succeeds", machine.succeeds)
     monkeypatch.setattr(run, "apt_install", machine.apt_install)
