@@ -98,6 +98,8 @@ class Line:
         wire = Wire(self._endpoint.params, self._endpoint.framing, self._endpoint.name, self._late)
         try:
             await wire.open(timeout_s)
+            if self._closed:  # meanwhile
+                raise TransportError(f"{self._endpoint.name} was closed here", device=device)
         except BaseException as error:
             wire.shut()
             if isinstance(error, TransportError):

@@ -106,6 +106,16 @@ async def test_a_serial_line_may_be_closed_as_soon_as_it_is_open(serve: Serve, o
     await link.close()
 
 
+async def test_a_line_closed_while_it_opens_does_not_stay_open(serve: Serve, open_link: Open) -> None:
+    field = await serve("tcp")
+    link = open_link(field.driver, field.device(1))
+    opening = asyncio.create_task(link.connect())
+    await asyncio.sleep(0)
+    await link.close()
+    with pytest.raises(TransportError, match="closed here"):
+        await opening
+
+
 async def test_a_host_that_does_not_answer_is_named(open_link: Open, serve: Serve) -> None:
     field = await serve("tcp")
     field.connection["host"] = "no-such-host.invalid"
