@@ -60,6 +60,12 @@ class DemoSimulator:
             f"the simulator ended with exit code {code} before it was ready; run 'gridroom sim' to see why"
         )
 
+    def tell(self, line: str) -> None:
+        """Say a line to it, such as `fault pcs1 drop 10s` or `clear pcs1`."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+
     def stop(self) -> None:
         """End the child; it also ends by itself when its input closes. Safe to call twice."""
         if self._process.stdin is not None:
