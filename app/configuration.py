@@ -8,9 +8,9 @@ from pathlib import Path
 
 from app.engine.computed import parse_all
 from app.engine.expression import Expression
-from app.model.errors import ConfigFaults, Fault, StorageError
+from app.model.errors import ConfigFaults, Fault
 from app.model.loading import Loaded, load_station
-from app.model.station import Station
+from app.model.station import Device, Station
 from drivers import registry
 
 
@@ -27,17 +27,18 @@ def configure(directory: Path, overlay: Path | None = None) -> Configuration:
     loaded = load_station(directory, overlay)
     expressions, faults = parse_all(loaded)
     faults += _driver_faults(loaded)
+    if loaded.station.history.url is not None:
+        what = "this version keeps history in the data folder only"
+        faults.append(loaded.station_fault(("history", "url"), f"history.url: {what}", "remove the line"))
     if faults:
         raise ConfigFaults(faults)
-    if loaded.station.history.url is not None:
-        raise StorageError(
-            "history.url: this version keeps history in the data folder only; remove the line to use DuckDB there"
-        )
     return Configuration(loaded.station, expressions)
 
 
 def _driver_faults(loaded: Loaded) -> list[Fault]:
+    """What the drivers find wrong with devices, and with devices that share a line."""
     faults: list[Fault] = []
+    lines: dict[tuple[str, str], list[Device]] = {}
     for device in loaded.station.devices:
         if device.driver is None:
             continue
@@ -48,6 +49,11 @@ def _driver_faults(loaded: Loaded) -> list[Fault]:
             what = f"unknown driver '{device.driver}'"
             faults.append(loaded.fault(device.id, "", "driver", what, f"write one of: {known}"))
             continue
-        for one in driver.check(device):
-            faults.append(loaded.fault(one.device, one.point, one.key, one.what, one.mend))
+        complaints = driver.check(device)
+        if not complaints:
+            lines.setdefault((device.driver, driver.line(device)), []).append(device)
+        faults += [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in complaints]
+    for (name, _), devices in lines.items():
+        shared = registry.driver(name).check_line(devices)
+        faults += [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in shared]
     return faults

@@ -26,6 +26,11 @@ def schema(form: str) -> dict[str, Any]:
         definitions["PointOverride"] = {**definitions["PointForm"], "required": ["id"]}
         device["points"] = {"type": "array", "items": {"$ref": "#/$defs/PointOverride"}}
         device["control"] = {"$ref": "#/$defs/ControlForm"}
+        definitions["ConnectionForm"].pop("required", None)  # a template may give the driver; without one it is needed
+        definitions["DeviceForm"] |= {
+            "if": {"not": {"required": ["template"]}},
+            "then": {"properties": {"connection": {"required": ["driver"]}}},
+        }
         device["connection"] = {"$ref": "#/$defs/ConnectionForm"}
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     result["title"] = f"Gridroom {form} file, version 1"

@@ -86,6 +86,10 @@ class Driver(ABC):
     def check(self, device: Device) -> list[Complaint]:
         """Everything wrong with the device's connection and addresses; empty when it may start."""
 
+    def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
+        """What devices of one line disagree about, such as its baudrate; empty where nothing can be."""
+        return []
+
     @abstractmethod
     def line(self, device: Device) -> str:
         """Names the line that the device is on. Devices with equal lines share one link."""

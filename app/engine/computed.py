@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.engine.columns import Columns
 from app.engine.expression import Expression, ExpressionError, parse
+from app.engine.ranges import in_range
 from app.engine.table import LiveTable
 from app.model import quality as q
 from app.model.clock import SECOND_NS, to_datetime
@@ -82,6 +83,7 @@ class Computed:
     """All computed points of a station, grouped by level and shape."""
 
     def __init__(self, station: Station, expressions: Mapping[int, Expression]) -> None:
+        self._declared = station.columns
         level = _levels(expressions)
         groups: dict[tuple[int, object], list[int]] = defaultdict(list)
         for index, expression in expressions.items():
@@ -119,6 +121,7 @@ class Computed:
                 self._steps.remove(step)
                 update = Updates.of(outputs, np.full(len(outputs), np.nan), q.IV, now_ns, now_ns)
             if update is not None:
+                update = in_range(update, self._declared)
                 table.apply(update)
                 changed[update.point] = True
                 results.append(update)

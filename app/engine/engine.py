@@ -12,6 +12,7 @@ import numpy as np
 from app.engine.computed import Computed
 from app.engine.expression import Expression
 from app.engine.lateness import Lateness
+from app.engine.ranges import in_range
 from app.engine.supervision import Supervisor
 from app.engine.table import LiveTable
 from app.model import quality as q
@@ -125,14 +126,8 @@ class Engine:
 
     def _from_field(self, updates: Updates) -> None:
         """Judge the range, then it is true."""
-        columns = self._station.columns
-        with np.errstate(invalid="ignore"):
-            outside = (updates.value < columns.low[updates.point]) | (updates.value > columns.high[updates.point])
-        if outside.any():
-            marked = np.where(outside, updates.quality | q.RANGE, updates.quality).astype(np.uint16)
-            updates = Updates(updates.point, updates.value, marked, updates.time, updates.received)
         self._received += len(updates)
-        self.publish(updates)
+        self.publish(in_range(updates, self._station.columns))
 
     def publish(self, updates: Updates) -> None:
         """Into the table at once, to computed points and sinks with the next tick."""

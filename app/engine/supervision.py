@@ -128,11 +128,11 @@ class Supervisor:
                 failures = 0
             except DeviceError as error:
                 failures += 1
+                if failures >= FAILURES_UNTIL_LOST or isinstance(error, RefusedByDevice):
+                    raise
                 self._errors += 1
                 self._last_error = str(error)
                 self.publish_own()
-                if failures >= FAILURES_UNTIL_LOST or isinstance(error, RefusedByDevice):
-                    raise
             self._late_scans += group.done(self._clock.monotonic_ns())
         await asyncio.Event().wait()  # nothing to poll: connected is all there is to know
 

@@ -79,6 +79,11 @@ def _duration(value: object) -> float:
     return seconds
 
 
+def _delay(value: object) -> float:
+    """A duration that may be nothing: `0s` frees one alarm of its point's common delay."""
+    return 0.0 if isinstance(value, str) and value in ("0s", "0ms") else _duration(value)
+
+
 def _text(value: object) -> Text:
     if isinstance(value, str) and value.strip():
         return Text.of(value)
@@ -124,6 +129,8 @@ _DURATION_FORM = r"^\d+(\.\d+)?(ms|s|min|h|d|y)$"
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 DurationS = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": _DURATION_FORM})]
 """Written `15min`, held in seconds."""
+DelayS = Annotated[float, BeforeValidator(_delay), WithJsonSchema({"type": "string", "pattern": _DURATION_FORM})]
+"""As `DurationS`, or `0s`."""
 LocalText = Annotated[
     Text,
     BeforeValidator(_text),
@@ -156,7 +163,7 @@ class AlarmForm(Form):
     """What one alarm may say of itself; what it does not say comes from the point's `alarms`."""
 
     priority: Priority | None = None
-    delay: DurationS | None = None
+    delay: DelayS | None = None
     hysteresis: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 

@@ -51,6 +51,7 @@ class Loaded:
     """A station and where each of its words stands, for faults that only a driver or an expression can find."""
 
     station: Station
+    _source: YamlSource = field(repr=False)
     _lines: Mapping[tuple[str, str], tuple[YamlSource, Path_]] = field(repr=False)
     _connections: Mapping[tuple[str, str], tuple[YamlSource, Path_]] = field(repr=False, default_factory=dict)
     """(device, key of its connection) -> where that key stands: in the overlay, the station or the template."""
@@ -69,6 +70,10 @@ class Loaded:
             here, device_path = self._lines[(device, "")]
             source, path = self._connections.get((device, key)) or (here, (*device_path, "connection", key))
         return Fault(source.file, source.line(path), f"{where}: {what}", mend)
+
+    def station_fault(self, path: Path_, what: str, mend: str) -> Fault:
+        """A fault at a key of `station.yaml` itself."""
+        return Fault(self._source.file, self._source.line(path), what, mend)
 
 
 def load_station(directory: Path, overlay: Path | None = None) -> Loaded:
@@ -122,7 +127,7 @@ class _Loading:
             head.id, head.name, head.timezone, head.location, head.limits, head.grid_meter, head.read_only,
             form.history, form.topology, tuple(devices), tuple(self.points), self.directory, self.digest.hexdigest(),
         )  # fmt: skip
-        return Loaded(station, self.lines, self.connections)
+        return Loaded(station, self.source, self.lines, self.connections)
 
     def _fault(self, source: YamlSource, path: Sequence[Hashable], what: str, mend: str) -> None:
         self.faults.append(Fault(source.file, source.line(path), what, mend))

@@ -494,7 +494,7 @@ def test_the_schema_takes_every_template(tmp_path: Path, file: Path) -> None:
         ("id: p_kw", "id: P-kw"),
         ("latitude: 30.27", "latitude: 130.27"),
         ("timezone: Asia/Shanghai,", ""),
-        ("driver: modbus-tcp, ", ""),
+        ("template: eastron/sdm630 ", "template: [eastron/sdm630] "),
         ("heartbeat: 60s", "heartbeat: 60 s"),
     ],
 )
