@@ -16,7 +16,6 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from shiboken6 import isValid
 
 from app.console.facade import StationFacade
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
@@ -29,7 +28,6 @@ HEALTH_MS: Final = 1000
 @dataclass(frozen=True, slots=True)
 class _Question:
     future: Future[Any]
-    owner: QObject
     owner_id: int
     slot: str
     on_result: Callable[[Any], None]
@@ -115,7 +113,7 @@ class Bridge(QObject):
             future.cancel()
             return
         ticket = next(self._tickets)
-        self._questions[ticket] = _Question(future, owner, id(owner), slot, on_result, on_error)
+        self._questions[ticket] = _Question(future, id(owner), slot, on_result, on_error)
         future.add_done_callback(lambda _: self._post(ticket))
 
     def forget(self, owner: QObject, slot: str) -> None:
@@ -165,7 +163,7 @@ class Bridge(QObject):
 
     def _deliver(self, ticket: int) -> None:
         question = self._questions.pop(ticket, None)
-        if question is None or not isValid(question.owner):
+        if question is None:
             return
         try:
             answer = question.future.result()

@@ -9,6 +9,7 @@ from typing import Final
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QLabel,
     QLineEdit,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from app.model.station import Station
 from widgets import language, theme
@@ -137,6 +139,7 @@ class FindPanel(QFrame):
         super().__init__(parent)
         self._make_index = make_index
         self._index: Index | None = None
+        self._before: QWidget | None = None
         self.setObjectName("find")
         self.setFixedWidth(_WIDTH)
         self.line = QLineEdit()
@@ -169,11 +172,21 @@ class FindPanel(QFrame):
     def open(self) -> None:
         """Show it, empty and ready to type."""
         self._index = self._index or self._make_index()
+        self._before = QApplication.focusWidget()
         self.line.clear()
         self._on_text("")
         self.show()
         self.raise_()
         self.line.setFocus()
+
+    def close_again(self) -> None:
+        """Hide it; the keyboard goes back to where it was."""
+        before, self._before = self._before, None
+        if before is not None and isValid(before) and before.isVisible():
+            before.setFocus()
+        else:
+            self.window().setFocus()
+        self.hide()
 
     def _on_text(self, text: str) -> None:
         if self._index is None:
@@ -186,7 +199,7 @@ class FindPanel(QFrame):
     def _go(self, row: int) -> None:
         if 0 <= row < len(self._model.hits):
             hit = self._model.hits[row]
-            self.hide()
+            self.close_again()
             self.chosen.emit(hit)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -198,7 +211,6 @@ class FindPanel(QFrame):
         elif event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             self._go(row)
         elif event.key() == Qt.Key.Key_Escape:
-            self.hide()
-            self.window().setFocus()
+            self.close_again()
         else:
             super().keyPressEvent(event)

@@ -171,6 +171,12 @@ class MainWindow(QWidget):
 
     def _show(self, name: str) -> None:
         position = next(i for i, page in enumerate(PAGES) if page.name == name)
+        page = self.pages[name]
+        if not any(_has_focus(area) for area in (self.rail, self.topbar, self.faceplate, self.banner)):
+            # Qt would give the focus of the page that goes to whatever comes next, a filter that takes the next key.
+            self.setFocus()
+            self.stack.setCurrentIndex(position)
+            page.main_widget().setFocus()
         self.stack.setCurrentIndex(position)
         self.rail.show_current(position)
         self.topbar.set_places(back=bool(self._past), forward=bool(self._future))
@@ -196,7 +202,7 @@ class MainWindow(QWidget):
     def close_drawer(self) -> None:
         """Close what is open over or beside the page."""
         if self.finder.isVisible():
-            self.finder.hide()
+            self.finder.close_again()
         elif self.faceplate.isVisible():
             self._settings.set("window.drawer", self.faceplate.width())
             self.faceplate.hide()

@@ -403,9 +403,12 @@ class FakeStation:
         self._lost[device] = since
         for point in self.station.by_id[device].points:
             i = point.index
-            if self._time[i]:
+            if self._time[i] and not point.own:
                 self._time[i] = since
-            self._quality[i] |= NT
+            if point.own:  # what Gridroom says of the connection is true now
+                self._value[i] = 0.0 if point.id == "_online" else self._value[i]
+            else:
+                self._quality[i] |= NT
             self._changed[i] = self._sequence
 
     def find(self, device: str) -> None:

@@ -174,6 +174,9 @@ class AlarmsPage(Page):
         self.journal.describe()
         self.events.describe()
 
+    def main_widget(self) -> QWidget:
+        return self.table
+
     def show_device(self, device_id: str) -> None:
         """The active list, of one device where one is given."""
         self.tabs.setCurrentIndex(0)

@@ -103,6 +103,9 @@ class DevicesPage(Page):
         self._faceplate.setText(tr("Faceplate"))
         self._describe()
 
+    def main_widget(self) -> QWidget:
+        return self.tree
+
     def show_device(self, device_id: str) -> None:
         """Choose a device in the tree."""
         self.filter.clear()

@@ -7,22 +7,30 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from app.console.diagram_values import DiagramValues
 from app.console.pages.page import Context, Page
+from app.console.station_time import StationTime
 from app.energy.figures import Figure, Figures
 from app.energy.today import day_start_ns
 from app.model.clock import SECOND_NS
 from app.model.quality import DERIVED, ESTIMATED
 from app.model.station import Station
-from app.model.views import Snapshot
+from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
+from widgets.alarm_table import by_device
 from widgets.bars import RangeBar
+from widgets.diagram import DiagramView, from_station
 from widgets.language import tr
 from widgets.times import moment_text
 from widgets.value_label import ValueLabel
 from widgets.values import format_value
 
-_TILE_PX: Final = 152
+_TILE_PX: Final = 130
+_NARROW_TILE_PX: Final = 152
+_NARROW_BELOW_PX: Final = 200
+"""Tiles less wide put the caption of their energies on a line of its own."""
 _TOLD_OTHERWISE: Final = DERIVED | ESTIMATED
 """Of a sum: a tile says these two by `5/6` and by words."""
 _IDLE_KW: Final = 0.5
@@ -40,9 +48,15 @@ class _Tile(QFrame):
         self.setMinimumWidth(148)
         self.setFixedHeight(_TILE_PX)
         self._title, self._missing, self._words = (_line() for _ in range(3))
-        self._caption = _line() if lines else None
+        self._captions = (_line(), _line())
+        """Beside the words, and below them where a tile is narrow."""
+        self._caption = ""
+        self._narrow = False
         self._title.setProperty("soft", True)
         self._missing.setProperty("state", "bad")
+        for caption in self._captions:
+            caption.setProperty("soft", True)
+            caption.hide()
         self._value = ValueLabel(22, widest="00,000.0", unit=unit, right=False)
         self._bar = RangeBar(0, 100) if bar else None
         self._lines = [
@@ -59,10 +73,11 @@ class _Tile(QFrame):
         column.addWidget(self._value)
         if self._bar is not None:
             column.addWidget(self._bar)
-        column.addWidget(self._words)
-        if self._caption is not None:
-            self._caption.setProperty("soft", True)
-            column.addWidget(self._caption)
+        middle = QHBoxLayout()
+        middle.addWidget(self._words, 1)
+        middle.addWidget(self._captions[0])
+        column.addLayout(middle)
+        column.addWidget(self._captions[1])
         for label, value in self._lines:
             label.setProperty("soft", True)
             line = QHBoxLayout()
@@ -82,11 +97,19 @@ class _Tile(QFrame):
         if self._bar is not None:
             self._bar.set_value(figure.value, figure.quality)
 
+    def set_narrow(self, narrow: bool) -> None:
+        """Whether the tile has no room for its caption beside its words."""
+        self._narrow = narrow
+        self.setFixedHeight(_NARROW_TILE_PX if narrow else _TILE_PX)
+        for label, below in zip(self._captions, (False, True), strict=True):
+            label.setText(self._caption)
+            label.setVisible(bool(self._caption) and below == narrow)
+
     def show_energies(self, caption: str, *energies: tuple[str, Figure]) -> None:
         """Label and energy of today, a line each, under a caption that says since when."""
-        if self._caption is not None:
-            self._caption.setText(caption)
-            self._caption.setVisible(bool(caption))
+        if caption != self._caption:
+            self._caption = caption
+            self.set_narrow(self._narrow)
         for (label, value), (text, figure) in zip(self._lines, energies, strict=True):
             label.setText(text)
             value.set_text(format_value(figure.value, 1), figure.quality & ~_TOLD_OTHERWISE)
@@ -116,6 +139,13 @@ class FigureStrip(QWidget):
         row.setSpacing(8)
         for tile in self._tiles.values():
             row.addWidget(tile)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        shown = [tile for tile in self._tiles.values() if not tile.isHidden()]
+        narrow = self.width() < _NARROW_BELOW_PX * max(len(shown), 1)
+        for tile in self._tiles.values():
+            tile.set_narrow(narrow)
 
     def show_figures(self, figures: Figures, since: str) -> None:
         """New numbers. `since` says from when the energies count: `kWh today`, or `kWh since 09:12`."""
@@ -165,7 +195,13 @@ class OverviewPage(Page):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.strip = FigureStrip()
-        self.diagram = QWidget()
+        elements = from_station(self.station)
+        self._reader = DiagramValues(self.station, elements)
+        self.diagram = DiagramView(clock=StationTime(context.bridge))
+        self.diagram.set_zone(self.station.zone)
+        self.diagram.set_elements(elements)
+        self._devices = {element.id: element.device for element in elements if element.device}
+        self.diagram.selected.connect(self._on_selected)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(8)
@@ -174,10 +210,32 @@ class OverviewPage(Page):
         self.retranslate()
 
     def retranslate(self) -> None:
+        self.diagram.setAccessibleName(tr("Single-line diagram"))
         self._show_figures(self.context.bridge.snapshot)
+        self._show_diagram()
+
+    def main_widget(self) -> QWidget:
+        return self.diagram
 
     def take_values(self, changed: NDArray[np.intp], snapshot: Snapshot) -> None:
         self._show_figures(snapshot)
+        if self._reader.touched(changed):
+            self._show_diagram()
+
+    def take_alarms(self, rows: tuple[AlarmRow, ...]) -> None:
+        self._show_diagram()
+
+    def take_health(self, health: Health, devices: dict[str, DeviceStatus]) -> None:
+        self._show_diagram()
+
+    def _show_diagram(self) -> None:
+        bridge = self.context.bridge
+        self.diagram.set_values(self._reader.read(bridge.snapshot, bridge.devices, by_device(bridge.alarm_rows)))
+
+    def _on_selected(self, element: str) -> None:
+        device = self._devices.get(element)
+        if device is not None:
+            self.context.intents.device.emit(device)
 
     def _show_figures(self, snapshot: Snapshot) -> None:
         figures = self.context.facade.figures(snapshot)

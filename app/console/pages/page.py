@@ -66,6 +66,10 @@ class Page(QWidget):
     def retranslate(self) -> None:
         """Set every text anew. Called after the page is built and when the language changes."""
 
+    def main_widget(self) -> QWidget:
+        """Where the keyboard goes when the page is chosen by a key."""
+        return self
+
     def take_values(self, changed: NDArray[np.intp], snapshot: Snapshot) -> None:
         """New values, while the page is seen; `changed` is every row when it appears."""
 

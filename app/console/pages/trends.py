@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 import numpy as np
@@ -22,11 +21,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.console.bridge import Bridge
 from app.console.exporting import FORMATS, ExportBar
 from app.console.loading import Loaded, Wanted, covers, wanted
 from app.console.pages.page import Context, Page
-from app.model.clock import MS_NS, SECOND_NS, Clock
+from app.console.station_time import StationTime
+from app.model.clock import MS_NS, SECOND_NS
 from app.model.text import Text
 from app.model.views import AlarmRow, Series, Snapshot
 from widgets import language
@@ -48,19 +47,6 @@ _SETTLE_MS: Final = 40
 _MOST_PENS: Final = 16
 
 
-class _StationTime(Clock):
-    """The engine's time as of the last snapshot: the trend's right edge is where its values are."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-
-    def now_ns(self) -> int:
-        return self._bridge.snapshot.taken
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
-
-
 class TrendsPage(Page):
     name = "trends"
     title = "Trends"
@@ -72,7 +58,7 @@ class TrendsPage(Page):
         """Where the shown series come from."""
         self._loaded: Loaded | None = None
         self._asked: Wanted | None = None
-        self.view = TrendView(clock=_StationTime(context.bridge))
+        self.view = TrendView(clock=StationTime(context.bridge))
         self.view.set_zone(self.station.zone)
         self.tree = PointTree(PointTreeModel(self.station))
         self.filter = QLineEdit()
@@ -170,6 +156,9 @@ class TrendsPage(Page):
         self._export.setToolTip(tr("Write what is seen to a file"))
         self._clear.setText(tr("Remove all"))
         self._describe()
+
+    def main_widget(self) -> QWidget:
+        return self.view if self._pens else self.tree
 
     # --------------------------------------------------------------------------------------------------- pens
 

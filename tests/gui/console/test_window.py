@@ -56,6 +56,24 @@ def test_a_digit_typed_into_a_filter_stays_there(console: Console, qtbot: QtBot)
     assert console.window.page == "devices" and edit.text() == "1"
 
 
+def test_a_page_chosen_by_its_key_does_not_put_the_next_key_into_a_filter(console: Console, qtbot: QtBot) -> None:
+    activate(console, qtbot)
+    for number, page in ((2, "devices"), (3, "trends"), (4, "alarms"), (2, "devices"), (1, "overview")):
+        press(qtbot, QApplication.focusWidget() or console.window, Qt.Key(Qt.Key.Key_0 + number))
+        assert console.window.page == page
+
+
+def test_the_keyboard_is_where_it_was_after_find(console: Console, qtbot: QtBot) -> None:
+    activate(console, qtbot)
+    console.window.go("devices")
+    table = console.window.pages["devices"].table  # type: ignore[attr-defined]
+    table.setFocus()
+    press(qtbot, table, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.focusWidget() is console.window.finder.line
+    press(qtbot, console.window.finder.line, Qt.Key.Key_Escape)
+    assert QApplication.focusWidget() is table and not console.window.finder.isVisible()
+
+
 def test_back_and_forward(console: Console, qtbot: QtBot) -> None:
     window = console.window
     activate(console, qtbot)
@@ -110,6 +128,7 @@ def test_f6_walks_from_area_to_area(console: Console, qtbot: QtBot) -> None:
     window = console.window
     activate(console, qtbot)
     window.go("devices")
+    window.setFocus()
     areas = []
     for _ in range(3):
         press(qtbot, QApplication.focusWidget() or window, Qt.Key.Key_F6)
