@@ -50,20 +50,23 @@ async def run(
     async with simulator:
         if overlay_path is not None:
             await asyncio.to_thread(simulator.write_overlay, overlay_path)
-        _say(simulator.overlay() + READY)
         restore = _on_signals(loop, ended.set)
         _watch_input(loop, lambda line: _obey(simulator, line, ended.set), ended.set)
-        watching = asyncio.create_task(_watch_parent(parent_pid, ended)) if parent_pid is not None else None
+        tasks: list[asyncio.Task[object]] = [asyncio.create_task(ended.wait())]
+        if parent_pid is not None:
+            tasks.append(asyncio.create_task(_watch_parent(parent_pid)))
+        lives = [] if simulator.living is None else [simulator.living]
         try:
-            async with asyncio.timeout(duration_s):
-                await ended.wait()
-        except TimeoutError:
-            pass
+            _say(simulator.overlay() + READY)
+            await asyncio.wait([*tasks, *lives], timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+            for life in lives:
+                if life.done():
+                    life.result()  # it only ends by an error, which is to be seen
         finally:
             restore()
-            if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _say(text: str) -> None:
@@ -138,13 +141,12 @@ def _watch_input(loop: asyncio.AbstractEventLoop, take: Callable[[str], None], e
     threading.Thread(target=read, name="simulator input", daemon=True).start()
 
 
-async def _watch_parent(pid: int, ended: asyncio.Event) -> None:
-    """End when a process is gone, or its number belongs to another."""
+async def _watch_parent(pid: int) -> None:
+    """Until a process is gone, or its number belongs to another."""
     try:
         parent = psutil.Process(pid)
         # Nobody tells of a foreign process's end, so it is asked for.
         while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
             await asyncio.sleep(PARENT_CHECK_S)
     except psutil.NoSuchProcess:
-        pass
-    ended.set()
+        return

@@ -58,7 +58,8 @@ class Simulator:
         for group in _lines(devices):
             self._add_line(group, seed)
         self._ends: dict[tuple[str, FaultKind], asyncio.TimerHandle] = {}
-        self._living: asyncio.Task[None] | None = None
+        self.living: asyncio.Task[None] | None = None
+        """What moves the park while it is started; it ends by an error only."""
 
     def _add_line(self, devices: list[Device], seed: int) -> None:
         units = [
@@ -94,14 +95,14 @@ class Simulator:
                     "give another --base-port, or none to take free ports"
                 ) from error
         if self._time_factor > 0.0:
-            self._living = asyncio.create_task(self._live(), name="simulator")
+            self.living = asyncio.create_task(self._live(), name="simulator")
 
     async def stop(self) -> None:
         """Close every port. May be called twice."""
-        if self._living is not None:
-            self._living.cancel()
-            await asyncio.gather(self._living, return_exceptions=True)
-            self._living = None
+        if self.living is not None:
+            self.living.cancel()
+            await asyncio.gather(self.living, return_exceptions=True)
+            self.living = None
         for handle in self._ends.values():
             handle.cancel()
         self._ends.clear()

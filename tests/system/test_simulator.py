@@ -21,6 +21,7 @@ from app.demo import DEMO
 from app.model.loading import load_station
 from app.model.station import Device
 from app.simulation.faults import Fault, FaultKind, parse
+from app.simulation.park import Park
 from app.simulation.process import run
 from app.simulation.simulator import Simulator
 from drivers.modbus.address import Address, Type
@@ -476,6 +477,16 @@ def test_faults_are_taken_from_its_input() -> None:
         process.stdin.flush()
         assert process.wait(10) == 0
         assert "'nonsense' is not understood" in ended(process)[1]
+
+
+@pytest.mark.asyncio
+async def test_a_park_that_breaks_down_ends_it_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(park: Park, dt_s: float) -> None:
+        raise ZeroDivisionError("physics")
+
+    monkeypatch.setattr(Park, "advance", break_down)
+    with pytest.raises(ZeroDivisionError, match="physics"):
+        await asyncio.wait_for(run(demo(), start=10**18, duration_s=30), 10)
 
 
 @pytest.mark.asyncio
