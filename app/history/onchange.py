@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -25,27 +24,25 @@ def round_to(value: Floats, decimals: NDArray[np.int8]) -> Floats:
     return np.where((decimals >= 0) & (np.abs(whole) < _EXACT), rounded, value)
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """Rows of a batch, brought together by point; arrival order is kept within a point."""
+def turns(point: NDArray[np.int32]) -> list[slice | Ints]:
+    """Split rows so that no point stands twice in a turn: the first row of each point, then the second of each, ...
 
-    order: Ints
-    """Positions in the batch, int64[n]."""
-    starts: Ints
-    """Where in `order` each point begins, int64[k]; `ends` where it ends."""
-    ends: Ints
-    point: NDArray[np.int32]
-    """The point of each group, int32[k], rising."""
-
-
-def by_point(point: NDArray[np.int32]) -> Groups:
-    """Bring the rows of each point together. `point` has at least one row."""
+    Whole columns can then be worked on turn by turn. Most batches are one turn.
+    """
+    n = len(point)
+    if (point[1:] > point[:-1]).all():
+        return [slice(None)] if n else []
     # One integer key sorts many times faster than a stable sort of positions.
-    key = (point.astype(np.int64) << 32) | np.arange(len(point), dtype=np.int64)
+    key = (point.astype(np.int64) << 32) | np.arange(n, dtype=np.int64)
     key.sort()
-    sorted_point = (key >> 32).astype(np.int32)
-    starts = np.flatnonzero(np.concatenate(([True], sorted_point[1:] != sorted_point[:-1]))).astype(np.int64)
-    return Groups(key & 0xFFFFFFFF, starts, np.append(starts[1:], len(point)), sorted_point[starts])
+    sorted_point = key >> 32
+    begins = np.concatenate(([True], sorted_point[1:] != sorted_point[:-1]))
+    if begins.all():
+        return [slice(None)]
+    row = np.arange(n)
+    rank = row - np.maximum.accumulate(np.where(begins, row, 0))
+    by_rank = np.argsort(rank, kind="stable")
+    return np.split((key & 0xFFFFFFFF)[by_rank], np.cumsum(np.bincount(rank))[:-1])
 
 
 class OnChange:
@@ -71,43 +68,20 @@ class OnChange:
         received  int64[m]  UTC nanoseconds; the heartbeat counts in it, for a device's own clock may stand
         """
         kept = np.zeros(len(point), dtype=np.bool_)
-        if not len(point):
-            return kept
-        groups = by_point(point)
-        order, starts, ends, first = groups.order, groups.starts, groups.ends, groups.point
-        v, q = value[order], quality[order].astype(np.int32)
-        before_v, before_q = np.empty_like(v), np.empty_like(q)
-        before_v[1:], before_q[1:] = v[:-1], q[:-1]
-        before_v[starts], before_q[starts] = self._value[first], self._quality[first]
-        wanted = _changed(v, q, before_v, before_q, self._band[point[order]])
-        self._one_by_one(wanted, v, q, groups)
-        silent = ~np.logical_or.reduceat(wanted, starts)
-        late = received[order[ends - 1]] - self._stored[first] >= self._early_ns[first]
-        wanted[ends[silent & late] - 1] = True
-        kept[order] = wanted
-        self._seen_value[first], self._seen_quality[first] = v[ends - 1], q[ends - 1].astype(np.uint16)
-        last = np.maximum.reduceat(np.where(wanted, np.arange(len(order)), -1), starts)
-        stored = last >= 0
-        last, first = last[stored], first[stored]
-        self._value[first], self._quality[first] = v[last], q[last]
-        self._stored[first] = received[order[last]]
+        for turn in turns(point):
+            kept[turn] = self._keep_once(point[turn], value[turn], quality[turn], received[turn])
         return kept
 
-    def _one_by_one(self, wanted: Bools, v: Floats, q: NDArray[np.int32], groups: Groups) -> None:
-        """With a deadband each row is judged against the last that was stored, which the row before may not be."""
-        several = (groups.ends - groups.starts > 1) & (self._band[groups.point] > 0)
-        if not several.any():
-            return
-        position, ends, point = groups.starts[several], groups.ends[several], groups.point[several]
-        last_v, last_q, band = self._value[point], self._quality[point], self._band[point]
-        live = np.arange(len(position))
-        while len(live):
-            at = position[live]
-            take = _changed(v[at], q[at], last_v[live], last_q[live], band[live])
-            wanted[at] = take
-            last_v[live[take]], last_q[live[take]] = v[at[take]], q[at[take]]
-            position[live] += 1
-            live = live[position[live] < ends[live]]
+    def _keep_once(self, p: NDArray[np.int32], v: Floats, q: NDArray[np.uint16], received: Ints) -> Bools:
+        """As `keep`, for rows of which no two are of one point."""
+        wanted = _changed(v, q, self._value[p], self._quality[p], self._band[p])
+        if not wanted.all():
+            wanted |= received - self._stored[p] >= self._early_ns[p]
+        self._seen_value[p], self._seen_quality[p] = v, q
+        if not wanted.all():
+            p, v, q, received = p[wanted], v[wanted], q[wanted], received[wanted]
+        self._value[p], self._quality[p], self._stored[p] = v, q, received
+        return wanted
 
     def due(self, now_ns: int) -> tuple[NDArray[np.int32], Floats, NDArray[np.uint16]]:
         """Points whose heartbeat fell due without an update: point, value and quality as last seen, to be stored now.
@@ -124,7 +98,7 @@ class OnChange:
         self._stored[self._stored != _NEVER] = now_ns
 
 
-def _changed(v: Floats, q: NDArray[np.int32], before_v: Floats, before_q: NDArray[np.int32], band: Floats) -> Bools:
+def _changed(v: Floats, q: NDArray[np.uint16], before_v: Floats, before_q: NDArray[np.int32], band: Floats) -> Bools:
     """Exceeds the deadband, became or ceased to be a number, or has another quality."""
     with np.errstate(invalid="ignore"):
         moved = (np.abs(v - before_v) > band) | (np.isnan(v) != np.isnan(before_v)) | (q != before_q)

@@ -6,7 +6,7 @@ that stands still.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,8 @@ BEHIND_NS: Final = 15 * 60 * SECOND_NS
 STEP_BACK_NS: Final = SECOND_NS
 SILENCE_NS: Final = 10 * SECOND_NS
 """The clock was set, or the machine slept: the run ends there, and another begins."""
+
+_PIECE_ROWS: Final = 16_384
 
 Columns = dict[str, NDArray[np.generic]]
 
@@ -123,38 +125,46 @@ class Recorder:
         return not -STEP_BACK_NS <= now_ns - self._alive <= SILENCE_NS
 
     def _record(self, group: Sequence[Updates], now_ns: int) -> Commit:
-        raw: list[Columns] = []
-        if rows := sum(len(batch) for batch in group):
-            joined = Updates.join(group)
-            received = np.repeat([batch.received for batch in group], [len(batch) for batch in group])
-            known = joined.time != 0  # 0: never received, nothing to remember
-            if not known.all():
-                joined, received = joined.take(known), received[known]
-            value = round_to(joined.value, self._decimals[joined.point])
-            keep = self._on_change.keep(joined.point, value, joined.quality, received)
-            raw.append(self._samples(joined.point[keep], joined.time[keep], value[keep], joined.quality[keep]))
-            time = effective_time(joined.time, joined.quality, received)
-            self._waiting.append((joined.point, time, value, joined.quality))
+        raw = [rows for piece in _pieces(group) if (rows := self._take_piece(*piece)) is not None]
         if now_ns >= self._next_due:
             self._next_due = now_ns + SECOND_NS
             point, value, quality = self._on_change.due(now_ns)
             if len(point):
                 raw.append(self._samples(point, np.full(len(point), now_ns, dtype=np.int64), value, quality))
         settled = now_ns - SETTLE_NS
-        if rows or self._waiting:
-            self._feed(settled)
+        self._feed(settled)
         self._tiers.advance(settled)
         return Commit(join_columns(raw), self._buckets(), self._mark(settled, ended=False))
 
+    def _take_piece(self, updates: Updates, received: Ints) -> Columns | None:
+        """Updates of any points; `received` int64[m] of each. The rows to store, and the rest to the tiers' waiting."""
+        known = updates.time != 0  # 0: never received, nothing to remember
+        if not known.all():
+            updates, received = updates.take(known), received[known]
+        if not len(updates):
+            return None
+        value = round_to(updates.value, self._decimals[updates.point])
+        keep = self._on_change.keep(updates.point, value, updates.quality, received)
+        time = effective_time(updates.time, updates.quality, received)
+        self._waiting.append((updates.point, time, value, updates.quality))
+        if keep.all():
+            return self._samples(updates.point, updates.time, value, updates.quality)
+        return self._samples(updates.point[keep], updates.time[keep], value[keep], updates.quality[keep])
+
     def _feed(self, before_ns: int) -> None:
         """Give the tiers what is waiting and older than this."""
-        if not self._waiting:
-            return
-        point, time, value, quality = (np.concatenate(column) for column in zip(*self._waiting, strict=True))
-        ripe = time < before_ns
-        self._tiers.feed(point[ripe], time[ripe], value[ripe], quality[ripe])
-        rest = ~ripe
-        self._waiting = [(point[rest], time[rest], value[rest], quality[rest])] if rest.any() else []
+        waiting, self._waiting = self._waiting, []
+        for rows in waiting:
+            time = rows[1]
+            if time.max() < before_ns:
+                self._tiers.feed(*rows)
+                continue
+            ripe = time < before_ns
+            if ripe.any():
+                point, time, value, quality = rows
+                self._tiers.feed(point[ripe], time[ripe], value[ripe], quality[ripe])
+                rows = point[~ripe], time[~ripe], value[~ripe], quality[~ripe]
+            self._waiting.append(rows)
 
     def _samples(self, point: NDArray[np.int32], time: Ints, value: Floats, quality: NDArray[np.uint16]) -> Columns:
         return {
@@ -172,6 +182,17 @@ class Recorder:
         self._number += 1
         folded_ms = (folded_ns - folded_ns % SECOND_NS) // MS_NS
         return Mark(self._run_ms, self._alive // MS_NS, folded_ms, self._number, ended)
+
+
+def _pieces(batches: Sequence[Updates]) -> Iterator[tuple[Updates, Ints]]:
+    """Batches joined to pieces that the processor's cache holds, each with its rows' times of receipt."""
+    piece: list[Updates] = []
+    for number, batch in enumerate(batches, start=1):
+        piece.append(batch)
+        if number == len(batches) or sum(len(one) for one in piece) + len(batches[number]) > _PIECE_ROWS:
+            received = np.repeat([one.received for one in piece], [len(one) for one in piece])
+            yield Updates.join(piece), received
+            piece = []
 
 
 def effective_time(time: Ints, quality: NDArray[np.uint16], received: Ints) -> Ints:

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.history.layout import BUCKET_MS, BUCKET_TIERS, MS_NS, Tier
-from app.history.onchange import Bools, Floats, Ints, by_point
+from app.history.onchange import Bools, Floats, Ints, turns
+from app.model.clock import SECOND_NS
 from app.model.quality import usable
 
-SOMEWHAT_LATE_NS: Final = 60 * 1_000_000_000
+SOMEWHAT_LATE_NS: Final = 60 * SECOND_NS
+_NO_WORDS: Final = partial(np.errstate, over="ignore", invalid="ignore", divide="ignore")
+"""Values near the end of what a double holds, and buckets of no time, are nothing to warn of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class _Level:
     low: Floats = field(init=False)
     high: Floats = field(init=False)
     area: Floats = field(init=False)
+    """Value times the seconds for which it held."""
     good: Ints = field(init=False)
     first: Floats = field(init=False)
     last: Floats = field(init=False)
@@ -209,51 +214,44 @@ class Cascade:
 
     def _add(self, p: NDArray[np.int32], t: Ints, v: Floats, q: NDArray[np.uint16]) -> None:
         """Updates of the open bucket, none before the last that was counted of its member."""
-        if not len(p):
-            return
-        groups = by_point(p)
-        order, starts, ends, member = groups.order, groups.starts, groups.ends, groups.point
-        falls = t[order][1:] < t[order][:-1]
-        falls[starts[1:] - 1] = False
-        if falls.any():
+        if (t[1:] < t[:-1]).any():
             order = np.argsort(t, kind="stable")
-            self._add(p[order], t[order], v[order], q[order])
-            return
-        t = t[order]
-        v, q = v[order], q[order]
-        good = usable(v, q)
-        base = self._levels[0]
-        self._displace(base, member, t[starts])
-        before_t, before_v, before_good = np.empty_like(t), np.empty_like(v), np.empty_like(good)
-        before_t[1:], before_v[1:], before_good[1:] = t[:-1], v[:-1], good[:-1]
-        before_t[starts] = self._until[member]
-        before_v[starts], before_good[starts] = self._value[member], self._usable[member]
-        held = np.where(before_good, t - before_t, 0)
-        base.area[member] += np.add.reduceat(np.where(before_good, before_v, 0.0) * held, starts)
-        base.good[member] += np.add.reduceat(held, starts)
-        base.low[member] = np.minimum(base.low[member], np.minimum.reduceat(np.where(good, v, np.inf), starts))
-        base.high[member] = np.maximum(base.high[member], np.maximum.reduceat(np.where(good, v, -np.inf), starts))
-        row = np.arange(len(t))
-        first = np.minimum.reduceat(np.where(good, row, len(t)), starts)
-        none_yet = np.isnan(base.first[member]) & (first < len(t))
-        base.first[member[none_yet]] = v[first[none_yet]]
-        last = np.maximum.reduceat(np.where(good, row, -1), starts)
-        base.last[member[last >= 0]] = v[last[last >= 0]]
-        base.count[member] += ends - starts
-        base.bits[member] |= np.bitwise_or.reduceat(q, starts)
-        self._value[member], self._quality[member] = v[ends - 1], q[ends - 1]
-        self._usable[member], self._until[member] = good[ends - 1], t[ends - 1]
+            p, t, v, q = p[order], t[order], v[order], q[order]
+        for turn in turns(p):
+            self._add_once(p[turn], t[turn], v[turn], q[turn])
 
-    def _displace(self, base: _Level, member: NDArray[np.int32], first_t: Ints) -> None:
+    def _add_once(self, p: NDArray[np.int32], t: Ints, v: Floats, q: NDArray[np.uint16]) -> None:
+        """As `_add`, for updates of which no two are of one member."""
+        base = self._levels[0]
+        good = usable(v, q)
+        self._displace(p, t)
+        held = np.where(self._usable[p], t - self._until[p], 0)
+        base.area[p] += _area(self._value[p], held)
+        base.good[p] += held
+        base.count[p] += 1
+        base.bits[p] |= q
+        self._value[p], self._quality[p], self._usable[p], self._until[p] = v, q, good, t
+        if not good.all():
+            p, v = p[good], v[good]
+        base.low[p], base.high[p] = np.minimum(base.low[p], v), np.maximum(base.high[p], v)
+        base.last[p] = v
+        first = base.first[p]
+        base.first[p] = np.where(np.isnan(first), v, first)
+
+    def _displace(self, p: NDArray[np.int32], t: Ints) -> None:
         """An update at the very start of a bucket leaves no time in it to the value held before."""
-        out = member[(base.count[member] == 0) & (first_t <= max(self._open, self._since))]
+        at_start = t <= max(self._open, self._since)
+        if not at_start.any():
+            return
+        base = self._levels[0]
+        out = p[at_start & (base.count[p] == 0)]
         base.low[out], base.high[out], base.first[out], base.last[out] = np.inf, -np.inf, np.nan, np.nan
         base.bits[out] = 0
 
     def _close(self, end: int, *, all_levels: bool) -> None:
         base = self._levels[0]
         held = np.where(self._usable, np.maximum(end - self._until, 0), 0)
-        base.area += np.where(self._usable, self._value, 0.0) * held
+        base.area += _area(self._value, held)
         base.good += held
         np.maximum(self._until, end, out=self._until)
         for level, upper in zip(self._levels, [*self._levels[1:], None], strict=True):
@@ -270,9 +268,9 @@ class Cascade:
             return
         start = self._open - self._open % level.bucket_ns
         good = level.good[row]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(good > 0, level.area[row] / good, np.nan)
         low, high = level.low[row], level.high[row]
+        # Within the extremes, whatever the last digit of a sum says.
+        mean = np.where(good > 0, np.clip(level.area[row] / (good / SECOND_NS), low, high), np.nan)
         self._done.append(
             Buckets(
                 tier=level.tier,
@@ -325,6 +323,12 @@ class Cascade:
             )
 
 
+def _area(value: Floats, held: Ints) -> Floats:
+    """Value times seconds; nothing where it did not hold, whatever the value is."""
+    result: Floats = np.where(held > 0, value, 0.0) * (held / SECOND_NS)
+    return result
+
+
 class Tiers:
     """All tiers of a station: points scanned fast enough for 1 s buckets in one cascade, the others in another."""
 
@@ -354,22 +358,25 @@ class Tiers:
 
     def feed(self, point: NDArray[np.int32], time: Ints, value: Floats, quality: NDArray[np.uint16]) -> None:
         """Updates of any points, `point` int32[m] in table order, `time` in nanoseconds."""
-        for number, cascade in enumerate(self._cascades):
-            if len(self._cascades) == 1:
-                cascade.feed(self._member[point], time, value, quality)
-                return
-            mine = self._which[point] == number
-            cascade.feed(self._member[point[mine]], time[mine], value[mine], quality[mine])
+        with _NO_WORDS():
+            for number, cascade in enumerate(self._cascades):
+                if len(self._cascades) == 1:
+                    cascade.feed(self._member[point], time, value, quality)
+                    return
+                mine = self._which[point] == number
+                cascade.feed(self._member[point[mine]], time[mine], value[mine], quality[mine])
 
     def advance(self, to_ns: int) -> None:
         """Finish every bucket that ends at `to_ns` or before."""
-        for cascade in self._cascades:
-            cascade.advance(to_ns)
+        with _NO_WORDS():
+            for cascade in self._cascades:
+                cascade.advance(to_ns)
 
     def finish(self, at_ns: int) -> None:
         """End the record at this time."""
-        for cascade in self._cascades:
-            cascade.finish(at_ns)
+        with _NO_WORDS():
+            for cascade in self._cascades:
+                cascade.finish(at_ns)
 
     def take(self) -> list[Buckets]:
         """The buckets finished since the last call."""

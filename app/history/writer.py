@@ -146,9 +146,11 @@ class Writer:
             log.error("stopped while the history could not be written: %d rows are lost", rows)
 
     def _run(self) -> None:
+        next_at = 0.0
         while True:
-            self._wake.wait(self._shelf.settings.pace_s)
+            self._wake.wait(max(0.0, next_at - time.monotonic()))
             self._wake.clear()
+            next_at = time.monotonic() + self._shelf.settings.pace_s
             stopping = self._stopping
             waiters = [self._waiters.popleft() for _ in range(len(self._waiters))]
             try:

@@ -1,0 +1,76 @@
+"""The data folder has one owner, who is named to others, and whose death frees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.history.folder import DataFolder
+from app.model.errors import FolderHeld, StorageError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from app.history.folder import DataFolder
+folder = DataFolder.open(Path(sys.argv[1]), "gridroom console")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_new_folder_has_all_its_parts(tmp_path: Path) -> None:
+    with DataFolder.open(tmp_path / "a" / "b", "test") as folder:
+        for part in (folder.history, folder.exports, folder.backups, folder.logs, folder.outbox):
+            assert part.is_dir()
+
+
+def test_another_process_is_told_who_holds_it_within_a_second_and_gets_it_when_that_one_is_killed(
+    tmp_path: Path,
+) -> None:
+    root = Path(__file__).resolve().parents[3]
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], cwd=root, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        began = time.monotonic()
+        with pytest.raises(FolderHeld) as caught:
+            DataFolder.open(tmp_path, "gridroom export")
+        assert time.monotonic() - began < 1
+        assert "gridroom console" in str(caught.value)
+        assert f"process {holder.pid}" in str(caught.value)
+        assert "--data" in str(caught.value)
+        holder.kill()
+        holder.wait()
+    DataFolder.open(tmp_path, "gridroom export").close()
+
+
+def test_it_cannot_be_opened_twice_in_one_process_but_again_after_closing(tmp_path: Path) -> None:
+    with DataFolder.open(tmp_path, "first"), pytest.raises(FolderHeld, match="first"):
+        DataFolder.open(tmp_path, "second")
+    DataFolder.open(tmp_path, "third").close()
+
+
+def test_a_folder_that_cannot_be_made_says_why_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match=r"file.data cannot be written \(.+\); .*--data"):
+        DataFolder.open(tmp_path / "file" / "data", "test")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="needs a user who may be denied something")
+def test_a_folder_without_the_right_to_write_says_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="cannot be written"):
+        DataFolder.open(tmp_path, "test")
+
+
+def test_a_lock_file_full_of_nonsense_does_not_hide_that_it_is_held(tmp_path: Path) -> None:
+    with DataFolder.open(tmp_path, "first"):
+        (tmp_path / "gridroom.lock").write_bytes(b"\xff\x00[]")
+        with pytest.raises(FolderHeld, match="another process"):
+            DataFolder.open(tmp_path, "second")
