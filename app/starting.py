@@ -7,14 +7,14 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
-from app.configuration import configure
-from app.demo import DemoSimulator, is_demo, station_directory
-from app.history.folder import DataFolder
-from app.logs import Logs
-from app.station import RunningStation
+from app.demo import DEMO_WORD, DemoSimulator, is_demo, station_directory
+
+if TYPE_CHECKING:
+    from app.station import RunningStation
 
 
 def who(verb: str) -> str:
@@ -28,24 +28,31 @@ def running(
 ) -> Iterator[RunningStation]:
     """A running station, ended afterwards. Without `data` it goes to the user's own place, by station id.
 
-    `meanwhile` is called while the demo's simulator starts in its own process. Raises ConfigFaults, FolderHeld or
+    `meanwhile` is called while the demo's simulator starts, in a process of its own. Raises ConfigFaults, FolderHeld or
     StorageError before anything is started.
     """
     directory = station_directory(station)
-    configuration = configure(directory, overlay)
-    place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / configuration.station.id
     with ExitStack() as stack:
+        simulator = None
+        if is_demo(station) and overlay is None:
+            simulator = DemoSimulator()
+            stack.callback(simulator.stop)
+        from app.configuration import configure  # heavy: loaded while the simulator starts
+        from app.history.folder import DataFolder
+        from app.logs import Logs
+        from app.station import RunningStation
+
+        name = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
+        place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / name
         folder = DataFolder.open(place, who(verb))
         stack.callback(folder.close)
         logs = Logs(folder.path)
         logs.start()
         stack.callback(logs.stop)
-        if is_demo(station) and overlay is None:
-            simulator = DemoSimulator()
-            stack.callback(simulator.stop)
-            meanwhile()
-            configuration = configure(directory, simulator.wait_until_ready())
-        facade = RunningStation(configuration, folder.path, demo=is_demo(station))
+        meanwhile()
+        if simulator is not None:
+            overlay = simulator.wait_until_ready()
+        facade = RunningStation(configure(directory, overlay), folder.path, demo=is_demo(station))
         stack.callback(facade.stop)
         facade.start()
         yield facade
