@@ -15,6 +15,8 @@ from widgets.options import is_selected, item
 from widgets.tables import row_height
 
 _PAD: Final = 6
+_TO_THE_LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_TO_THE_RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _SHAPE: Final = 12
 
 
@@ -81,8 +83,7 @@ class CellDelegate(QStyledItemDelegate):
             text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, inner.width())
             width = metrics.horizontalAdvance(text)
         painter.setPen(theme.colour(cell.ink))
-        side = Qt.AlignmentFlag.AlignRight if cell.right else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(inner, side | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(inner, _TO_THE_RIGHT if cell.right else _TO_THE_LEFT, text)
         if cell.frame:
             left = inner.right() - width if cell.right else inner.left()
             painter.setPen(QPen(theme.colour(cell.frame), 1.2))

@@ -31,6 +31,7 @@ from widgets.values import MarkStyle, age_text, format_value, quality_mark
 
 MIME: Final = "application/x-gridroom-points"
 """Full point names, one a line."""
+_FLAGS: Final = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsDragEnabled
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -285,7 +286,7 @@ class PointModel(CellModel):
         return "\n".join(lines)
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
-        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+        return _FLAGS
 
     def mimeTypes(self) -> list[str]:
         return [MIME]
