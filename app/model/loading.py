@@ -35,6 +35,7 @@ TEMPLATES: Final = Path(__file__).resolve().parents[2] / "station_configs" / "te
 DEFAULT_BLOCKS: Final = BlocksForm()
 _LONGEST_NAME: Final = 100
 _TEMPLATE_NAME: Final = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
+_OF_ANY_DRIVER: Final = ("unit", "timeout", "gap")
 _SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
 
 
@@ -218,11 +219,11 @@ class _Loading:
         self.lines[(form.id, "")] = (self.source, here)
         template = self._template(form.template, here) if form.template else None
         known = template.form if template else None
-        connection = {
-            **(known.connection if known else {}),
-            **(form.connection or {}),
-            **overlay,
-        }
+        connection = {**(known.connection if known else {}), **(form.connection or {})}
+        if overlay.get("driver", connection.get("driver")) != connection.get("driver"):
+            # Reached by another protocol: of the old connection only what is said of any is kept.
+            connection = {key: value for key, value in connection.items() if key in _OF_ANY_DRIVER}
+        connection |= overlay
         for source, path, keys in (
             (template.source if template else self.source, ("connection",), known.connection if known else {}),
             (self.source, (*here, "connection"), form.connection or {}),

@@ -135,6 +135,17 @@ def test_overlay_moves_a_connection(tmp_path: Path) -> None:
         load_station(tmp_path, overlay)
 
 
+def test_overlay_with_another_driver_replaces_the_connection(tmp_path: Path) -> None:
+    serial = METER.replace(
+        "{driver: modbus-tcp, host: 127.0.0.1}", "{driver: modbus-rtu, device: /dev/ttyUSB0, baudrate: 9600, unit: 7}"
+    )
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("devices: {meter1: {connection: {driver: modbus-rtu-tcp, host: 127.0.0.1, port: 15001}}}\n")
+    device = load_station(write(tmp_path, serial), overlay).station.devices[0]
+    assert device.driver == "modbus-rtu-tcp"
+    assert device.connection == {"unit": 7, "host": "127.0.0.1", "port": 15001}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
