@@ -1,9 +1,8 @@
-"""The list of what needs a person, and the journals: models and their texts."""
+"""The list of what needs a person: its model and its table."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -20,87 +19,26 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from app.model.config import Priority
-from app.model.station import Point, Station
-from app.model.views import AlarmRow, AlarmState, JournalRow
+from app.model.station import Station
+from app.model.views import AlarmRow
 from widgets import blink, language
+from widgets.alarm_words import (
+    CONDITION_WORDS,
+    PRIORITY_WORDS,
+    RANK,
+    STATE_WORDS,
+    source_name,
+    unacknowledged,
+    urgency,
+    value_text,
+)
 from widgets.cells import Cell, CellDelegate, CellModel
 from widgets.icons import PRIORITY_TOKENS
 from widgets.language import tr
 from widgets.tables import COPY_ROLE, Table
 from widgets.times import clock_text, moment_text
-from widgets.values import format_value
 
 _Index = QModelIndex | QPersistentModelIndex
-PRIORITY_WORDS: Final[dict[Priority, str]] = {
-    Priority.URGENT: "Urgent",
-    Priority.HIGH: "High",
-    Priority.MEDIUM: "Medium",
-    Priority.LOW: "Low",
-}
-STATE_WORDS: Final[dict[AlarmState, str]] = {
-    AlarmState.ACTIVE_UNACKNOWLEDGED: "active, unacknowledged",
-    AlarmState.ACTIVE_ACKNOWLEDGED: "active",
-    AlarmState.RETURNED_UNACKNOWLEDGED: "returned, unacknowledged",
-}
-CONDITION_WORDS: Final[dict[str, str]] = {
-    "hh": "HH", "h": "H", "l": "L", "ll": "LL", "state": "state", "quality": "quality", "lost": "lost",
-    "system": "system",
-}  # fmt: skip
-WHAT_WORDS: Final[dict[str, str]] = {
-    "raised": "raised", "returned": "returned", "acknowledged": "acknowledged", "status": "changed", "system": "system",
-}  # fmt: skip
-_RANK: Final = {priority: i for i, priority in enumerate(Priority)}
-
-
-def unacknowledged(row: AlarmRow) -> bool:
-    """Whether nobody has seen it yet."""
-    return row.state is not AlarmState.ACTIVE_ACKNOWLEDGED
-
-
-def urgency(row: AlarmRow) -> tuple[bool, int, bool, int]:
-    """Sort key, the most important first: unacknowledged, then priority, then active, then the newest."""
-    gone = row.state is AlarmState.RETURNED_UNACKNOWLEDGED
-    return (not unacknowledged(row), _RANK[row.priority], gone, -row.raised)
-
-
-def counts(rows: Sequence[AlarmRow]) -> dict[Priority, int]:
-    """Priority -> how many unacknowledged."""
-    return {p: sum(row.priority is p and unacknowledged(row) for row in rows) for p in Priority}
-
-
-def by_device(rows: Sequence[AlarmRow]) -> dict[str, tuple[Priority, bool]]:
-    """Device id -> (worst priority, whether any is unacknowledged)."""
-    found: dict[str, tuple[Priority, bool]] = {}
-    for row in rows:
-        device = row.source.partition(".")[0]
-        priority, open_ = found.get(device, (row.priority, False))
-        found[device] = (min(priority, row.priority, key=_RANK.__getitem__), open_ or unacknowledged(row))
-    return found
-
-
-def source_point(station: Station, source: str) -> Point | None:
-    """The point that an alarm is about; None for Gridroom's own and for what the config no longer has."""
-    index = station.by_name.get(source)
-    return station.points[index] if index is not None else None
-
-
-def source_name(station: Station, source: str) -> str:
-    """The device's name in the present language; `Gridroom` for its own alarms."""
-    device = station.by_id.get(source.partition(".")[0])
-    if device is not None:
-        return device.name.in_(language.name())
-    return "Gridroom" if source.startswith("_") else source
-
-
-def value_text(station: Station, row: AlarmRow) -> str:
-    """What was measured and the limit: `92.4 °C (90)`."""
-    if math.isnan(row.value) or row.condition in {"lost", "quality", "system"}:
-        return ""
-    point = source_point(station, row.source)
-    precision = point.form.precision if point else None
-    text = format_value(row.value, precision, row.unit, point.form.states if point else None)
-    text = text if math.isnan(row.limit) else f"{text} ({format_value(row.limit)})"
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 class AlarmColumn(IntEnum):
@@ -168,7 +106,7 @@ class AlarmModel(CellModel):
 
     def _key(self, row: AlarmRow, column: int) -> tuple[float | str, ...]:
         if column == AlarmColumn.PRIORITY:
-            return (_RANK[row.priority], -row.raised)
+            return (RANK[row.priority], -row.raised)
         if column == AlarmColumn.RAISED:
             return (row.raised,)
         return (self._text(row, column),)
@@ -291,111 +229,3 @@ class AlarmTable(Table):
             self.device_asked.emit(self.alarms.rows[rows[0]].source)
         else:
             super().keyPressEvent(event)
-
-
-class JournalColumn(IntEnum):
-    TIME = 0
-    WHAT = 1
-    PRIORITY = 2
-    DEVICE = 3
-    MESSAGE = 4
-    VALUE = 5
-    ACTOR = 6
-    SOURCE = 7
-
-
-_JOURNAL_TITLES: Final = ("Time", "What", "Priority", "Device", "Message", "Value", "Who", "Id")
-
-
-class JournalModel(CellModel):
-    """Rows of a journal as they were asked for, the newest first."""
-
-    def __init__(self, station: Station, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._station = station
-        self.rows: list[JournalRow] = []
-        language.changed.connect(self._on_language)
-
-    def set_rows(self, rows: Sequence[JournalRow]) -> None:
-        """Begin anew with these."""
-        self.beginResetModel()
-        self.rows = list(rows)
-        self.endResetModel()
-
-    def add_rows(self, rows: Sequence[JournalRow]) -> None:
-        """Older ones, below."""
-        if rows:
-            self.beginInsertRows(QModelIndex(), len(self.rows), len(self.rows) + len(rows) - 1)
-            self.rows += rows
-            self.endInsertRows()
-
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(JournalColumn)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return tr(_JOURNAL_TITLES[section])
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        if not index.isValid() or index.row() >= len(self.rows):
-            return None
-        if role in {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole}:
-            return self._text(self.rows[index.row()], index.column())
-        return None
-
-    def cell(self, row: int, column: int) -> Cell:
-        entry = self.rows[row]
-        text = self._text(entry, column)
-        if column == JournalColumn.PRIORITY and entry.priority in _PRIORITIES:
-            priority = _PRIORITIES[entry.priority]
-            return Cell(text, PRIORITY_TOKENS[priority], shape=priority, filled=entry.what == "raised")
-        soft = column in {JournalColumn.TIME, JournalColumn.SOURCE, JournalColumn.WHAT}
-        return Cell(text, "ink-soft" if soft else "ink")
-
-    def _text(self, row: JournalRow, column: int) -> str:
-        if column == JournalColumn.TIME:
-            return moment_text(row.time, self._station.zone, milliseconds=True)
-        if column == JournalColumn.WHAT:
-            return tr(WHAT_WORDS.get(row.what, row.what))
-        if column == JournalColumn.PRIORITY:
-            priority = _PRIORITIES.get(row.priority)
-            return tr(PRIORITY_WORDS[priority]) if priority else ""
-        if column == JournalColumn.DEVICE:
-            return source_name(self._station, row.source)
-        if column == JournalColumn.MESSAGE:
-            return row.message.in_(language.name())
-        if column == JournalColumn.VALUE:
-            point = source_point(self._station, row.source)
-            if math.isnan(row.value) or row.condition in {"lost", "quality", "system"} or point is None:
-                return ""
-            return format_value(row.value, point.form.precision, point.unit, point.form.states)
-        return row.actor if column == JournalColumn.ACTOR else row.source
-
-    def _on_language(self) -> None:
-        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(JournalColumn) - 1)
-        if self.rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(JournalColumn) - 1))
-
-
-_PRIORITIES: Final[Mapping[str, Priority]] = {str(priority): priority for priority in Priority}
-
-
-class JournalTable(Table):
-    """A journal; near its end it asks for older rows."""
-
-    more_asked = Signal()
-
-    def __init__(self, model: JournalModel, parent: QWidget | None = None) -> None:
-        super().__init__(model, parent)
-        self.journal = model
-        self.setItemDelegate(CellDelegate(self))
-        self.set_widths((180, 110, 96, 150, 200, 120, 100, 150), stretch=JournalColumn.MESSAGE)
-        self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
-
-    def _on_scrolled(self, value: int) -> None:
-        if value >= self.verticalScrollBar().maximum() - 2 * self.viewport().height():
-            self.more_asked.emit()

@@ -13,7 +13,7 @@ from app.model.config import Priority
 from app.model.station import Station
 from app.model.views import AlarmRow, AlarmState
 from widgets import blink, language, theme
-from widgets.alarm_table import CONDITION_WORDS, counts, source_name, unacknowledged, urgency, value_text
+from widgets.alarm_words import CONDITION_WORDS, counts, source_name, unacknowledged, urgency, value_text
 from widgets.fonts import sized
 from widgets.icons import PRIORITY_TOKENS, paint_priority
 from widgets.language import tr

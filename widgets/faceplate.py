@@ -28,7 +28,7 @@ from app.model.station import Device, Point, Station
 from app.model.units import symbol
 from app.model.views import AlarmRow, DeviceStatus, LinkState, Series, Snapshot
 from widgets import language, theme
-from widgets.alarm_table import unacknowledged, urgency, value_text
+from widgets.alarm_words import unacknowledged, urgency, value_text
 from widgets.bars import RangeBar, Sparkline
 from widgets.device_tree import KIND_WORDS, STATE_NAMES, paint_state
 from widgets.icons import keep, paint_priority

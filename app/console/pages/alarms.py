@@ -21,16 +21,10 @@ from app.console.pages.page import Context, Page
 from app.model.config import Priority
 from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow
 from widgets import blink, theme
-from widgets.alarm_table import (
-    PRIORITY_WORDS,
-    AlarmModel,
-    AlarmTable,
-    JournalModel,
-    JournalTable,
-    counts,
-    unacknowledged,
-)
+from widgets.alarm_table import AlarmModel, AlarmTable
+from widgets.alarm_words import PRIORITY_WORDS, counts, unacknowledged
 from widgets.icons import keep, priority_icon
+from widgets.journal_table import JournalModel, JournalTable
 from widgets.language import tr
 
 JOURNAL_ROWS = 200

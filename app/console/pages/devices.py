@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpli
 from app.console.pages.page import Context, Page
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
 from widgets import language
-from widgets.alarm_table import by_device
+from widgets.alarm_words import by_device
 from widgets.device_tree import KIND_WORDS, STATE_NAMES, DeviceTree, DeviceTreeModel
 from widgets.icons import keep
 from widgets.language import tr

@@ -19,7 +19,7 @@ from app.model.clock import SECOND_NS
 from app.model.quality import DERIVED, ESTIMATED
 from app.model.station import Station
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
-from widgets.alarm_table import by_device
+from widgets.alarm_words import by_device
 from widgets.bars import RangeBar
 from widgets.diagram import DiagramView, from_station
 from widgets.language import tr
