@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtGui import QFont, QFontDatabase, QFontInfo, QGuiApplication
+from PySide6.QtGui import QFont, QFontDatabase, QFontInfo
 
 BASE_PX: Final = 13
 SMALL_PX: Final = 12
@@ -37,10 +37,3 @@ def sized(font: QFont, pixels: int, *, bold: bool = False) -> QFont:
     copy.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     copy.setFeature(QFont.Tag("tnum"), 1)
     return copy
-
-
-def has_chinese() -> bool:
-    """Whether the system can show Chinese at all. Needs a running QGuiApplication."""
-    return bool(QGuiApplication.instance()) and bool(
-        QFontDatabase.families(QFontDatabase.WritingSystem.SimplifiedChinese)
-    )

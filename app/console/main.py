@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from app.console.facade import StationFacade
 from app.console.settings import Settings
 from app.console.window import Heartbeat, MainWindow
 from widgets import fonts, language, stylesheet, theme
-
-log = logging.getLogger("gridroom.console")
 
 
 class _Dress(QObject):
@@ -75,19 +72,3 @@ class Console:
         self.bridge.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         self.settings.close()
-
-
-def run(facade: StationFacade, *, settings_path: Path) -> int:
-    """Show the console of a running station until its window is closed; returns the exit code.
-
-    The station is started before and stopped afterwards by whoever called. `settings_path` is a JSON file, in the data
-    folder. The language and theme of an earlier start are taken from it.
-    """
-    app = application()
-    console = Console(facade, settings_path)
-    console.open()
-    try:
-        return app.exec()
-    finally:
-        console.close()
-        log.info("the console is closed")

@@ -27,7 +27,7 @@ from widgets.times import moment_text
 from widgets.value_label import ValueLabel
 from widgets.values import format_value
 
-_TILE_PX: Final = 130
+_TILE_PX: Final = 132
 _NARROW_TILE_PX: Final = 152
 _NARROW_BELOW_PX: Final = 200
 """Tiles less wide put the caption of their energies on a line of its own."""
