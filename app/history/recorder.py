@@ -6,7 +6,7 @@ that stands still.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,8 +65,16 @@ class Commit:
 class Recorder:
     """One station's updates into rows. Used by one thread."""
 
-    def __init__(self, station: Station, ids: NDArray[np.int32], now_ns: int) -> None:
-        """`ids` int32[n]: history id of each point in table order. The record begins at `now_ns`."""
+    def __init__(
+        self,
+        station: Station,
+        ids: NDArray[np.int32],
+        now_ns: int,
+        taken: Callable[[int], bool] = lambda run_ms: False,
+    ) -> None:
+        """`ids` int32[n]: history id of each point in table order. The record begins at `now_ns`; `taken` says whether
+        an earlier run began at a millisecond."""
+        self._taken = taken
         columns = station.columns
         self._ids = ids
         self._decimals = columns.precision
@@ -88,7 +96,10 @@ class Recorder:
     def begin(self, now_ns: int) -> None:
         """A new run begins."""
         # Two runs never bear one name, even when the clock was set back to the very same millisecond.
-        self._run_ms = now_ns // MS_NS if now_ns // MS_NS != self._run_ms else self._run_ms + 1
+        run_ms = now_ns // MS_NS
+        while run_ms == self._run_ms or self._taken(run_ms):
+            run_ms += 1
+        self._run_ms = run_ms
         self._alive = now_ns
         self._number = 0
         self._next_due = now_ns

@@ -34,6 +34,11 @@ class Runs:
         with self._lock:
             self._ends[start_ms] = max(end_ms, self._ends.get(start_ms, start_ms))
 
+    def has(self, start_ms: int) -> bool:
+        """Whether a run began at this very millisecond."""
+        with self._lock:
+            return start_ms in self._ends
+
     def pieces(self, start_ms: int, end_ms: int) -> NDArray[np.int64]:
         """The recorded intervals within [start, end], united and rising: int64[k, 2]."""
         with self._lock:

@@ -180,7 +180,7 @@ class History:
             troubles=self._troubles,
             settings=self._settings,
         )
-        recorder = Recorder(self._station, opened.ids, self._clock.now_ns())
+        recorder = Recorder(self._station, opened.ids, self._clock.now_ns(), archive.runs.has)
         retention = {tier: retention_ms(self._station.history.retention, tier) for tier in Tier}
 
         def prepare() -> None:

@@ -102,9 +102,10 @@ class Site:
     def __exit__(self, *_: object) -> None:
         self.history.stop()
 
-    def restart(self, station_: Station | None = None) -> None:
-        """Stop and start again, perhaps with an edited station."""
+    def restart(self, station_: Station | None = None, off_s: float = 0.0) -> None:
+        """Stop, be off for a while, and start again, perhaps with an edited station."""
         self.history.stop()
+        self.clock.advance(off_s)
         self.station = station_ or self.station
         self.history = self._start()
 
@@ -132,6 +133,13 @@ class Site:
         full = [name if "." in name else f"d.{name}" for name in names]
         start, end = (START_NS + round(s * SECOND_NS) for s in (start_s, end_s))
         return self.history.query(full, start, end, pixels).result(timeout=20)
+
+    def raw_files(self) -> list[Path]:
+        """Files of raw samples that are served, the oldest first."""
+        parts = self.history._parts
+        assert parts is not None
+        blocks = [b for b in parts.opened.archive.catalogue.view.blocks if b.tier == "raw"]
+        return [b.path for b in sorted(blocks, key=lambda b: (b.start_ms, b.part))]
 
     def keys(self) -> set[str]:
         """Keys of the troubles that stand."""
