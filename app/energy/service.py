@@ -50,6 +50,13 @@ class KeyFigures:
             return
         for series in answer.result():
             if len(series.first):
-                self._baseline.put(
-                    series.point, float(series.first[0]), max(int(series.time[0]), self._baseline.start_ns)
-                )
+                self._baseline.put(series.point, float(series.first[0]), _began(series, self._baseline.start_ns))
+
+
+def _began(series: Series, day_start_ns: int) -> int:
+    """When the first recorded value stood: the start of its bucket, or the end of the gap that covers that start."""
+    began = max(int(series.time[0]), day_start_ns)
+    for start, end in series.gaps.tolist():
+        if start <= began < end:
+            began = end
+    return began
