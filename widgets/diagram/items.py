@@ -131,8 +131,8 @@ class SymbolItem(_Item):
         self._frame()
 
     def contains_scene(self, at: QPointF) -> bool:
-        """Whether a point of the scene lies in its cell."""
-        return QRectF(self.place.x, self.place.y, self.place.width, self.place.height).contains(at)
+        """Whether a point of the scene lies in its cell; of an opened group, in its header."""
+        return QRectF(self.place.x, self.place.y, self.place.width, self.header).contains(at)
 
     # ------------------------------------------------------------------------------------------------------ states
 

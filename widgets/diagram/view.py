@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QHelpEvent,
     QHideEvent,
@@ -19,11 +19,9 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QResizeEvent,
     QShowEvent,
-    QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolTip, QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from app.model import quality as q
 from app.model.clock import Clock, SystemClock
@@ -35,16 +33,13 @@ from widgets.diagram.items import READABLE_SCALE, SymbolItem
 from widgets.diagram.layout import Layout, Place, layout
 from widgets.diagram.lines import BarsItem, LineItem
 from widgets.diagram.routes import route
+from widgets.diagram.sight import ZOOM_A_NOTCH, SightView
 from widgets.diagram.walking import Direction, nearest
 from widgets.fonts import BASE_PX, sized
 from widgets.language import tr
 
 _MARGIN: Final = 8.0
-_ZOOM_A_NOTCH: Final = 1.15
-_SMALLEST, _LARGEST = 0.05, 4.0
-_FIT_AT_MOST: Final = 1.6
-"""A small diagram is not blown up beyond this."""
-_NEARLY_WHOLE: Final = 0.985
+_DRAG_PX: Final = 4
 _GRAIN: Final = 10.0
 _AGES_MS: Final = 5_000
 _KEYS: Final = {
@@ -56,7 +51,7 @@ _KEYS: Final = {
 BreakerColours = Literal["isa", "gb"]
 
 
-class DiagramView(QGraphicsView):
+class DiagramView(SightView):
     """See the module. Coordinates of positions are those of the layout: pixels at scale 1, from the top left."""
 
     selected = Signal(str)
@@ -82,30 +77,15 @@ class DiagramView(QGraphicsView):
         self._stale_texts: set[str] = set()
         self._seen: frozenset[str] = frozenset()
         self._focus: str | None = None
-        self._fitting = True
         self._editing = False
         self._gb = False
-        self._drag: tuple[str, QPointF, Place] | None = None
-        self._pressed: str | None = None
+        self._grip: _Grip | None = None
         self._ages = QTimer(self)
         self._ages.setInterval(_AGES_MS)
         self._ages.timeout.connect(self._on_ages)
         self._build()
 
     def _build(self) -> None:
-        scene = QGraphicsScene(self)
-        scene.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
-        self.setScene(scene)
-        self.setFrameShape(QGraphicsView.Shape.NoFrame)
-        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.AnchorUnderMouse)
-        self.setDragMode(QGraphicsView.DragMode.NoDrag)
-        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
-        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontSavePainterState)
-        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumSize(240, 160)
         theme.changed.connect(self._on_theme)
         language.changed.connect(self._on_language)
         blink.changed.connect(self._on_blink)
@@ -157,7 +137,7 @@ class DiagramView(QGraphicsView):
     def set_edit_mode(self, on: bool) -> None:
         """Whether symbols can be moved with the mouse, or with Ctrl and the arrow keys."""
         self._editing = on
-        self.viewport().setCursor(Qt.CursorShape.OpenHandCursor if on else Qt.CursorShape.ArrowCursor)
+        self._show_hand()
 
     def positions(self) -> dict[str, tuple[float, float]]:
         """Top left corners of the symbols that a person moved."""
@@ -184,10 +164,7 @@ class DiagramView(QGraphicsView):
 
     def _arrange(self) -> None:
         plan = layout(self._elements, self._unfolded)
-        places = {
-            id_: Place(*self._moved[id_], place.width, place.height, place.within) if id_ in self._moved else place
-            for id_, place in plan.places.items()
-        }
+        places = {id_: self._where(id_, plan) for id_ in plan.places}
         bars = {
             id_: tuple(
                 (x1 + places[id_].x - plan.places[id_].x, x2 + places[id_].x - plan.places[id_].x,
@@ -206,6 +183,15 @@ class DiagramView(QGraphicsView):
         if self._focus not in self._symbols:
             self._focus = None
         self._set_bounds()
+
+    def _where(self, id_: str, plan: Layout) -> Place:
+        """Where the layout puts an element, or where a person did; members go with their group."""
+        place = plan.places[id_]
+        moved = self._moved.get(place.within or id_)
+        if moved is None:
+            return place
+        whole = plan.places[place.within or id_]
+        return replace(place, x=place.x + moved[0] - whole.x, y=place.y + moved[1] - whole.y)
 
     def _make_items(self) -> None:
         scene = self.scene()
@@ -239,12 +225,7 @@ class DiagramView(QGraphicsView):
             self._lines[pair].set_points(route(a, b, places, bars))
 
     def _set_bounds(self) -> None:
-        bounds = self.scene().itemsBoundingRect().adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
-        self.scene().setSceneRect(bounds)
-        if self._fitting:
-            self.fit()
-        else:
-            self._look()
+        self.set_bounds(self.scene().itemsBoundingRect().adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN))
 
     # ------------------------------------------------------------------------------------------------ energising
 
@@ -329,45 +310,8 @@ class DiagramView(QGraphicsView):
 
     # ------------------------------------------------------------------------------------------------------ seeing
 
-    def fit(self) -> None:
-        """Show all of it, as large as it goes, and keep it so when the window changes its size."""
-        self._fitting = True
-        bounds = self.scene().sceneRect()
-        if bounds.isEmpty():
-            return
-        size = self.viewport().size()
-        scale = min(size.width() / bounds.width(), size.height() / bounds.height(), _FIT_AT_MOST)
-        if _NEARLY_WHOLE <= scale < 1:
-            scale = 1.0  # only the margin is lost, and every line is sharp
-        self.resetTransform()
-        self.scale(scale, scale)
-        self.centerOn(bounds.center())
-        self._look()
-
-    def look_at(self, scale: float, centre: tuple[float, float] | None = None) -> None:
-        """A scale, and the point that is to be in the middle; 1 is the size for which the diagram is drawn."""
-        self._fitting = False
-        self.resetTransform()
-        self.scale(scale, scale)
-        if centre is not None:
-            self.centerOn(*centre)
-        self._look()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        event.accept()
-        turn = event.angleDelta().y()
-        if turn:
-            self._zoom(_ZOOM_A_NOTCH ** (turn / 120))
-
-    def _zoom(self, factor: float) -> None:
-        now = self.transform().m11()
-        factor = min(max(now * factor, _SMALLEST), _LARGEST) / now
-        self._fitting = False
-        self.scale(factor, factor)
-        self._look()
-
-    def _look(self) -> None:
-        """Another part of the diagram is seen: texts are worked out for what is seen and large enough to be read."""
+    def look(self) -> None:
+        """Texts are worked out for what is seen and large enough to be read."""
         scale = self.transform().m11()
         if scale < READABLE_SCALE:
             self._seen = frozenset()
@@ -380,16 +324,6 @@ class DiagramView(QGraphicsView):
         late = self._stale_texts & self._seen
         self._stale_texts -= late
         self._refresh(late)
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        super().scrollContentsBy(dx, dy)
-        self._look()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if self._fitting:
-            self.fit()
-        self._look()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -420,45 +354,42 @@ class DiagramView(QGraphicsView):
         return max(found, key=lambda item: item.is_member).element.id if found else None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() != Qt.MouseButton.LeftButton:
-            return
-        self._pressed = self._at(event.position().toPoint())
-        at = event.position()
-        if self._pressed is not None and self._editing and self._layout.places[self._pressed].within is None:
-            self._drag = (self._pressed, self.mapToScene(at.toPoint()), self._layout.places[self._pressed])
-        elif self._pressed is None:
-            self._drag = ("", at, Place(0, 0, 0, 0))
-            self.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
+        if event.button() == Qt.MouseButton.LeftButton:
+            at = event.position().toPoint()
+            id_ = self._at(at)
+            movable = self._editing and id_ is not None and self._layout.places[id_].within is None
+            self._grip = _Grip(at, id_, self._layout.places[id_] if movable and id_ is not None else None)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._drag is None:
+        grip, at = self._grip, event.position().toPoint()
+        if grip is None or not (grip.moved or (at - grip.pressed).manhattanLength() >= _DRAG_PX):
             return
-        id_, begin, place = self._drag
-        if not id_:
-            step = event.position() - begin
-            self._fitting = False
-            self.horizontalScrollBar().setValue(self.horizontalScrollBar().value() - round(step.x()))
-            self.verticalScrollBar().setValue(self.verticalScrollBar().value() - round(step.y()))
-            self._drag = ("", event.position(), place)
-            return
-        step = self.mapToScene(event.position().toPoint()) - begin
-        self._move_to(id_, place.x + step.x(), place.y + step.y())
+        grip.moved = True
+        if grip.place is not None and grip.id is not None:
+            step = self.mapToScene(at) - self.mapToScene(grip.pressed)
+            self._move_to(grip.id, grip.place.x + step.x(), grip.place.y + step.y())
+        else:
+            self.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
+            self.drag_by(at - grip.last)
+        grip.last = at
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        drag, self._drag = self._drag, None
-        pressed, self._pressed = self._pressed, None
-        self.viewport().setCursor(Qt.CursorShape.OpenHandCursor if self._editing else Qt.CursorShape.ArrowCursor)
-        if drag is not None and drag[0] and self._layout.places[drag[0]] != drag[2]:
+        grip, self._grip = self._grip, None
+        self._show_hand()
+        if grip is None or grip.id is None:
+            return
+        if not grip.moved:
+            self.focus_on(grip.id)
+            self._confirm(grip.id)
+        elif grip.place is not None and self._layout.places[grip.id] != grip.place:
             self._set_bounds()
             self.positions_changed.emit()
-            return
-        if pressed is not None and pressed == self._at(event.position().toPoint()):
-            self.focus_on(pressed)
-            self._confirm(pressed)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if self._at(event.position().toPoint()) is None:
-            self.fit()
+        self.fit()
+
+    def _show_hand(self) -> None:
+        self.viewport().setCursor(Qt.CursorShape.OpenHandCursor if self._editing else Qt.CursorShape.ArrowCursor)
 
     def _move_to(self, id_: str, x: float, y: float) -> None:
         """Move a symbol on the grain; its lines follow."""
@@ -526,9 +457,9 @@ class DiagramView(QGraphicsView):
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space) and self._focus is not None:
             self._confirm(self._focus)
         elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self._zoom(_ZOOM_A_NOTCH)
+            self.zoom(ZOOM_A_NOTCH)
         elif key == Qt.Key.Key_Minus:
-            self._zoom(1 / _ZOOM_A_NOTCH)
+            self.zoom(1 / ZOOM_A_NOTCH)
         elif key in (Qt.Key.Key_Home, Qt.Key.Key_0):
             self.fit()
         else:
@@ -551,3 +482,14 @@ class DiagramView(QGraphicsView):
     def readable(self) -> bool:
         """Whether texts are shown at the present scale."""
         return self.transform().m11() >= READABLE_SCALE
+
+
+class _Grip:
+    """What the mouse holds while its button is down. `place`: where a symbol stood that is being moved."""
+
+    def __init__(self, pressed: QPoint, id_: str | None, place: Place | None) -> None:
+        self.pressed = pressed
+        self.last = pressed
+        self.id = id_
+        self.place = place
+        self.moved = False
