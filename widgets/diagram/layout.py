@@ -29,6 +29,8 @@ HEADER_HEIGHT: Final = 56.0
 GAP: Final = 8.0
 BAR_INSET: Final = 4.0
 """A bar lies so far above the bottom of its busbar's cell, and begins so far from its left."""
+_BAR_BEYOND: Final = 60.0
+"""A bar ends so far to the right of the last line on it."""
 ROW_GAP: Final = 26.0
 SCREEN: Final = (1290.0, 520.0)
 """What is left for a diagram on a screen of 1366 × 768."""
@@ -212,16 +214,19 @@ class _Plan:
             at += branch.width
         self.places[block.element.id] = Place(x, y, block.width, HEIGHTS[Kind.BUS])
         y += HEIGHTS[Kind.BUS]
-        bars = [(x + BAR_INSET, x + block.width - BAR_INSET, y - BAR_INSET)]
-        for number, row in enumerate(block.rows):
+        above_end = at - (block.above[-1].width if block.above else 0.0)
+        bars: list[Bar] = []
+        for number, row in enumerate(block.rows or [[]]):
             if number:
                 y += ROW_GAP
-                bars.append((x + BAR_INSET, x + sum(branch.width for branch in row) - BAR_INSET, y - BAR_INSET))
+            last = x + sum(branch.width for branch in row[:-1])
+            right = max(last, above_end if not number else last) + TRUNK_X + _BAR_BEYOND
+            bars.append((x + BAR_INSET, right, y - BAR_INSET))
             at = x
             for branch in row:
                 self.place(branch, at, y + GAP, down=True)
                 at += branch.width
-            y += max(branch.height for branch in row) + GAP
+            y += max((branch.height for branch in row), default=-GAP) + GAP
         self.bars[block.element.id] = tuple(bars)
 
     def place_rest(self, elements: Sequence[Element]) -> None:

@@ -30,6 +30,8 @@ from widgets.trend.window import Window
 POINTS_MIME: Final = "application/x-gridroom-points"
 """Full point names, one a line, UTF-8."""
 THROTTLE_MS: Final = 100
+_FRESH_MS: Final = 100
+"""The newest values stand in the table so soon, however slowly the curves move."""
 _FASTEST_MS: Final = 100
 _SLOWEST_MS: Final = 1000
 _FIRST_SPAN_NS: Final = 900 * SECOND_NS
@@ -65,6 +67,7 @@ class TrendView(QWidget):
         self._empty = EmptySheet()
         self._throttle = self._timer(THROTTLE_MS, self._tell_range, single=True)
         self._edge = self._timer(_FASTEST_MS, self._on_edge)
+        self._fresh = self._timer(_FRESH_MS, self._table.pen_model.refresh, single=True)
         self._told: tuple[int, int] | None = None
         self._build()
         self._connect()
@@ -165,6 +168,8 @@ class TrendView(QWidget):
         drawn.track.append(
             time, np.atleast_1d(np.asarray(value, np.float64)), np.atleast_1d(np.asarray(quality, np.uint16))
         )
+        if self.isVisible() and not self._fresh.isActive():
+            self._fresh.start()
         if not self._live and len(time) and time[-1] >= self._window.start and time[0] <= self._window.end:
             self._canvas.stale()
 
@@ -349,6 +354,7 @@ class TrendView(QWidget):
         super().hideEvent(event)
         self._edge.stop()
         self._throttle.stop()
+        self._fresh.stop()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
