@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from app.history.recorder import Mark
 from app.history.service import History
 from app.history.settings import Settings
 from app.model.clock import ManualClock
@@ -140,6 +141,26 @@ class Site:
         assert parts is not None
         blocks = [b for b in parts.opened.archive.catalogue.view.blocks if b.tier == "raw"]
         return [b.path for b in sorted(blocks, key=lambda b: (b.start_ms, b.part))]
+
+    def cut_off(self) -> list[Mark]:
+        """Runs that this start found cut off."""
+        parts = self.history._parts
+        assert parts is not None
+        return parts.opened.cut_off
+
+    def rebuilt(self) -> None:
+        """Until the buckets of runs that were cut off are made again."""
+        until(self._all_ended, "rebuilt")
+
+    def _all_ended(self) -> bool:
+        parts = self.history._parts
+        assert parts is not None
+        runs = {mark.run_ms for mark in parts.opened.cut_off}
+        with parts.opened.archive.store.cursor() as cursor:
+            for hour in parts.opened.archive.catalogue.view.hours:
+                rows = cursor.execute(f"SELECT DISTINCT run FROM {hour.alive} WHERE ended").fetchall()
+                runs -= {run for (run,) in rows}
+        return not runs
 
     def keys(self) -> set[str]:
         """Keys of the troubles that stand."""

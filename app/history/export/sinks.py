@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +79,9 @@ class ExcelSink(Sink):
         import xlsxwriter  # type: ignore[import-untyped]
 
         # Constant memory: rows leave for the disk as they come, which they do in order.
-        self._book: Any = xlsxwriter.Workbook(str(path), {"constant_memory": True})
+        self._rows_aside = tempfile.TemporaryDirectory(prefix="gridroom-export-", ignore_cleanup_errors=True)
+        options = {"constant_memory": True, "tmpdir": self._rows_aside.name}
+        self._book: Any = xlsxwriter.Workbook(str(path), options)
         self._bold = self._book.add_format({"bold": True})
         self._names: set[str] = set()
         self._device: str | None = None
@@ -104,8 +107,10 @@ class ExcelSink(Sink):
             for cells in counts:
                 sheet.write_number(self._row, column, cells[at])
                 column += 1
-            sheet.write_string(self._row, column, word)
-            sheet.write_string(self._row, column + 1, portion.point.unit)
+            for text in (word, portion.point.unit):
+                if text:
+                    sheet.write_string(self._row, column, text)
+                column += 1
 
     def finish(self) -> None:
         if self._sheet is None:
@@ -116,9 +121,13 @@ class ExcelSink(Sink):
             self._book.close()
         except FileCreateError as error:
             raise OSError(str(error)) from error
+        self._rows_aside.cleanup()
 
     def abandon(self) -> None:
         self._book.fileclosed = True  # or its end would complain about a book that nobody closed
+        for sheet in self._book.worksheets():
+            sheet.row_data_fh.close()
+        self._rows_aside.cleanup()
 
     def _number(self, sheet: Any, column: int, value: float) -> None:
         if math.isfinite(value):

@@ -54,7 +54,9 @@ def test_an_hour_that_is_over_is_a_sorted_file_of_whole_numbers(tmp_path: Path) 
         closed(site, 1)
         (block,) = blocks(site)
         assert (block.span, block.start_ms) == (Span.HOUR, START_NS // 1_000_000)
-        rows = duckdb.sql(f"SELECT point, time, value, decimals FROM read_parquet({file_list([block.path])})").fetchall()
+        rows = duckdb.sql(
+            f"SELECT point, time, value, decimals FROM read_parquet({file_list([block.path])})"
+        ).fetchall()
         assert rows == sorted(rows)
         assert [row[2:] for row in rows if row[0] == 1] == [(125 + 100 * k, 2) for k in range(5)]
         assert (block.first_ms, block.last_ms) == (rows[0][1], rows[0][1] + 4000)

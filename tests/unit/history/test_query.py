@@ -204,7 +204,9 @@ def test_a_query_that_waits_or_runs_can_be_called_off(tmp_path: Path) -> None:
 
         def long(task: Task[object]) -> object:
             with parts.opened.archive.store.cursor() as cursor, task.using(cursor):
-                return cursor.execute("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b").fetchone()
+                return cursor.execute(
+                    "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+                ).fetchone()
 
         tasks = [parts.readers.submit(long) for _ in range(4)]
         until(lambda: sum(task.running() for task in tasks) == 2, "two of them run")

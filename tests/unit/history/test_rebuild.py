@@ -8,29 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.model.quality import NT
-from tests.support.history_station import START_NS, Site, plain, seconds, until
+from tests.support.history_station import START_NS, Site, plain, seconds
 
 MINUTE_S = 60
-
-
-def rebuilt(site: Site) -> None:
-    """Until the run that was cut off is ended."""
-    parts = site.history._parts
-    assert parts is not None
-    assert parts.opened.cut_off
-    until(lambda: _ended(site), "rebuilt")
-
-
-def _ended(site: Site) -> bool:
-    parts = site.history._parts
-    assert parts is not None
-    store = parts.opened.archive.store
-    runs = {mark.run_ms for mark in parts.opened.cut_off}
-    with store.cursor() as cursor:
-        for hour in parts.opened.archive.catalogue.view.hours:
-            rows = cursor.execute(f"SELECT DISTINCT run FROM {hour.alive} WHERE ended").fetchall()
-            runs -= {run for (run,) in rows}
-    return not runs
 
 
 def killed_copy(site: Site, to: Path) -> Path:
@@ -67,7 +47,7 @@ def test_open_quarters_and_hours_are_those_that_would_have_been(tmp_path: Path) 
         hour = site.ask("a", start_s=0, end_s=3600, pixels=1)[0]
     with Site(copy, station) as again:
         again.clock.set_wall(START_NS + 2001 * 10**9)
-        rebuilt(again)
+        again.rebuilt()
         assert quarters(again, 1800) == expected
         mine = again.ask("a", start_s=0, end_s=3600, pixels=1)[0]
         assert (mine.tier, hour.tier) == ("1h", "1h")
@@ -84,22 +64,20 @@ def test_killed_again_and_again_nothing_is_doubled(tmp_path: Path) -> None:
     clock = None
     for kill in range(1, 4):
         with Site(folder, station, clock=clock) as site:
-            if kill > 1:
-                rebuilt(site)
+            assert bool(site.cut_off()) == (kill > 1)
+            site.rebuilt()
             for _ in range(40):
                 site.step({"a": 1.0 + fed % 2}, seconds=10)
                 fed += 1
             folder = killed_copy(site, tmp_path / str(kill))
             clock = site.clock
     with Site(folder, station, clock=clock) as site:
-        rebuilt(site)
+        site.rebuilt()
         hour = site.ask("a", start_s=0, end_s=3600, pixels=1)[0]
         assert hour.count.tolist() == [fed]
         assert hour.mean.tolist() == [pytest.approx(1.5, abs=0.02)]
     with Site(folder, station, clock=clock) as site:
-        parts = site.history._parts
-        assert parts is not None
-        assert parts.opened.cut_off == []
+        assert site.cut_off() == []
 
 
 def test_a_value_held_since_before_the_hour_is_in_the_rebuilt_hour(tmp_path: Path) -> None:
@@ -113,7 +91,7 @@ def test_a_value_held_since_before_the_hour_is_in_the_rebuilt_hour(tmp_path: Pat
         copy = killed_copy(site, tmp_path / "copy")
     with Site(copy, station) as again:
         again.clock.set_wall(START_NS + 4000 * 10**9)
-        rebuilt(again)
+        again.rebuilt()
         hours = again.ask("a", start_s=0, end_s=7200, pixels=2)[0]
         assert hours.mean.tolist() == [5.0, 5.0]
 
@@ -122,9 +100,7 @@ def test_an_orderly_stop_leaves_nothing_to_rebuild(tmp_path: Path) -> None:
     with Site(tmp_path, plain("a")) as site:
         site.step({"a": 1.0}, seconds=5)
         site.restart()
-        parts = site.history._parts
-        assert parts is not None
-        assert parts.opened.cut_off == []
+        assert site.cut_off() == []
 
 
 def test_a_point_that_the_station_lost_meanwhile_is_passed_over(tmp_path: Path) -> None:
@@ -133,6 +109,6 @@ def test_a_point_that_the_station_lost_meanwhile_is_passed_over(tmp_path: Path) 
             site.step({"a": float(k), "b": 1.0})
         copy = killed_copy(site, tmp_path / "copy")
     with Site(copy, plain("b", "c")) as again:
-        rebuilt(again)
+        again.rebuilt()
         hour = again.ask("b", start_s=0, end_s=3600, pixels=1)[0]
         assert hour.mean.tolist() == [1.0]

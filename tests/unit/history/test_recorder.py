@@ -44,7 +44,9 @@ def buckets(commits: list[Commit], tier: Tier) -> list[tuple[float, float, int]]
             b = c.buckets
             for i in range(len(b["point"])):
                 if b["tier"][i] == TIER_CODES[tier] and b["point"][i] == 10:
-                    found.append(((int(b["time"][i]) - START_NS // MS_NS) / 1000, float(b["mean"][i]), int(b["count"][i])))
+                    found.append(
+                        ((int(b["time"][i]) - START_NS // MS_NS) / 1000, float(b["mean"][i]), int(b["count"][i]))
+                    )
     return sorted(found)
 
 
@@ -113,7 +115,9 @@ def test_a_clock_set_back_ends_the_run_and_begins_another_and_nothing_is_lost() 
     assert [row[2] for row in raw(commits + again)] == [*map(float, range(10)), *(100.0 + k for k in range(1, 8))]
     starts = [start for start, _, _ in buckets(commits + again, Tier.S5)]
     assert starts == [-3600.0, 0.0, 5.0]
-    assert sum(count for _, _, count in buckets(commits + again, Tier.S5)) == 10 + 4  # up to 5 s, with a second to settle
+    assert (
+        sum(count for _, _, count in buckets(commits + again, Tier.S5)) == 10 + 4
+    )  # up to 5 s, with a second to settle
 
 
 def test_a_machine_that_slept_leaves_a_gap_and_no_hour_of_a_value_that_nobody_saw() -> None:

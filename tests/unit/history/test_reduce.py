@@ -89,7 +89,17 @@ def test_a_whole_bucket_keeps_its_mean_to_the_last_digit() -> None:
 
 def test_buckets_without_a_usable_moment_are_drawn_as_nothing() -> None:
     nan = math.nan
-    row = {"time": 0, "min": nan, "max": nan, "mean": nan, "first": nan, "last": nan, "count": 1, "good": 0, "quality": 64}
+    row = {
+        "time": 0,
+        "min": nan,
+        "max": nan,
+        "mean": nan,
+        "first": nan,
+        "last": nan,
+        "count": 1,
+        "good": 0,
+        "quality": 64,
+    }
     drawn = draw_buckets(tier_rows(row), 5000)
     assert math.isnan(drawn.min[0])
     assert math.isnan(drawn.mean[0])

@@ -210,7 +210,12 @@ print(json.dumps({"fed": fed, "full": full, "still": still, "seen": seen_while_f
 
 def run_full(folder: Path, kind: str) -> dict[str, Any]:
     result = subprocess.run(
-        [sys.executable, "-c", FULL, str(folder), kind], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", FULL, str(folder), kind],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
