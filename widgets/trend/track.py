@@ -162,6 +162,8 @@ class Track:
         if not len(time):
             return
         rows = self._buffer.rows
+        if len(rows) and len(time) == 1 and self._repeats(rows, int(time[0]), float(value[0]), int(quality[0])):
+            return
         self._live_from = min(self._live_from, int(time[0]))
         late = len(rows) and int(time.min()) < int(rows.time[-1])
         previous = rows.cut(len(rows) - 1, len(rows))  # so that a break ends where its value comes back
@@ -181,6 +183,11 @@ class Track:
             late = True
         self.know_until(int(time[-1]))
         self._changed(rebuild=bool(late))
+
+    @staticmethod
+    def _repeats(rows: Rows, time: int, value: float, quality: int) -> bool:
+        """Whether it is the last row again, as a snapshot gives it that is taken faster than the device is read."""
+        return bool(time == rows.time[-1] and quality == rows.quality[-1] and value == rows.mid[-1])
 
     def know_until(self, moment_ns: int) -> None:
         """The last value is known to have lasted until then."""

@@ -116,6 +116,15 @@ def test_a_row_of_an_earlier_time_finds_its_place() -> None:
     assert at(track, 20) == 2
 
 
+def test_a_row_that_is_told_again_is_not_kept_again() -> None:
+    track = Track()
+    for _ in range(5):
+        put(track, [10], [1])
+    assert len(track) == 1
+    put(track, [10], [1], q.NT)
+    assert track.newest().quality == q.NT
+
+
 def test_buckets_are_drawn_at_their_middle_with_their_extremes() -> None:
     track = Track()
     track.replace(series([0, 60, 120], [10, 20, 30], bucket_s=60), T0, T0 + 180 * S)
