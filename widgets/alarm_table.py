@@ -27,6 +27,7 @@ from widgets.alarm_words import (
     PRIORITY_WORDS,
     RANK,
     STATE_WORDS,
+    message_text,
     source_name,
     unacknowledged,
     urgency,
@@ -155,7 +156,7 @@ class AlarmModel(CellModel):
         if column == AlarmColumn.DEVICE:
             return source_name(self._station, row.source)
         if column == AlarmColumn.MESSAGE:
-            return row.message.in_(language.name())
+            return message_text(self._station, row)
         if column == AlarmColumn.CONDITION:
             return tr(CONDITION_WORDS.get(row.condition, row.condition))
         if column == AlarmColumn.VALUE:

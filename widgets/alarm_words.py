@@ -74,6 +74,12 @@ def source_name(station: Station, source: str) -> str:
     return "Gridroom" if source.startswith("_") else source
 
 
+def message_text(station: Station, row: AlarmRow) -> str:
+    """The message without the device's name in front, where that name stands beside it anyway."""
+    message = row.message.in_(language.name())
+    return message.removeprefix(source_name(station, row.source)).strip() or message
+
+
 def value_text(station: Station, row: AlarmRow) -> str:
     """What was measured and the limit: `92.4 °C (90)`."""
     if math.isnan(row.value) or row.condition in {"lost", "quality", "system"}:

@@ -13,7 +13,7 @@ from app.model.config import Priority
 from app.model.station import Station
 from app.model.views import AlarmRow, AlarmState
 from widgets import blink, language, theme
-from widgets.alarm_words import CONDITION_WORDS, counts, source_name, unacknowledged, urgency, value_text
+from widgets.alarm_words import counts, message_text, source_name, unacknowledged, urgency
 from widgets.fonts import sized
 from widgets.icons import PRIORITY_TOKENS, paint_priority
 from widgets.language import tr
@@ -52,21 +52,18 @@ class AlarmBanner(QAbstractButton):
         return self._rows[0] if self._rows and unacknowledged(self._rows[0]) else None
 
     def headline(self) -> tuple[str, ...]:
-        """The words of the shown alarm, left to right: time, device, message with condition, value and limit."""
+        """The words of the shown alarm, left to right: time, device, message (which says value and limit)."""
         row = self.first
         if row is None:
             quiet = "No unacknowledged alarm" if self._rows else "No alarm"
             return (tr(quiet),)
-        message = row.message.in_(language.name())
-        if row.condition in {"hh", "h", "l", "ll"}:
-            message = f"{message}  {tr(CONDITION_WORDS[row.condition])}"
+        message = message_text(self._station, row)
         if row.state is AlarmState.RETURNED_UNACKNOWLEDGED:
             message = f"{message} · {tr('returned')}"
         return (
             moment_text(row.raised, self._station.zone, self._now_ns),
             source_name(self._station, row.source),
             message,
-            value_text(self._station, row),
         )
 
     def _describe(self) -> None:
@@ -98,7 +95,7 @@ class AlarmBanner(QAbstractButton):
                 painter.drawRect(QRectF(left - 5, top - 5, _SHAPE + 10, _SHAPE + 10))
             left += _SHAPE + 12
         words = self.headline()
-        tokens = ("ink-soft", "ink", PRIORITY_TOKENS[row.priority], "ink") if row else ("ink-soft",)
+        tokens = ("ink-soft", "ink", PRIORITY_TOKENS[row.priority]) if row else ("ink-soft",)
         for i, (word, token) in enumerate(zip(words, tokens, strict=True)):
             painter.setFont(sized(self.font(), 14 if i else 13, bold=bool(row) and i in {1, 2}))
             painter.setPen(theme.colour(token))

@@ -28,7 +28,7 @@ from app.model.station import Device, Point, Station
 from app.model.units import symbol
 from app.model.views import AlarmRow, DeviceStatus, LinkState, Series, Snapshot
 from widgets import language, theme
-from widgets.alarm_words import unacknowledged, urgency, value_text
+from widgets.alarm_words import message_text, unacknowledged, urgency
 from widgets.bars import RangeBar, Sparkline
 from widgets.device_tree import KIND_WORDS, STATE_NAMES, paint_state
 from widgets.icons import keep, paint_priority
@@ -273,7 +273,7 @@ class Faceplate(QFrame):
         )
         for row in mine[:_MOST_ALARMS]:
             time = moment_text(row.raised, self._station.zone, self._now_ns)
-            text = "  ".join(filter(None, (time, row.message.in_(language.name()), value_text(self._station, row))))
+            text = f"{time}  {message_text(self._station, row)}"
             self._alarm_box.addWidget(_AlarmLine(row, text))
         if not mine:
             none = QLabel(tr("No alarm"))
