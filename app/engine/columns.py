@@ -24,8 +24,7 @@ _OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "or": lambda *a: reduce(np.logical_or, a),
     "min": lambda *a: reduce(np.minimum, a),
     "max": lambda *a: reduce(np.maximum, a),
-    "if": lambda test, a, b: np.where(test != 0, a, b),
-    "round": lambda a, digits=0.0: np.round(a * 10.0**digits) / 10.0**digits,
+    "round": lambda a, digits=0.0: np.round(a * np.power(10.0, digits)) / np.power(10.0, digits),
 }  # fmt: skip
 _CARRIED: Final = q.OV | q.BL | q.SB | q.NT | q.IV | q.CLOCK | q.ESTIMATED | q.FORCED | q.TEST | q.DERIVED
 
@@ -100,6 +99,10 @@ class Columns:
         if isinstance(node, Aggregate):
             return self._groups[node.slot].reduce(node.function, value, quality)
         parts = [self._run(argument, value, quality) for argument in node.arguments]
+        if node.name == "if":
+            (test, mark), (chosen, mark_chosen), (other, mark_other) = parts  # what was not chosen is not an input
+            true = test != 0
+            return np.where(true, chosen, other), mark | np.where(true, mark_chosen, mark_other)
         marks = 0
         for _, mark in parts:
             marks = marks | mark

@@ -30,6 +30,8 @@ _ARGUMENTS: Final[dict[str, tuple[int, int]]] = {
     "abs": (1, 1), "sqrt": (1, 1), "round": (1, 2), "clip": (3, 3), "min": (2, 8), "max": (2, 8),
 }  # fmt: skip
 _LONGEST: Final = 2000
+_DEEPEST: Final = 200
+"""Levels of nesting; `a + b + c` has two. Python itself gives up somewhere above."""
 
 
 class ExpressionError(ValueError):
@@ -100,11 +102,18 @@ def parse(text: str, resolve: Resolve, match: Match) -> Expression:
         body = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise ExpressionError(f"'{text[:80]}' is not an expression: {getattr(error, 'msg', None) or error}") from None
-    reader = _Reader(resolve, match)
-    try:
-        return reader.outermost(body)
-    except RecursionError:
-        raise ExpressionError("nested too deep; split it into several points") from None
+    if _depth(body) > _DEEPEST:
+        raise ExpressionError(f"nested deeper than {_DEEPEST} levels; split it into several points")
+    return _Reader(resolve, match).outermost(body)
+
+
+def _depth(body: ast.expr) -> int:
+    """Levels of expressions within expressions, counted without recursion."""
+    depth, level = 0, [body]
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    return depth
 
 
 class _Reader:
@@ -139,7 +148,10 @@ class _Reader:
     def read(self, node: ast.expr) -> Node:
         match node:
             case ast.Constant(value=bool(value) | int(value) | float(value)):
-                return Constant(float(value))
+                try:
+                    return Constant(float(value))
+                except OverflowError:
+                    raise ExpressionError("a number is too large; the largest is about 1e308") from None
             case ast.Name() | ast.Attribute():
                 return self._reference(node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):

@@ -48,9 +48,16 @@ def test_a_bad_input_marks_the_result() -> None:
     assert compute("a + b", quality=(q.SB, 0, 0)) == (5.0, q.SB)
 
 
+def test_only_the_chosen_side_of_a_choice_is_an_input() -> None:
+    assert compute("a if other.c > 1 else b", quality=(q.SB, q.NT, 0)) == (2.0, q.SB)
+    assert compute("a if other.c > 9 else b", quality=(q.SB, q.NT, 0)) == (3.0, q.NT | q.DERIVED)
+    assert compute("a if other.c > 1 else b", quality=(0, 0, q.NT)) == (2.0, q.NT | q.DERIVED), "nor is the choice known"
+
+
 def test_no_number_is_invalid() -> None:
-    value, marks = compute("a / b", b=0.0)
-    assert np.isnan(value) and marks & q.IV
+    for text in ("a / b", "round(a, 400)", "b + 1e400 * a"):
+        value, marks = compute(text, b=0.0)
+        assert np.isnan(value) and marks & q.IV
 
 
 def test_a_pattern_leaves_bad_members_out_and_says_so() -> None:
@@ -70,6 +77,7 @@ def test_a_pattern_leaves_bad_members_out_and_says_so() -> None:
         ("integral(a) + 1", "must stand outermost"), ("integral(a, reset=week)", "unknown reset"), ("a < b < other.c", "not part"),
         ("convert(a, 'kW', 'kWh')", "they cannot be converted"), ("a" + "+a" * 2000, "longer than"), ("(" * 900 + "a" + ")" * 900, "not an expression"),
         ("a[0]", "not part"), ("a @ b", "not part"), ("sum(a)", "unknown function 'sum'"), ("True", "reads no point"), ("a := 1", "not an expression"),
+        ("a + 1" + "0" * 400, "too large"), ("-" * 300 + "a", "nested deeper than 200 levels"), ("a" + "+a" * 300, "nested deeper"),
     ],
 )  # fmt: skip
 def test_what_is_not_listed_is_refused(text: str, message: str) -> None:
