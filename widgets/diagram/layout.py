@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from widgets.diagram.branches import Block, Branch, Trees
-from widgets.diagram.elements import Element, Kind, connections
+from widgets.diagram.elements import Element, Kind, Role, connections
 from widgets.diagram.folding import fold
 
 TRUNK_X: Final = 32.0
@@ -23,6 +23,8 @@ HEIGHTS: Final = {
     Kind.BUS: 28.0,
 }  # fmt: skip
 METER_HEIGHT: Final = 40.0
+WORD_HEIGHT: Final = 16.0
+"""A grid meter also says `importing` or `exporting`."""
 MEMBER_WIDTH: Final = 168.0
 MEMBER_HEIGHT: Final = 54.0
 HEADER_HEIGHT: Final = 56.0
@@ -133,7 +135,9 @@ class _Plan:
             rows = math.ceil(len(element.members) / columns)
             width = max(columns * MEMBER_WIDTH + 2 * GAP, CELL_WIDTH)
             return width, HEADER_HEIGHT + rows * MEMBER_HEIGHT + GAP
-        return CELL_WIDTH, METER_HEIGHT if element.inline else HEIGHTS[element.kind]
+        if element.inline:
+            return CELL_WIDTH, METER_HEIGHT + (WORD_HEIGHT if element.role is Role.GRID else 0.0)
+        return CELL_WIDTH, HEIGHTS[element.kind]
 
     # --------------------------------------------------------------------------------------------------- measuring
 

@@ -110,7 +110,8 @@ class Stroke:
         if self._hold:
             x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
         painter.drawPath(arrayToQPath(x, y, connect="finite"))
-        self._dots()
+        if not self._hold:
+            self._dots()
         if self._drawn.in_lane:
             self._states()
 
@@ -136,13 +137,12 @@ class Stroke:
             painter.drawPath(arrayToQPath(x, np.where(narrow, self._y, rim), connect="finite"))
 
     def _dots(self) -> None:
-        """Samples that stand alone, which no line would show; and every sample where they lie far apart."""
-        x, y, plot = self._x, self._y, self._frame.plot
-        wanted = np.isfinite(y)
-        if np.count_nonzero(wanted & (x >= plot.left()) & (x <= plot.right())) * _DOTS_FROM_PX > plot.width():
-            joined = np.zeros(len(y) + 1, np.bool_)
-            joined[1:-1] = wanted[1:] & wanted[:-1]
-            wanted = wanted & ~joined[1:] & ~joined[:-1]
+        """Samples that lie apart from their neighbours, or stand alone, which no line would show."""
+        x, y = self._x, self._y
+        finite = np.isfinite(y)
+        near = np.zeros(len(y) + 1, np.bool_)
+        near[1:-1] = finite[1:] & finite[:-1] & (np.diff(x) < _DOTS_FROM_PX)
+        wanted = finite & ~near[1:] & ~near[:-1]
         n = int(np.count_nonzero(wanted))
         if n:
             self._painter.setPen(Qt.PenStyle.NoPen)

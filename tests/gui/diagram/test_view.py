@@ -201,6 +201,14 @@ def test_an_unacknowledged_alarm_blinks_with_the_house(make: Make) -> None:
     blink.want(False)
 
 
+def test_the_grid_meter_says_the_direction_in_words(make: Make) -> None:
+    view = make(park())
+    view.set_values({"meter": V(-120.0)})
+    assert view._symbols["meter"].texts.lines == ("exporting",)
+    view.set_values({"meter": V(120.0)})
+    assert view._symbols["meter"].texts.lines == ("importing",)
+
+
 def test_only_what_changed_is_painted_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     view = make(park())
     view.look_at(1.0, (300, 300))
