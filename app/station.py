@@ -18,7 +18,6 @@ from app.alarms.service import Alarms
 from app.configuration import Configuration
 from app.energy.figures import Figures
 from app.energy.service import KeyFigures
-from app.engine.computed import sources
 from app.engine.engine import Engine
 from app.engine.thread import EngineThread
 from app.history.export.request import ExportRequest, ExportResult
@@ -60,7 +59,6 @@ class RunningStation:
             on_clock_jump=self._on_clock_jump,
         )
         self._figures = KeyFigures(self.station, self._clock, self.history.query)
-        self._remembering = sources(configuration.expressions)
         self._thread = EngineThread(self._engine, self._on_engine_failure)
 
     @property
@@ -148,14 +146,10 @@ class RunningStation:
         self._engine.reset_figures()
 
     def _restore_totals(self) -> None:
-        """Integrals go on where the last run stored them."""
+        """Totals go on where the last run stored them."""
+        known = self.station.by_name
         stored = self.history.last_values()
-        last = {}
-        for index in self._remembering:
-            name = self.station.points[index].name
-            if name in stored:
-                value, _, time_ns = stored[name]
-                last[index] = (value, time_ns)
+        last = {known[name]: row for name, row in stored.items() if name in known}
         self._engine.computed.restore(last, self._clock.now_ns())
 
     def _on_trouble(self, key: str, message: Text | None) -> None:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +13,14 @@ from app.engine.columns import Columns
 from app.engine.expression import Expression, ExpressionError, parse
 from app.engine.ranges import in_range
 from app.engine.table import LiveTable
+from app.engine.totals import Accumulator
 from app.model import quality as q
-from app.model.clock import SECOND_NS, to_datetime
 from app.model.errors import Fault
 from app.model.loading import Loaded
 from app.model.station import Point, Station
 from app.model.updates import Updates
 
 log = logging.getLogger("gridroom.engine")
-
-LONGEST_STEP_S: Final = 10.0
-"""An integral does not reach over a longer time without a usable input: it counts nothing there, and says so."""
 
 
 def parse_all(loaded: Loaded) -> tuple[dict[int, Expression], list[Fault]]:
@@ -97,11 +90,18 @@ class Computed:
                 Accumulator(columns, accumulate, members[0].reset, station.zone) if accumulate else columns
             )
 
-    def restore(self, last: Mapping[int, tuple[float, int]], now_ns: int) -> None:
-        """Go on from stored totals: point index -> (value, time). Those of an ended period are dropped."""
+    def restore(self, last: Mapping[int, tuple[float, int, int]], now_ns: int) -> None:
+        """Go on from the last run: point index -> (value, quality, time in UTC nanoseconds), for all that is known.
+
+        Totals of an ended period are dropped.
+        """
+        n = len(self._declared.scan_s)
+        value, quality, time = np.full(n, np.nan), np.full(n, q.NT, np.uint16), np.zeros(n, np.int64)
+        for index, stored in last.items():
+            value[index], quality[index], time[index] = stored
         for step in self._steps:
             if isinstance(step, Accumulator):
-                step.restore(last, now_ns)
+                step.restore(value, quality, time, now_ns)
 
     def run(self, changed: NDArray[np.bool_], table: LiveTable, now_ns: int, monotonic_ns: int) -> list[Updates]:
         """Compute what the changed points touch, level by level; each level is in the table before the next reads it.
@@ -134,98 +134,3 @@ def _compute(step: Columns, changed: NDArray[np.bool_], table: LiveTable, now_ns
         return None
     value, quality = step.evaluate(table.value, table.quality)
     return Updates(step.outputs[touched], value[touched], quality[touched], step.newest(table.time)[touched], now_ns)
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What an accumulator knows of each of its k instances."""
-
-    total: NDArray[np.float64]
-    last: NDArray[np.float64]
-    """The input at the last step; NaN where it was unusable."""
-    missed: NDArray[np.bool_]
-    """Whether time or counts were missed in this period."""
-
-
-class Accumulator:
-    """`integral` and `delta`: totals that begin again with each period of the station's zone.
-
-    An integral runs once a second on the trapezoid between two usable inputs, in units per hour (kW -> kWh). The total
-    is marked DERIVED from the first missed stretch to the end of the period.
-    """
-
-    def __init__(self, columns: Columns, kind: str, reset: str, zone: ZoneInfo) -> None:
-        self.outputs = columns.outputs
-        self._columns = columns
-        self._kind = kind
-        self._reset = reset
-        self._zone = zone
-        k = len(columns.outputs)
-        self._memory = _Memory(np.zeros(k), np.full(k, np.nan), np.zeros(k, np.bool_))
-        self._period: tuple[int, ...] | None = None
-        self._stepped_ns = 0
-
-    def restore(self, last: Mapping[int, tuple[float, int]], now_ns: int) -> None:
-        self._period = self._period_of(now_ns)
-        for i, index in enumerate(self._columns.outputs):
-            total, time_ns = last.get(int(index), (np.nan, 0))
-            if np.isfinite(total) and self._period_of(time_ns) == self._period:
-                self._memory.total[i] = total
-                self._memory.missed[i] = now_ns - time_ns > LONGEST_STEP_S * SECOND_NS
-
-    def step(self, table: LiveTable, now_ns: int, monotonic_ns: int) -> Updates | None:
-        passed_s = (monotonic_ns - self._stepped_ns) / SECOND_NS
-        if passed_s < 1.0 and self._stepped_ns:
-            return None
-        value, quality = self._columns.evaluate(table.value, table.quality)
-        good = q.usable(value, quality)
-        self._begin_period(now_ns)
-        memory = self._memory
-        known = np.isfinite(memory.last)
-        if self._kind == "integral":
-            self._integrate(value, good & known, passed_s if self._stepped_ns else 0.0)
-        else:
-            grown = value - memory.last
-            memory.total += np.where(good & known, np.where(grown >= 0, grown, np.maximum(value, 0.0)), 0.0)
-        started = bool(self._stepped_ns)
-        self._stepped_ns = monotonic_ns
-        if self._kind == "integral":
-            memory.missed |= started & known & ~good
-            memory.last = np.where(good, value, np.nan)
-        else:
-            memory.last = np.where(good, value, memory.last)
-        if not (known | good).any():
-            return None
-        marks = np.where(memory.missed, q.DERIVED, 0).astype(np.uint16)
-        rows = known | good
-        return Updates(
-            self._columns.outputs[rows],
-            memory.total[rows].copy(),
-            marks[rows],
-            np.full(int(rows.sum()), now_ns, np.int64),
-            now_ns,
-        )
-
-    def _integrate(self, value: NDArray[np.float64], both: NDArray[np.bool_], passed_s: float) -> None:
-        if passed_s > LONGEST_STEP_S:
-            self._memory.missed |= both
-            return
-        self._memory.total += np.where(both, (value + self._memory.last) / 2 * passed_s / 3600, 0.0)
-
-    def _begin_period(self, now_ns: int) -> None:
-        period = self._period_of(now_ns)
-        if self._period is not None and period > self._period:
-            self._memory.total[:] = 0.0
-            self._memory.missed[:] = False
-        self._period = max(period, self._period) if self._period is not None else period
-
-    def _period_of(self, time_ns: int) -> tuple[int, ...]:
-        """Which hour, day, month or year of the station's zone it is; compares in order of time."""
-        local: datetime = to_datetime(time_ns).astimezone(self._zone)
-        fields = (local.year, local.month, local.day, int(time_ns // (3600 * SECOND_NS)))
-        return fields[: {"never": 0, "year": 1, "month": 2, "day": 3, "hour": 4}[self._reset]]
-
-
-def sources(expressions: Mapping[int, Expression]) -> Sequence[int]:
-    """Outputs that remember: the points whose last stored value must be known at start."""
-    return [index for index, expression in expressions.items() if expression.accumulate]

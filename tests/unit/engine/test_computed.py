@@ -29,8 +29,10 @@ devices:
 CALCULATED = '      - {{id: {id}, name: C, kind: measurement, value: "{value}"}}\n'
 
 
-def station_of(folder: Path, **values: str) -> tuple[Station, Computed, LiveTable]:
-    text = HEAD + "".join(CALCULATED.format(id=id_, value=value) for id_, value in values.items())
+def station_of(folder: Path, zone: str, **values: str) -> tuple[Station, Computed, LiveTable]:
+    text = HEAD.replace("Asia/Shanghai", zone) + "".join(
+        CALCULATED.format(id=id_, value=value) for id_, value in values.items()
+    )
     (folder / "station.yaml").write_text(text)
     loaded = load_station(folder)
     expressions, faults = parse_all(loaded)
@@ -41,17 +43,22 @@ def station_of(folder: Path, **values: str) -> tuple[Station, Computed, LiveTabl
 class Runner:
     """Feeds one power point and lets a second pass."""
 
-    def __init__(self, folder: Path, clock: ManualClock, **values: str) -> None:
+    def __init__(self, folder: Path, clock: ManualClock, zone: str = "Asia/Shanghai", **values: str) -> None:
         self.clock = clock
-        self.station, self.computed, self.table = station_of(folder, **values)
+        self.station, self.computed, self.table = station_of(folder, zone, **values)
 
     def step(self, power: float, quality: int = 0, seconds: float = 1.0) -> None:
         self.clock.advance(seconds)
         now = self.clock.now_ns()
         self.table.apply(Updates.of(0, power, quality, now, now))
-        changed = np.zeros(len(self.station.points), np.bool_)
-        changed[0] = True
+        changed = np.ones(len(self.station.points), np.bool_)
         self.computed.run(changed, self.table, now, self.clock.monotonic_ns())
+
+    def restore(self, **last: tuple[float, int, float]) -> None:
+        """Each id's (value, quality, age in seconds), as the last run left them."""
+        now = self.clock.now_ns()
+        stored = {f"d.{id_}": (value, quality, now - round(age * 1e9)) for id_, (value, quality, age) in last.items()}
+        self.computed.restore({self.station.by_name[name]: row for name, row in stored.items()}, now)
 
     def read(self, id_: str) -> tuple[float, int]:
         index = self.station.by_name[f"d.{id_}"]
@@ -126,15 +133,109 @@ def test_delta_of_a_counter_survives_its_restart(tmp_path: Path, clock: ManualCl
 
 def test_totals_go_on_from_the_last_run_within_the_period(tmp_path: Path, clock: ManualClock) -> None:
     run = Runner(tmp_path, clock, e="integral(p, reset=day)")
-    index = run.station.by_name["d.e"]
-    run.computed.restore({index: (42.0, clock.now_ns() - SECOND_NS)}, clock.now_ns())
+    run.restore(e=(42.0, 0, 1.0))
     run.step(3600)
     run.step(3600)
     assert run.read("e") == (pytest.approx(43.0), 0)
     other = Runner(tmp_path, clock, e="integral(p, reset=day)")
-    other.computed.restore({index: (42.0, clock.now_ns() - 86400 * SECOND_NS)}, clock.now_ns())
+    other.restore(e=(42.0, 0, 86400.0))
     other.step(3600)
     assert other.read("e")[0] == 0.0
+
+
+def test_a_total_keeps_its_mark_over_a_restart(tmp_path: Path, clock: ManualClock) -> None:
+    run = Runner(tmp_path, clock, e="integral(p, reset=day)")
+    run.restore(e=(42.0, q.DERIVED, 1.0))
+    run.step(3600)
+    assert run.read("e") == (pytest.approx(42.0), q.DERIVED)
+    for _ in range(60):
+        run.step(3600)
+    assert run.read("e")[1] == 0, "the next day is whole"
+
+
+def test_a_total_whose_input_does_not_come_back_is_marked(tmp_path: Path, clock: ManualClock) -> None:
+    run = Runner(tmp_path, clock, e="integral(p, reset=never)")
+    run.restore(e=(42.0, 0, 1.0))
+    for _ in range(5):
+        run.step(0, q.NT)
+    assert run.read("e") == (42.0, 0), "devices may take some seconds to connect"
+    for _ in range(10):
+        run.step(0, q.NT)
+    assert run.read("e") == (42.0, q.DERIVED)
+
+
+def test_a_day_begins_at_nothing_while_its_device_sleeps(tmp_path: Path, clock: ManualClock) -> None:
+    """An inverter that is off at night must not show yesterday's energy as today's until the morning."""
+    run = Runner(tmp_path, clock, e="integral(p, reset=day)")
+    run.step(3600)
+    run.step(3600)
+    for _ in range(80):
+        run.step(0, q.NT)
+    assert run.read("e") == (0.0, q.DERIVED)
+
+
+def test_a_total_carries_the_marks_of_what_it_added_up(tmp_path: Path, clock: ManualClock) -> None:
+    run = Runner(tmp_path, clock, e="integral(p, reset=day)")
+    run.step(3600)
+    run.step(3600, q.DERIVED | q.SB)
+    run.step(3600)
+    assert run.read("e") == (pytest.approx(2.0), q.DERIVED | q.SB)
+
+
+def test_a_clock_that_was_far_ahead_for_a_moment_does_not_stop_the_days(tmp_path: Path, clock: ManualClock) -> None:
+    run = Runner(tmp_path, clock, e="integral(p, reset=day)")
+    run.step(3600)
+    right = clock.now_ns()
+    clock.set_wall(right + 400 * 86400 * SECOND_NS)
+    run.step(3600)
+    clock.set_wall(right)
+    run.step(3600)
+    assert run.read("e") == (pytest.approx(1), q.DERIVED), "what was counted of this day before is not known any more"
+    for _ in range(59):
+        run.step(3600)
+    assert run.read("e") == (pytest.approx(2), 0), "the next day begins as ever"
+
+
+def test_hours_begin_with_the_hours_of_the_zone(tmp_path: Path) -> None:
+    from datetime import datetime
+
+    kolkata = ZoneInfo("Asia/Kolkata")  # half an hour off
+    clock = ManualClock(from_datetime(datetime(2026, 11, 20, 13, 29, 55, tzinfo=kolkata)))
+    run = Runner(tmp_path, clock, "Asia/Kolkata", e="integral(p, reset=hour)")
+    for _ in range(10):
+        run.step(3600)
+    assert run.read("e")[0] == pytest.approx(9)
+    clock.advance(1800)
+    run.step(3600)
+    assert run.read("e")[0] == pytest.approx(0)
+
+
+def test_an_hour_that_daylight_saving_repeats_is_two_hours(tmp_path: Path) -> None:
+    from datetime import datetime
+
+    berlin = ZoneInfo("Europe/Berlin")
+    clock = ManualClock(from_datetime(datetime(2026, 10, 25, 2, 59, 55, tzinfo=berlin)))
+    run = Runner(tmp_path, clock, "Europe/Berlin", e="integral(p, reset=hour)", day="integral(p, reset=day)")
+    for _ in range(10):
+        run.step(3600)
+    assert run.read("e")[0] == pytest.approx(6)
+    assert run.read("day")[0] == pytest.approx(9)
+
+
+@pytest.mark.parametrize(("reset", "last"), [("month", (2026, 11, 30)), ("year", (2026, 12, 31))])
+def test_months_and_years_begin_anew(tmp_path: Path, reset: str, last: tuple[int, int, int]) -> None:
+    from datetime import datetime
+
+    clock = ManualClock(from_datetime(datetime(*last, 23, 59, 57, tzinfo=ZoneInfo("Asia/Shanghai"))))
+    run = Runner(tmp_path, clock, e=f"integral(p, reset={reset})")
+    run.step(3600)
+    run.step(3600)
+    assert run.read("e")[0] == pytest.approx(1)
+    run.step(3600)
+    assert run.read("e")[0] == pytest.approx(1), "the stretch that ends with the period counts in the next"
+    run.step(3600, seconds=86400)
+    run.step(3600)
+    assert run.read("e")[0] == pytest.approx(2)
 
 
 def test_a_clock_set_back_over_midnight_keeps_the_total(tmp_path: Path, clock: ManualClock) -> None:
@@ -144,3 +245,40 @@ def test_a_clock_set_back_over_midnight_keeps_the_total(tmp_path: Path, clock: M
     clock.set_wall(clock.now_ns() - 600 * SECOND_NS)
     run.step(3600)
     assert run.read("e")[0] == pytest.approx(2)
+
+
+def test_delta_goes_on_from_the_last_reading(tmp_path: Path, clock: ManualClock) -> None:
+    """What a counter grew while the program stood still counts as well."""
+    run = Runner(tmp_path, clock, grown="delta(p, reset=day)")
+    run.restore(grown=(7.0, 0, 1000.0), p=(100.0, q.NT, 1000.0))
+    run.step(130)
+    run.step(131)
+    assert run.read("grown") == (pytest.approx(38), 0)
+
+
+def test_delta_waits_for_a_counter_that_is_lost_and_says_so(tmp_path: Path, clock: ManualClock) -> None:
+    run = Runner(tmp_path, clock, grown="delta(p, reset=never)")
+    run.step(100)
+    run.step(110)
+    run.step(110, q.NT)
+    assert run.read("grown") == (10.0, q.DERIVED)
+    run.step(150)
+    assert run.read("grown") == (50.0, 0)
+
+
+def test_delta_of_a_sum_waits_for_all_of_it(tmp_path: Path, clock: ManualClock) -> None:
+    """A member that is lost makes the sum fall; that is no counter that begins again."""
+    run = Runner(tmp_path, clock, grown="delta(sum('d.[po]'))", o="0 + abs(_errors)")
+    own = run.station.by_name["d._errors"]
+    for value, quality in ((100, 0), (110, 0), (110, q.NT), (120, 0)):
+        run.table.apply(Updates.of(own, 1000.0, 0, 1, 1))
+        run.step(value, quality)
+    assert run.read("grown") == (pytest.approx(20), 0)
+
+
+def test_a_counter_that_falls_a_little_did_not_begin_again(tmp_path: Path, clock: ManualClock) -> None:
+    """After an outage a meter may go on from the last reading that it saved."""
+    run = Runner(tmp_path, clock, grown="delta(p, reset=never)")
+    for reading in (10_000, 10_010, 10_008, 10_011):
+        run.step(reading)
+    assert run.read("grown") == (pytest.approx(13), 0)

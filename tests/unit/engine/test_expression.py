@@ -51,7 +51,9 @@ def test_a_bad_input_marks_the_result() -> None:
 def test_only_the_chosen_side_of_a_choice_is_an_input() -> None:
     assert compute("a if other.c > 1 else b", quality=(q.SB, q.NT, 0)) == (2.0, q.SB)
     assert compute("a if other.c > 9 else b", quality=(q.SB, q.NT, 0)) == (3.0, q.NT | q.DERIVED)
-    assert compute("a if other.c > 1 else b", quality=(0, 0, q.NT)) == (2.0, q.NT | q.DERIVED), "nor is the choice known"
+    assert compute("a if other.c > 1 else b", quality=(0, 0, q.NT)) == (2.0, q.NT | q.DERIVED), (
+        "nor is the choice known"
+    )
 
 
 def test_no_number_is_invalid() -> None:
