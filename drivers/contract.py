@@ -96,4 +96,4 @@ class Driver(ABC):
 
     @abstractmethod
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
-        """The link for the devices of one line. Does not connect yet. A read-only link refuses to write at the socket."""
+        """The link for the devices of one line. Does not connect yet. If read-only, it refuses writes at the socket."""

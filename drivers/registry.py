@@ -1,9 +1,9 @@
-"""Which driver serves which word in `connection: {driver: ...}`. One table; entry points for third parties."""
+"""Which driver serves which word in `connection: {driver: ...}`. One table, nothing by import side effect."""
 
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
+from functools import cache
 from typing import Final, cast
 
 from drivers.contract import Driver
@@ -21,7 +21,7 @@ def names() -> tuple[str, ...]:
     return tuple(_FACTORIES)
 
 
-@lru_cache(maxsize=None)
+@cache
 def driver(name: str) -> Driver:
     """The driver of a word. Raises KeyError for an unknown one."""
     module, _, factory = _FACTORIES[name].partition(":")

@@ -148,10 +148,13 @@ class Slave:
         os.set_blocking(master, False)
         loop.add_reader(master, lambda: self.receive(os.read(master, 4096), lambda data: os.write(master, data)))
 
+        ends = [master, other]
+
         def close() -> None:
-            loop.remove_reader(master)
-            os.close(master)
-            os.close(other)
+            if ends:
+                loop.remove_reader(master)
+            while ends:
+                os.close(ends.pop())
 
         return os.ttyname(other), close
 
