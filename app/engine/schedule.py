@@ -18,6 +18,10 @@ class ScanGroup:
     points: Sequence[Point]
     plan: Plan
     due_ns: int = 0
+    failures: int = 0
+    """Reads in a row without an answer."""
+    lost: bool = False
+    """Whether its points are marked as not topical, while the device answers otherwise."""
 
     def begin(self, now_ns: int, phase: float) -> None:
         """Start the schedule; the phase, 0 to 1 of a period, keeps devices from asking all at once."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from app.engine.lateness import Lateness
 from app.engine.schedule import ScanGroup, group_by_scan
+from app.model import quality as q
 from app.model.clock import SECOND_NS, Clock
 from app.model.errors import DeviceError, RefusedByDevice
 from app.model.own_points import ERRORS, LATE_SCANS, ONLINE, RTT_MS
-from app.model.station import Device
+from app.model.station import Device, Point
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
 from drivers.contract import Link
@@ -24,9 +23,10 @@ from drivers.contract import Link
 log = logging.getLogger("gridroom.engine")
 
 FAILURES_UNTIL_LOST: Final = 2
-"""Polls in a row without an answer after which a device is lost: one may be noise."""
+"""Reads in a row without an answer after which a device, or a part of it, is lost: one may be noise."""
 SHORTEST_BACK_OFF_S: Final = 1.0
 LONGEST_BACK_OFF_S: Final = 30.0
+"""A device that stays for less than this goes on where its back-off was: it comes and goes."""
 JITTER: Final = 0.2
 
 Publish = Callable[[Updates], None]
@@ -42,7 +42,7 @@ class Supervisor:
         clock: Clock,
         *,
         publish: Publish,
-        lose: Callable[[Device], None],
+        lose: Callable[[Sequence[Point]], None],
         lateness: Lateness,
         phase: float,
     ) -> None:
@@ -65,7 +65,8 @@ class Supervisor:
         self._last_error = ""
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
-        self._own = np.array([_own_index(device, id_) for id_ in (RTT_MS, ERRORS, LATE_SCANS)], np.int32)
+        self._field = [point for point in device.points if not point.own and point.form.address is not None]
+        self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
     def status(self) -> DeviceStatus:
         """How the connection is. Any thread."""
@@ -83,15 +84,19 @@ class Supervisor:
         attempt = 0
         try:
             while True:
+                online_ns = None
                 try:
                     await self._connect()
-                    attempt = 0
+                    online_ns = self._clock.monotonic_ns()
                     await self._poll()
                 except DeviceError as error:
                     self._lost(error)
                 except Exception as error:  # a fault in one driver stays with its devices
-                    log.exception("device %s: the driver failed; it is tried again", self.device.id)
+                    if str(error) != self._last_error:  # it may fail alike for months
+                        log.exception("device %s: the driver failed; it is tried again", self.device.id)
                     self._lost(error)
+                if online_ns is not None and self._clock.monotonic_ns() - online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
+                    attempt = 0
                 delay_s = min(SHORTEST_BACK_OFF_S * 2**attempt, LONGEST_BACK_OFF_S)
                 delay_s *= 1 + JITTER * (2 * self._random.random() - 1)
                 attempt = min(attempt + 1, 16)
@@ -105,63 +110,93 @@ class Supervisor:
         await self._link.connect()
         if self._groups:
             await self._read(self._groups[0])
-        self._texts = await self._link.read_texts(self.device)
         if self._state is not LinkState.ONLINE:
             if self._state is LinkState.LOST:
                 log.info("device %s is back", self.device.id)
             self._state, self._since, self._next_try = LinkState.ONLINE, self._clock.now_ns(), 0
         self._publish_online(1.0)
+
+    async def _poll(self) -> None:
+        """Everything once, then each group by its schedule."""
+        for group in self._groups[1:]:
+            await self._try(group)
+        await self._read_texts()
         now = self._clock.monotonic_ns()
         for group in self._groups:
             group.begin(now, self._phase)
-
-    async def _poll(self) -> None:
-        failures = 0
         while self._groups:
             group = min(self._groups, key=lambda g: g.due_ns)
             ahead_s = (group.due_ns - self._clock.monotonic_ns()) / SECOND_NS
             if ahead_s > 0:
                 await asyncio.sleep(ahead_s)
             self._lateness.add((self._clock.monotonic_ns() - group.due_ns) / SECOND_NS)
-            try:
-                await self._read(group)
-                failures = 0
-            except DeviceError as error:
-                failures += 1
-                if failures >= FAILURES_UNTIL_LOST or isinstance(error, RefusedByDevice):
-                    raise
-                self._errors += 1
-                self._last_error = str(error)
-                self.publish_own()
+            await self._try(group)
             self._late_scans += group.done(self._clock.monotonic_ns())
         await asyncio.Event().wait()  # nothing to poll: connected is all there is to know
+
+    async def _try(self, group: ScanGroup) -> None:
+        """Read a group. As the first group goes, so goes the device; what fails another is told of its points alone."""
+        first = group is self._groups[0]
+        try:
+            await self._read(group)
+        except DeviceError as error:
+            group.failures += 1
+            lost = group.failures >= FAILURES_UNTIL_LOST or isinstance(error, RefusedByDevice)
+            if lost and first:
+                raise
+            if lost and not group.lost:
+                log.warning("device %s: %d of its points are lost: %s", self.device.id, len(group.points), error)
+                group.lost = True
+                self._lose(group.points)
+            self._note(error)
+            self.publish_own()
 
     async def _read(self, group: ScanGroup) -> None:
         began = self._clock.monotonic_ns()
         updates = await self._link.read(group.plan)
         self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
         self._publish(updates)
+        if group.lost:
+            log.info("device %s: %d points are back", self.device.id, len(group.points))
+        group.failures, group.lost = 0, False
+
+    async def _read_texts(self) -> None:
+        """A device without its serial number is still a device: it is asked again when it connects again."""
+        try:
+            self._texts = await self._link.read_texts(self.device)
+        except DeviceError as error:
+            log.info("device %s: its texts cannot be read: %s", self.device.id, error)
+            self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        self._errors += 1
+        self._last_error = str(error)
 
     def _lost(self, error: Exception) -> None:
-        self._last_error = str(error)
-        self._errors += 1
+        self._note(error)
         if self._state is not LinkState.LOST:
             log.warning("device %s lost: %s", self.device.id, error)
             self._state, self._since = LinkState.LOST, self._clock.now_ns()
-            self._lose(self.device)
+            self._lose(self._field)
             self._publish_online(0.0)
         self.publish_own()
 
     def _publish_online(self, online: float) -> None:
         now = self._clock.now_ns()
-        self._publish(Updates.of(_own_index(self.device, ONLINE), online, 0, now, now))
+        self._publish(Updates.of(self._own[ONLINE], online, 0, now, now))
+
+    def own(self) -> list[tuple[int, float, int]]:
+        """(point, value, quality) of round-trip time, errors and late scans, as they stand."""
+        rows = [(self._own[ERRORS], float(self._errors), 0), (self._own[LATE_SCANS], float(self._late_scans), 0)]
+        if math.isfinite(self._rtt_ms):
+            rows.append((self._own[RTT_MS], self._rtt_ms, 0 if self._state is LinkState.ONLINE else q.NT))
+        return rows
 
     def publish_own(self) -> None:
-        """Round-trip time, errors and late scans, as they stand."""
+        """Publish them."""
+        point, value, quality = zip(*self.own(), strict=True)
         now = self._clock.now_ns()
-        values: NDArray[np.float64] = np.array([self._rtt_ms, self._errors, self._late_scans], np.float64)
-        known = np.isfinite(values)
-        self._publish(Updates.of(self._own[known], values[known], 0, now, now))
+        self._publish(Updates.of(point, value, quality, now, now))
 
 
 def _own_index(device: Device, id_: str) -> int:

@@ -19,12 +19,16 @@ from drivers.contract import Complaint, Driver, Link, Plan
 @dataclass
 class MemoryPlan(Plan):
     device: Device
+    names: Sequence[str]
     rows: Any
 
 
 @dataclass
 class MemoryField(Driver):
-    """`connection: {driver: memory, line: NAME}`. Set `failing[device]` to an exception, `hanging` to hang."""
+    """`connection: {driver: memory, line: NAME}`. Set `failing[device]` to an exception, `hanging` to hang.
+
+    `failing["device.point"]` fails only the reads that ask for this point, `failing["device texts"]` those of texts.
+    """
 
     failing: dict[str, Exception] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
@@ -56,7 +60,8 @@ class MemoryLink(Link):
         self.closed = True
 
     def plan(self, device: Device, points: Sequence[Point]) -> Plan:
-        return MemoryPlan(device, np.array([point.index for point in points], np.int32))
+        rows = np.array([point.index for point in points], np.int32)
+        return MemoryPlan(device, [point.name for point in points], rows)
 
     async def read(self, plan: Plan) -> Updates:
         assert isinstance(plan, MemoryPlan)
@@ -65,12 +70,15 @@ class MemoryLink(Link):
         if device in self.owner.hanging:
             await asyncio.sleep(0.05)
             raise TransportError(f"no answer from {device} within 50 ms")
-        if device in self.owner.failing:
-            raise self.owner.failing[device]
+        for name in (device, *plan.names):
+            if name in self.owner.failing:
+                raise self.owner.failing[name]
         now = self.clock.now_ns()
         return Updates.of(plan.rows, self.owner.values.get(device, 1.0), 0, now, now)
 
     async def read_texts(self, device: Device) -> Mapping[str, str]:
+        if f"{device.id} texts" in self.owner.failing:
+            raise self.owner.failing[f"{device.id} texts"]
         return {}
 
     def remarks(self, device: Device) -> Mapping[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from app.model.loading import load_station
 from app.model.updates import Updates
 from app.model.views import LinkState
 from drivers import registry
-from tests.support.field import MemoryField
+from tests.support.field import MemoryField, MemoryLink
 
 HEAD = """version: 1
 station: {id: s, name: S, timezone: UTC, location: {latitude: 0, longitude: 0}}
@@ -62,14 +64,17 @@ def field(monkeypatch: pytest.MonkeyPatch) -> MemoryField:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *devices: str, sinks: list[object] | None = None
+    folder: Path, *devices: str, sinks: list[object] | None = None, on_tick: Callable[[], None] = lambda: None
 ) -> AsyncIterator[tuple[Engine, Collector]]:
-    (folder / "station.yaml").write_text(HEAD + "".join(DEVICE.format(id=id_) for id_ in devices))
+    """Devices by id, or as the text of the station file."""
+    texts = (text if ":" in text else DEVICE.format(id=text) for text in devices)
+    (folder / "station.yaml").write_text(HEAD + "".join(texts))
     loaded = load_station(folder)
     expressions, faults = parse_all(loaded)
     assert not faults
     collector = Collector()
-    engine = Engine(loaded.station, expressions, SystemClock(), sinks=[*(sinks or []), collector])  # type: ignore[list-item]
+    everyone: list[Any] = [*(sinks or []), collector]
+    engine = Engine(loaded.station, expressions, SystemClock(), sinks=everyone, on_tick=on_tick)
     task = asyncio.create_task(engine.run())
     try:
         yield engine, collector
@@ -209,9 +214,139 @@ async def test_a_sink_that_breaks_takes_nothing_from_the_others(tmp_path: Path, 
 
 
 @pytest.mark.asyncio
+async def test_points_that_are_read_seldom_are_read_once_at_the_start(tmp_path: Path, field: MemoryField) -> None:
+    """Not only when their first scan is due, an hour later."""
+    seldom = DEVICE.format(id="a").replace("scan: 200ms", "scan: 1h")
+    async with running(tmp_path, DEVICE.format(id="b"), seldom) as (engine, collector):
+        slow = engine._station.by_name["a.slow"]
+        await until(lambda: collector.of(slow))
+        await until(lambda: len(collector.of(engine._station.by_name["a.p"])) > 4)
+        assert collector.of(slow) == [(1.0, 0)], "and then by their schedule"
+        assert engine.lateness.worst_ms() < 2000
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("error", [TransportError("no answer"), RefusedByDevice("exception 4", code=4)])
+async def test_a_part_that_fails_is_marked_and_the_rest_goes_on(
+    tmp_path: Path, field: MemoryField, error: Exception
+) -> None:
+    """A device may answer for some of its registers only. Old values must not look like new ones."""
+    async with running(tmp_path, "a") as (engine, collector):
+        await until(lambda: collector.of(1))
+        field.failing["a.slow"] = error
+        await until(lambda: collector.of(1)[-1] == (1.0, q.NT))
+        count = len(collector.of(0))
+        await until(lambda: len(collector.of(0)) > count + 20)
+        assert state(engine, "a") is LinkState.ONLINE
+        assert all(quality == 0 for _, quality in collector.of(0))
+        online = engine._station.by_name["a._online"]
+        assert [value for value, _ in collector.of(online)] == [1.0], "nothing flaps"
+        assert str(error) in engine.devices()[0].last_error
+        del field.failing["a.slow"]
+        await until(lambda: collector.of(1)[-1] == (1.0, 0))
+
+
+@pytest.mark.asyncio
+async def test_texts_that_cannot_be_read_keep_no_device_away(tmp_path: Path, field: MemoryField) -> None:
+    field.failing["a texts"] = TransportError("no answer to the serial number")
+    async with running(tmp_path, "a") as (engine, collector):
+        await until(lambda: len(collector.of(0)) > 5)
+        assert state(engine, "a") is LinkState.ONLINE
+        assert "serial number" in engine.devices()[0].last_error
+
+
+@pytest.mark.asyncio
+@pytest.mark.expects_errors
+async def test_a_device_that_comes_and_goes_is_asked_ever_more_seldom(
+    tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Flapping(Exception):
+        """Fails each second read."""
+
+    real = MemoryLink.read
+
+    async def read(self: MemoryLink, plan: Any) -> Updates:
+        if len(field.reads) % 2:
+            field.reads.append("a")
+            raise Flapping("a bug in a driver")
+        return await real(self, plan)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryLink, "read", read)
+        async with running(tmp_path, "a") as (engine, _):
+            await until(lambda: engine.devices() and engine.devices()[0].next_try - engine._clock.now_ns() > 0.5e9)
+    assert len([record for record in caplog.records if record.exc_info]) == 1, "a traceback is said once"
+
+
+@pytest.mark.asyncio
+async def test_a_lost_device_has_no_round_trip(tmp_path: Path, field: MemoryField) -> None:
+    async with running(tmp_path, "a") as (engine, collector):
+        rtt = engine._station.by_name["a._rtt_ms"]
+        await until(lambda: state(engine, "a") is LinkState.ONLINE)
+        field.failing["a"] = TransportError("cable pulled")
+        await until(lambda: state(engine, "a") is LinkState.LOST and collector.of(rtt))
+        await until(lambda: collector.of(rtt)[-1][1] == q.NT)
+
+
+@pytest.mark.asyncio
+async def test_devices_stand_in_the_stations_order(tmp_path: Path, field: MemoryField) -> None:
+    alone = DEVICE.format(id="b").replace("line: bus", "line: other")
+    async with running(tmp_path, "a", alone, "c") as (engine, _):
+        assert [status.device for status in engine.devices()] == ["a", "b", "c"], "known before anything is connected"
+
+
+@pytest.mark.asyncio
+@pytest.mark.expects_errors
+async def test_a_fault_in_each_tick_ends_nothing_and_is_not_said_each_time(
+    tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a bug in the alarms")
+
+    async with running(tmp_path, "a", sinks=[Broken()], on_tick=fail) as (_, collector):
+        await until(lambda: len(collector.batches) > 10)
+    assert len([record for record in caplog.records if record.exc_info]) == 2, "one of the sink, one of the tick"
+
+
+@pytest.mark.asyncio
+async def test_when_the_engine_breaks_nothing_looks_new(
+    tmp_path: Path, field: MemoryField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field.values["a"] = 7.0
+    (tmp_path / "station.yaml").write_text(HEAD + DEVICE.format(id="a"))
+    loaded = load_station(tmp_path)
+    collector = Collector()
+    engine = Engine(loaded.station, parse_all(loaded)[0], SystemClock(), sinks=[collector])
+
+    def broken() -> None:
+        if len(collector.of(3)) > 2:
+            raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(engine, "_watch_clock", broken)
+    with pytest.raises(ExceptionGroup):
+        await asyncio.wait_for(engine.run(), 5)
+    assert collector.of(0)[-1] == (7.0, q.NT) and collector.of(3)[-1] == (14.0, q.NT | q.DERIVED)
+
+
+@pytest.mark.asyncio
 async def test_own_points_tell_of_the_connection(tmp_path: Path, field: MemoryField) -> None:
     async with running(tmp_path, "a") as (engine, collector):
         errors = engine._station.by_name["a._errors"]
         rtt = engine._station.by_name["a._rtt_ms"]
         await until(lambda: collector.of(errors) and collector.of(rtt))
         assert collector.of(errors)[-1] == (0.0, 0) and 0 <= collector.of(rtt)[-1][0] < 1000
+
+
+def test_what_is_known_of_a_thousand_connections_is_one_batch(tmp_path: Path, field: MemoryField) -> None:
+    """One a device held the loop for 30 ms."""
+    lean = "  - {{id: d{0}, name: D, kind: meter, connection: {{driver: memory}}}}\n"
+    (tmp_path / "station.yaml").write_text(HEAD + "".join(lean.format(i) for i in range(1000)))
+    station = load_station(tmp_path).station
+    engine = Engine(station, {}, SystemClock(), sinks=[])
+    took = []
+    for _ in range(5):
+        began = time.thread_time()
+        engine._publish_own()
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.02, "seconds of CPU, not of the clock"
+    assert len(engine._pending) == 5
