@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 from app.engine.engine import Engine
 
@@ -29,18 +29,21 @@ class EngineThread:
         self._thread = threading.Thread(target=self._main, name="engine", daemon=True)
 
     def start(self) -> None:
-        """Return when the engine's loop runs."""
+        """Return when the engine's loop runs. Raises what kept it from running."""
         self._thread.start()
         self._running.result()
 
     def stop(self) -> None:
-        """Cancel, wait until every line is closed. Safe to call twice."""
-        if self._loop is not None and self._thread.is_alive():
+        """Cancel, wait until every line is closed. Safe to call twice, and when `start` was interrupted."""
+        if not self._thread.is_alive():
+            return
+        wait([self._running], LONGEST_STOP_S)
+        if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop ended by itself meanwhile
                 self._loop.call_soon_threadsafe(self._cancel)
-            self._thread.join(LONGEST_STOP_S)
-            if self._thread.is_alive():
-                log.error("the engine did not stop within %.0f s; the program ends without it", LONGEST_STOP_S)
+        self._thread.join(LONGEST_STOP_S)
+        if self._thread.is_alive():
+            log.error("the engine did not stop within %.0f s; the program ends without it", LONGEST_STOP_S)
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -49,7 +52,10 @@ class EngineThread:
     def _main(self) -> None:
         try:
             asyncio.run(self._run())
-        except Exception:
+        except Exception as error:
+            if not self._running.done():
+                self._running.set_exception(error)
+                return
             log.exception("the engine ended with an error; acquisition has stopped, restart the program")
             self._on_failure()
 
