@@ -1,4 +1,4 @@
-"""Closing hours into Parquet, sealing hours into days and days into months, and dropping what is too old.
+"""Closing hours into Parquet, sealing hours into days, months and years, and dropping what is too old.
 
 A file is written under a temporary name, made durable, then renamed: it is visible when it is whole. Only then are the
 tables or finer files that it replaces removed. A crash between leaves both; the tables win over their files, and a
@@ -22,11 +22,11 @@ from app.history.hot import HotStore
 from app.history.layout import COARSER, FINER, SEALED_INTO, Block, Hour, Span, Tier, blocks_in, period_end, period_start
 from app.history.runs import Runs
 from app.history.schema import (
-    PARQUET_OPTIONS,
     TIER_CODES,
     close_buckets,
     close_raw,
     file_list,
+    parquet_options,
     seal,
 )
 from app.history.whole import UNFINISHED, publish, unfinished
@@ -75,7 +75,7 @@ class Closer:
         return blocks
 
     def seal(self, now_ms: int) -> list[Block]:
-        """Make days of hours and months of days where the period is over and all its hours are closed."""
+        """Make days of hours, months of days, years of months, where a period is over and its hours are closed."""
         made: list[Block] = []
         for tier, spans in SEALED_INTO.items():
             for span in spans:
@@ -113,14 +113,14 @@ class Closer:
 
     def _ripe(self, tier: Tier, span: Span, now_ms: int) -> list[tuple[int, list[Block]]]:
         view = self.catalogue.view
+        *finest, finer = FINER[span]
         periods: dict[int, list[Block]] = defaultdict(list)
-        for block in view.blocks:
-            if block.tier is tier and block.span is FINER[span]:
-                periods[period_start(span, block.start_ms)].append(block)
-        finest = [b.start_ms for b in view.blocks if b.tier is tier and b.span is Span.HOUR]
         busy = {period_start(span, hour.start_ms) for hour in view.hours}
-        if span is Span.MONTH:
-            busy |= {period_start(span, start) for start in finest}
+        for block in view.blocks:
+            if block.tier is tier and block.span is finer:
+                periods[period_start(span, block.start_ms)].append(block)
+            elif block.tier is tier and block.span in finest:
+                busy.add(period_start(span, block.start_ms))
         return [
             (start, sorted(blocks, key=lambda b: (b.start_ms, b.part)))
             for start, blocks in sorted(periods.items())
@@ -198,7 +198,7 @@ def _write(
     temporary = unfinished(block.path)
     noted = f", kv_metadata {{sources: '{','.join(sources)}'}}" if sources else ""
     try:
-        cursor.execute(f"COPY ({rows}) TO '{_quoted(temporary)}' ({PARQUET_OPTIONS}{noted})")
+        cursor.execute(f"COPY ({rows}) TO '{_quoted(temporary)}' ({parquet_options(block.tier)}{noted})")
         (written,) = _one(cursor, f"SELECT sum(num_rows) FROM parquet_file_metadata({file_list([temporary])})")
         if written != count:
             raise OSError(f"{temporary} holds {written} rows instead of {count}")

@@ -35,35 +35,43 @@ class Span(StrEnum):
     HOUR = "hour"
     DAY = "day"
     MONTH = "month"
+    YEAR = "year"
 
 
-_FORMS: Final = {Span.HOUR: "%Y-%m-%dT%H", Span.DAY: "%Y-%m-%d", Span.MONTH: "%Y-%m"}
+_FORMS: Final = {Span.HOUR: "%Y-%m-%dT%H", Span.DAY: "%Y-%m-%d", Span.MONTH: "%Y-%m", Span.YEAR: "%Y"}
 SEALED_INTO: Final[dict[Tier, tuple[Span, ...]]] = {
     Tier.RAW: (Span.DAY,),
     Tier.S1: (Span.DAY,),
     Tier.S5: (Span.DAY,),
-    Tier.MIN15: (Span.DAY, Span.MONTH),
-    Tier.H1: (Span.DAY, Span.MONTH),
+    Tier.MIN15: (Span.DAY, Span.MONTH, Span.YEAR),
+    Tier.H1: (Span.DAY, Span.MONTH, Span.YEAR),
 }
 """The coarser files that hour files of a tier become, in turn."""
-FINER: Final = {Span.DAY: Span.HOUR, Span.MONTH: Span.DAY}
-COARSER: Final = {Span.HOUR: (Span.DAY, Span.MONTH), Span.DAY: (Span.MONTH,), Span.MONTH: ()}
+COARSER: Final = {
+    Span.HOUR: (Span.DAY, Span.MONTH, Span.YEAR),
+    Span.DAY: (Span.MONTH, Span.YEAR),
+    Span.MONTH: (Span.YEAR,),
+    Span.YEAR: (),
+}
+FINER: Final = {span: tuple(s for s in Span if span in COARSER[s]) for span in Span}
+"""The spans of files that a coarser one is made of in the end, the finest first."""
 
 
 def period_start(span: Span, time_ms: int) -> int:
-    """Start of the UTC hour, day or month that holds a time; both in milliseconds."""
+    """Start of the UTC hour, day, month or year that holds a time; both in milliseconds."""
     if span is Span.HOUR:
         return time_ms - time_ms % HOUR_MS
     if span is Span.DAY:
         return time_ms - time_ms % DAY_MS
     moment = datetime.fromtimestamp(time_ms // 1000, UTC)
-    return round(datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp() * 1000)
+    month = moment.month if span is Span.MONTH else 1
+    return round(datetime(moment.year, month, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 def period_end(span: Span, start_ms: int) -> int:
     """Start of the next period."""
-    if span is Span.MONTH:
-        return period_start(span, start_ms + 32 * DAY_MS)
+    if span in (Span.MONTH, Span.YEAR):
+        return period_start(span, start_ms + (32 if span is Span.MONTH else 367) * DAY_MS)
     return start_ms + (HOUR_MS if span is Span.HOUR else DAY_MS)
 
 
@@ -104,7 +112,7 @@ class Hour:
         return Hour(round(moment.timestamp() * 1000), int(match[2]))
 
 
-_NAME: Final = re.compile(r"(\d{4}-\d\d(?:-\d\d(?:T\d\d)?)?)_(\d+)_(-?\d+)_(-?\d+)\.parquet")
+_NAME: Final = re.compile(r"(\d{4}(?:-\d\d(?:-\d\d(?:T\d\d)?)?)?)_(\d+)_(-?\d+)_(-?\d+)\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ class Block:
         match = _NAME.fullmatch(path.name)
         if match is None or path.parent.name not in set(Tier):
             return None
-        span = {7: Span.MONTH, 10: Span.DAY, 13: Span.HOUR}[len(match[1])]
+        span = {4: Span.YEAR, 7: Span.MONTH, 10: Span.DAY, 13: Span.HOUR}[len(match[1])]
         try:
             start = datetime.strptime(match[1], _FORMS[span]).replace(tzinfo=UTC)
         except ValueError:

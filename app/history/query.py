@@ -196,7 +196,7 @@ def _tier_series(archive: Archive, name: str, tier: Tier, rows: Rows, window: Wi
     settled = window.now_ms - _SETTLED_MS
     finished = window.start_ms, max(window.start_ms, min(window.end_ms, settled - settled % bucket_ms))
     gaps = np.concatenate([uncovered_gaps(columns, bucket_ms, finished), _outside_runs(archive, window, bucket_ms)])
-    many = np.unique(columns.time).size > _A_PIXEL * window.pixels
+    many = len(columns.time) > _A_PIXEL * window.pixels
     width_ms = bucket_ms * max(1, window.pixel_ms // bucket_ms) if many else bucket_ms
     return _series(name, tier, width_ms, draw_buckets(columns, width_ms), unite(gaps, window.recorded))
 

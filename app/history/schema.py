@@ -23,11 +23,22 @@ _WHOLE_LIMIT: Final = 2**53
 _MOST_DECIMALS: Final = 11
 
 
-PARQUET_OPTIONS: Final = (
-    # Version 2 for DELTA_BINARY_PACKED, which takes a walk at two decimals in 1.4 bytes; a dictionary would only be in
-    # its way. Row groups hold a day of one point scanned each second.
-    "format parquet, parquet_version v2, compression zstd, dictionary_size_limit 1, row_group_size 122880"
-)
+ROW_GROUP: Final = {
+    tier: 122_880 if tier in (Tier.RAW, Tier.S1) else 24_576 for tier in Tier
+}  # fmt: skip
+"""Rows of a row group, the least that is read: a day of one point scanned each second, or of its 5 s buckets."""
+
+
+def parquet_options(tier: Tier) -> str:
+    """How a tier's files are written.
+
+    Version 2 for DELTA_BINARY_PACKED, which takes a walk at two decimals in 1.1 bytes; a dictionary would only be in
+    its way.
+    """
+    return (
+        "format parquet, parquet_version v2, compression zstd, dictionary_size_limit 1, "
+        f"row_group_size {ROW_GROUP[tier]}"
+    )
 
 
 def create_tables(hour: Hour) -> tuple[str, ...]:
@@ -36,8 +47,8 @@ def create_tables(hour: Hour) -> tuple[str, ...]:
     judged = "decimals TINYINT, quality USMALLINT"
     columns = {
         hour.raw: f"point INTEGER, time BIGINT, value DOUBLE, {judged}",
-        hour.buckets: f'tier TINYINT, point INTEGER, time BIGINT, since INTEGER, {values}, "count" INTEGER, good INTEGER, '
-        f"{judged}",
+        hour.buckets: "tier TINYINT, point INTEGER, time BIGINT, since INTEGER, "
+        f'{values}, "count" INTEGER, good INTEGER, {judged}',
         hour.alive: "run BIGINT, alive BIGINT, folded BIGINT, number BIGINT, ended BOOLEAN",
     }
     return tuple(f"CREATE TABLE IF NOT EXISTS {table} ({form})" for table, form in columns.items())

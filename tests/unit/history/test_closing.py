@@ -100,6 +100,9 @@ def test_days_are_sealed_when_their_hours_are_closed_and_months_when_their_days_
         until(lambda: not spans(site), "raw samples of 40 days ago are not kept")
         series = site.ask("a", start_s=0, end_s=DAY_S, pixels=96)[0]
         assert (series.tier, series.mean.tolist()) == ("15min", [0.0, 1.0, 2.0, 3.0])
+        jump(site, 400 * DAY_S)
+        until(lambda: spans(site, Tier.MIN15) == [Span.YEAR], "a year")
+        assert site.ask("a", start_s=0, end_s=DAY_S, pixels=96)[0].mean.tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
 def test_retention_is_each_tiers_own(tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ def test_periods_cover_all_time_without_overlap(span: Span, time: int) -> None:
 
 def test_months_begin_at_their_first_day() -> None:
     december = round(datetime(2026, 12, 1, tzinfo=UTC).timestamp() * 1000)
-    assert period_end(Span.MONTH, december) == round(datetime(2027, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    january = round(datetime(2027, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    assert period_end(Span.MONTH, december) == january
+    assert period_start(Span.YEAR, december) == round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    assert period_end(Span.YEAR, period_start(Span.YEAR, december)) == january
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "2026-13-01_0_1_2.parquet", "2026-01-01_0_1_2.parquet.unfinished"])
