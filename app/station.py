@@ -10,8 +10,8 @@ import gc
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 from app.alarms.events import Events
 from app.alarms.service import Alarms
@@ -30,8 +30,6 @@ from app.model.views import DeviceStatus, Health, LinkState, Snapshot
 from app.records.service import Records
 
 log = logging.getLogger("gridroom.station")
-
-ALARM_TICK_S: Final = 0.1
 
 
 class RunningStation:
@@ -85,10 +83,9 @@ class RunningStation:
     def stop(self) -> None:
         """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
         gc.unfreeze()
-        self._thread.stop()
-        self.alarms.stop()
-        self.history.stop()
-        self.records.stop()
+        with ExitStack() as last_first:  # each one, also when another fails
+            for part in (self.records, self.history, self.alarms, self._thread):
+                last_first.callback(part.stop)
 
     def now_ns(self) -> int:
         """The station's time, UTC nanoseconds."""
@@ -162,8 +159,10 @@ class RunningStation:
 
     def _on_engine_failure(self) -> None:
         en = "acquisition has stopped by an error of Gridroom's own; restart it and send its log"
-        self.alarms.raise_system("engine", Text(en, "采集引擎因内部错误停止,请重启程序并反馈日志"), Priority.URGENT)
+        self.alarms.raise_system("engine", Text(en, "采集引擎因内部错误停止，请重启程序并反馈日志"), Priority.URGENT)
 
     def _on_clock_jump(self, seconds: float) -> None:
+        """It happened and is over; the alarm stays until somebody has seen it."""
         en = f"the clock was set by {seconds:+.1f} s; check the time source"
-        self.alarms.raise_system("clock", Text(en, f"系统时钟跳变 {seconds:+.1f} s,请检查对时"), Priority.MEDIUM)
+        self.alarms.raise_system("clock", Text(en, f"系统时钟跳变 {seconds:+.1f} s，请检查对时"), Priority.MEDIUM)
+        self.alarms.clear_system("clock")

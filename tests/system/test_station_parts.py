@@ -1,0 +1,106 @@
+"""A station whose parts fail, at the start and at the end, and one whose clock is set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.configuration import configure
+from app.history.folder import DataFolder
+from app.model.clock import SECOND_NS, Clock, SystemClock
+from app.model.views import AlarmState
+from app.station import RunningStation
+
+STATION = """version: 1
+station: {id: s, name: S, timezone: UTC, location: {latitude: 0, longitude: 0}}
+devices:
+  - {id: m, name: M, kind: meter, connection: {driver: modbus-tcp, host: 127.0.0.1, port: 1},
+     points: [{id: p, name: P, kind: measurement, address: {table: holding, register: 0, type: u16}}]}
+"""
+
+
+def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until something is true; fails after a time that no sound run needs."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not become true"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "station.yaml").write_text(STATION)
+    with DataFolder.open(tmp_path / "data", "a test"):
+        yield tmp_path
+
+
+def station(folder: Path, clock: Clock | None = None) -> RunningStation:
+    return RunningStation(configure(folder), folder / "data", clock=clock)
+
+
+@pytest.mark.parametrize("part", ["records", "alarms", "events", "history", "_thread"])
+@pytest.mark.parametrize("error", [OSError("disk on fire"), KeyboardInterrupt()])
+def test_when_a_part_cannot_start_the_others_are_stopped_again(
+    folder: Path, part: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = station(folder)
+
+    def fail() -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(one, part), "start", fail)
+        with pytest.raises(type(error)):
+            one.start()
+    one.stop()  # whoever called it does this as well
+    again = station(folder)
+    again.start()
+    again.stop()
+
+
+@pytest.mark.parametrize("part", ["_thread", "alarms", "history"])
+def test_when_a_part_cannot_stop_the_others_still_do(folder: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is pending is written, and no thread is left."""
+    one = station(folder)
+    one.start()
+    until(one.alarms.active)
+    stop = getattr(one, part).stop
+
+    def fail() -> None:
+        stop()
+        raise OSError("cannot")
+
+    monkeypatch.setattr(getattr(one, part), "stop", fail)
+    with pytest.raises(OSError, match="cannot"):
+        one.stop()
+
+
+class SetClock(SystemClock):
+    """The machine's clock, set by a test."""
+
+    ahead_s = 0.0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + round(self.ahead_s * SECOND_NS)
+
+
+def test_a_clock_that_was_set_is_told_once_and_is_over(folder: Path) -> None:
+    """It is something that happened, not something that lasts until the next start."""
+    clock = SetClock()
+    one = station(folder, clock)
+    one.start()
+    try:
+        until(one.alarms.active)
+        clock.ahead_s = -7200.0
+        until(lambda: any(row.source == "_system.clock" for row in one.alarms.active()))
+        row = next(row for row in one.alarms.active() if row.source == "_system.clock")
+        assert row.state is AlarmState.RETURNED_UNACKNOWLEDGED and "-7200.0 s" in row.message.en
+        one.alarms.acknowledge([row.id], "operator")
+        assert all(row.source != "_system.clock" for row in one.alarms.active())
+        clock.ahead_s = 0.0
+        until(lambda: any(row.source == "_system.clock" for row in one.alarms.active()))
+    finally:
+        one.stop()
