@@ -46,7 +46,10 @@ class Rows:
 
     def cut(self, first: int, last: int) -> Rows:
         """Rows first to last - 1, as views."""
-        rows = slice(first, last)
+        return self.take(slice(first, last))
+
+    def take(self, rows: slice | NDArray[np.intp] | Bools) -> Rows:
+        """The chosen rows, in their order. Columns that are one stay one."""
         mid = self.mid[rows]
         single = self.low is self.mid
         return Rows(

@@ -97,6 +97,13 @@ def _breaks(gaps: I8) -> Rows:
     return Rows(time, nothing, nothing, nothing, np.zeros(n, np.uint16), np.zeros(n, np.bool_))
 
 
+def _outside(rows: Rows, gaps: I8) -> Rows:
+    """Without what a lost device only repeats: a value held within a gap would draw a line through it."""
+    gap = np.searchsorted(gaps[:, 0], rows.time, side="right") - 1
+    within = (gap >= 0) & (rows.time < gaps[gap, 1]) & ~rows.usable
+    return rows if not within.any() else rows.take(~within)
+
+
 def _of_series(series: Series, *, hold: bool) -> Rows:
     if series.bucket_ns == 0:
         return _samples(series.time, series.last, series.quality)
@@ -109,11 +116,7 @@ def _of_series(series: Series, *, hold: bool) -> Rows:
 def _sorted(rows: Rows) -> Rows:
     if bool(np.all(rows.time[1:] >= rows.time[:-1])):
         return rows
-    order = np.argsort(rows.time, kind="stable")
-    mid = rows.mid[order]
-    single = rows.low is rows.mid
-    low, high = (mid, mid) if single else (rows.low[order], rows.high[order])
-    return Rows(rows.time[order], low, high, mid, rows.quality[order], rows.usable[order])
+    return rows.take(np.argsort(rows.time, kind="stable"))
 
 
 class Track:
@@ -153,7 +156,7 @@ class Track:
         if len(tail) and len(gaps):  # history may still call a gap what live rows have filled since
             gaps = np.minimum(gaps, tail.time[0])
             gaps = gaps[gaps[:, 1] > gaps[:, 0]]
-        inner = _sorted(_join([new, _breaks(gaps)])) if len(gaps) else new
+        inner = _sorted(_join([_outside(new, gaps), _breaks(gaps)])) if len(gaps) else new
         self._buffer = _Buffer(_join([rows.cut(0, before), inner, tail]))
         self._changed(rebuild=True)
 

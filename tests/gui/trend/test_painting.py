@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -46,6 +47,21 @@ def test_a_gap_is_never_crossed(make: Make) -> None:
     assert picture.count(colour, picture.x(-2380), picture.x(-1220)) == 0
     assert picture.count(colour, picture.x(-3500), picture.x(-2420)) > 200
     assert picture.count(colour, picture.x(-1180), picture.x(-20)) > 200
+
+
+@pytest.mark.parametrize("bucket_s", [0, 60])
+def test_what_a_lost_device_repeats_in_a_gap_is_no_line(make: Make, bucket_s: int) -> None:
+    view = make(pen("a.p"))
+    lost = (MINUTES > -2400) & (MINUTES < -1200)
+    values = np.full(len(MINUTES), 50.0)
+    quality = np.where(lost, q.NT, 0).astype(np.uint16)
+    rows = series("a.p", MINUTES, values, gaps=[(-2400, -1200)], quality=quality, bucket_s=bucket_s)
+    if bucket_s:
+        rows = replace(rows, mean=np.where(lost, np.nan, 50.0))
+    picture = show(view, rows)
+    assert picture.count(theme.pen_colour(0), picture.x(-2340), picture.x(-1260)) == 0
+    assert picture.count(theme.colour("bad-quality"), picture.x(-2340), picture.x(-1260)) == 0
+    assert picture.count(theme.pen_colour(0), picture.x(-3500), picture.x(-2460)) > 200
 
 
 def test_not_a_number_breaks_the_line_as_well(make: Make) -> None:
