@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GridroomError as error:
         print(f"gridroom {options.verb}: {error}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:  # who reads our output has had enough, such as `head`
+        _import("app.headless").forget_output()
+        return FAILED
     except KeyboardInterrupt:
         return DONE
 

@@ -41,6 +41,9 @@ class DemoSimulator:
             text=True,
             encoding="utf-8",
             cwd=Path(__file__).resolve().parents[1],
+            # Control-C is for us alone: the simulator ends after the station that reads it, when its input closes.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
 
     def wait_until_ready(self) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import signal
+import math
+import os
 import sys
 import threading
 import time
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from app.station import RunningStation
 
 DONE: Final = 0
+LONGEST_WAIT_S: Final = 0.5
+
+log = logging.getLogger("gridroom.headless")
 
 
 def check(station: Path, overlay: Path | None) -> int:
@@ -52,16 +56,38 @@ def engine(
 
 
 def _until_told(running: RunningStation, duration_s: float | None, status_every_s: float | None) -> None:
+    from app.starting import on_end
+
     told = threading.Event()
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: told.set())
-    end = time.monotonic() + duration_s if duration_s is not None else None
-    while not told.is_set() and (end is None or time.monotonic() < end):
-        left = end - time.monotonic() if end is not None else 3600.0
-        told.wait(max(0.0, min(status_every_s or 3600.0, left)))
-        if status_every_s is not None:
-            print(status_line(running), flush=True)
+    on_end(told.set)
+    now = time.monotonic()
+    end = now + duration_s if duration_s is not None else math.inf
+    status_at = now + status_every_s if status_every_s is not None else math.inf
+    while not told.is_set() and (now := time.monotonic()) < end:
+        # On Windows nothing interrupts a wait: look up now and then.
+        told.wait(max(0.0, min(LONGEST_WAIT_S, end - now, status_at - now)))
+        if status_every_s is not None and time.monotonic() >= status_at:
+            status_at = max(status_at + status_every_s, time.monotonic())
+            if not _say(status_line(running)):
+                status_at = math.inf
+
+
+def _say(line: str) -> bool:
+    """Print a line. Where nobody takes it, the station goes on without."""
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        log.warning("status lines cannot be written any more (%s); the station goes on without them", error)
+        forget_output()
+        return False
+    return True
+
+
+def forget_output() -> None:
+    """Nobody takes what we print: let it go nowhere, or the interpreter would try again at its end, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def status_line(running: RunningStation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 def who(verb: str) -> str:
     """How this process is named to another that wants its data folder."""
     return f"gridroom {verb} (process {os.getpid()} on {socket.gethostname()})"
+
+
+def on_end(tell: Callable[[], object]) -> None:
+    """Call `tell` whenever a person or the system wants the program to end. On the main thread.
+
+    This holds for the rest of the program: a second signal does not break off what is being stored.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: tell())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.model.errors import ConfigFaults, Fault, GridroomError
-from app.starting import running
+from app.starting import on_end, running
 
 if TYPE_CHECKING:
     from app.console.main import Console
@@ -31,7 +31,9 @@ def console(station: Path, data: Path | None, overlay: Path | None) -> int:
     with opened(station, data, overlay, "console"):
         from app.console.main import application
 
-        return application().exec()
+        app = application()
+        on_end(app.quit)  # heard between two turns of the loop, which the bridge's timers see to
+        return app.exec()
 
 
 @contextmanager
@@ -42,8 +44,8 @@ def opened(station: Path, data: Path | None, overlay: Path | None, verb: str) ->
 
         application()
         console = Console(facade, facade.data / "console.json")
-        console.open()
         try:
+            console.open()
             yield console
         finally:
             console.close()

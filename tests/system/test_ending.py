@@ -1,0 +1,103 @@
+"""How the program ends: told by a signal, and when nobody reads what it prints."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STATION = """version: 1
+station: {id: s, name: S, timezone: UTC, location: {latitude: 0, longitude: 0}}
+devices: [{id: m, name: M, kind: meter, connection: {driver: modbus-tcp, host: 127.0.0.1, port: 1}}]
+"""
+posix = pytest.mark.skipif(os.name != "posix", reason="signals to another process as POSIX has them")
+
+
+@contextmanager
+def gridroom(*words: object) -> Iterator[subprocess.Popen[str]]:
+    """The program as a process group of its own, as a shell starts it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", *map(str, words)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until something is true; fails after a time that no sound run needs."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not become true"
+        time.sleep(0.05)
+
+
+def log_of(data: Path) -> str:
+    file = data / "logs" / "gridroom.log"
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def ended_well(data: Path) -> bool:
+    """Whether the last run's end is stored: nothing was cut off."""
+    with duckdb.connect(str(data / "history.duckdb"), read_only=True) as database:
+        tables = database.execute("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'alive%'").fetchall()
+        return any(database.execute(f"SELECT 1 FROM {name} WHERE ended").fetchone() for (name,) in tables)
+
+
+@posix
+@pytest.mark.parametrize(("verb", "name"), [("console", "SIGINT"), ("console", "SIGTERM"), ("engine", "SIGINT")])
+def test_a_signal_ends_the_demo_in_order(tmp_path: Path, verb: str, name: str) -> None:
+    """Control-C reaches the whole group: the simulator must not be gone before the station that reads it."""
+    with gridroom(verb, "demo", "--data", tmp_path) as process:
+        until(lambda: "station demo runs" in log_of(tmp_path))
+        time.sleep(2.0)  # a window needs a moment to be on the screen; nothing says when
+        if name == "SIGINT":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(getattr(signal, name))
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0, complaints
+    assert "lost" not in log_of(tmp_path) and "Traceback" not in complaints
+    assert ended_well(tmp_path)
+
+
+def test_a_station_goes_on_when_nobody_reads_its_status(tmp_path: Path) -> None:
+    (tmp_path / "station.yaml").write_text(STATION)
+    data = tmp_path / "data"
+    with gridroom("engine", tmp_path, "--data", data, "--status-every", "100ms", "--duration", "4s") as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        until(lambda: "status lines" in log_of(data))
+        assert process.poll() is None
+        complaints = process.stderr.read()
+        assert process.wait(30) == 0, complaints
+    assert "Traceback" not in complaints and "Exception ignored" not in complaints
+    assert ended_well(data)
+
+
+@posix
+def test_a_reader_that_has_enough_is_no_fault() -> None:
+    """`gridroom schema station | head -1`"""
+    with gridroom("schema", "station") as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        complaints = process.stderr.read()
+    assert not complaints
