@@ -38,6 +38,8 @@ class _Reader:
     lines: list[tuple[Point, str]] = field(default_factory=list)
     behind: list[_Reader] = field(default_factory=list)
     """Of a breaker without a position: the readers of what it feeds."""
+    own_voltage: bool = False
+    """Whether its voltage is one that it makes itself, on its own side of the breaker."""
     running: bool = False
     """Whether its power tells that it runs."""
 
@@ -79,6 +81,7 @@ class DiagramValues:
             reader.voltage = _voltage(device)
             reader.position = _index(device.role("breaker")) if element.kind is Kind.BREAKER else -1
             reader.running = device.kind in _RUNS
+            reader.own_voltage = device.kind is DeviceKind.GENSET
             reader.lines = [(point, words) for role, words in _LINES if (point := device.role(role)) is not None]
         if element.kind is Kind.BREAKER:
             node = next(node for node in self._station.topology if node.id == element.id)
@@ -141,10 +144,11 @@ class DiagramValues:
         powers = [_usable(snapshot, other.power) for other in reader.behind]
         if any(abs(power) >= RUNNING_KW for power in powers):
             return Switch.CLOSED, True
-        volts = [volt for other in reader.behind if not math.isnan(volt := _usable(snapshot, other.voltage))]
-        if volts:
-            return (Switch.CLOSED if max(map(abs, volts)) >= _PRESENT_V else Switch.OPEN), True
-        return Switch.UNKNOWN, True
+        volts = [(abs(_usable(snapshot, other.voltage)), other.own_voltage) for other in reader.behind]
+        if any(volt >= _PRESENT_V and not own for volt, own in volts):
+            return Switch.CLOSED, True
+        # A dead line behind a breaker says open; a genset's own voltage does not say closed, for it may idle.
+        return (Switch.OPEN if any(volt < _PRESENT_V for volt, _ in volts) else Switch.UNKNOWN), True
 
 
 def _index(point: Point | None) -> int:

@@ -12,8 +12,11 @@ from pytestqt.qtbot import QtBot
 from app.console.diagram_values import DiagramValues
 from app.console.main import Console
 from app.console.pages.overview import OverviewPage
+from app.demo import DEMO
 from app.model.config import Priority
-from app.model.quality import IV
+from app.model.loading import load_station
+from app.model.quality import IV, NT
+from app.model.views import Snapshot
 from tests.support.fake_station import FakeStation
 from widgets.diagram import ElementValue, Switch, from_station
 
@@ -96,3 +99,18 @@ def test_a_device_on_the_diagram_opens_its_faceplate(console: Console, qtbot: Qt
     qtbot.keyClick(page.diagram, Qt.Key.Key_Return)
     device = console.window.faceplate.device
     assert device is not None and device.id == "pcs2"
+
+
+@pytest.mark.parametrize(
+    ("power", "volts", "position"),
+    [(0.0, 0.0, Switch.OPEN), (0.0, 231.0, Switch.UNKNOWN), (120.0, 231.0, Switch.CLOSED)],
+)
+def test_a_gensets_own_voltage_does_not_close_its_breaker(power: float, volts: float, position: Switch) -> None:
+    station = load_station(DEMO).station
+    n = len(station.points)
+    value, quality = np.full(n, np.nan), np.full(n, NT, np.uint16)
+    for name, told in (("gen1.p_kw", power), ("gen1.u_l1_v", volts)):
+        value[station.by_name[name]], quality[station.by_name[name]] = told, 0
+    zeros = np.zeros(n, np.int64)
+    snapshot = Snapshot(1, 1, value, quality, zeros + 1, zeros + 1, zeros + 1)
+    assert DiagramValues(station, from_station(station)).read(snapshot, {}, {})["qf_gen"].state is position
