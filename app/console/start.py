@@ -6,11 +6,12 @@ import importlib
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.model.errors import ConfigFaults, Fault, GridroomError
 from app.starting import on_end, running
@@ -18,7 +19,8 @@ from app.starting import on_end, running
 if TYPE_CHECKING:
     from app.console.main import Console
 
-NO_DISPLAY = (
+DONE: Final = 0
+NO_DISPLAY: Final = (
     "there is no display here; run 'gridroom engine' for a station without a screen, "
     "or set DISPLAY (ssh -X does) and start again"
 )
@@ -28,12 +30,16 @@ def console(station: Path, data: Path | None, overlay: Path | None) -> int:
     """Open the console on a station; returns when its window is closed."""
     if not _has_display():
         raise GridroomError(NO_DISPLAY)
+    told = threading.Event()
+    on_end(told.set)  # until the window is there: an interrupt in the midst of loading Qt ends in a crash
     with opened(station, data, overlay, "console"):
+        from PySide6.QtCore import QTimer
+
         from app.console.main import application
 
         app = application()
-        on_end(app.quit)  # heard between two turns of the loop, which the bridge's timers see to
-        return app.exec()
+        on_end(lambda: QTimer.singleShot(0, app.quit))
+        return DONE if told.is_set() else app.exec()
 
 
 @contextmanager
@@ -71,7 +77,7 @@ def screenshots(
         time.sleep(warm_s)
         for picture in render(facade, output, sizes=wanted):
             sys.stdout.write(f"{picture}\n")
-    return 0
+    return DONE
 
 
 def _has_display() -> bool:

@@ -78,6 +78,18 @@ def test_a_signal_ends_the_demo_in_order(tmp_path: Path, verb: str, name: str) -
     assert ended_well(tmp_path)
 
 
+@posix
+@pytest.mark.parametrize("after_s", [0.0, 0.4, 0.8])
+def test_a_signal_while_the_console_starts_ends_it_as_well(tmp_path: Path, after_s: float) -> None:
+    """An interrupt in the midst of loading Qt was lost, or crashed it."""
+    with gridroom("console", "demo", "--data", tmp_path) as process:
+        until((tmp_path / "logs" / "gridroom.log").exists)
+        time.sleep(after_s)  # any moment will do
+        os.killpg(process.pid, signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in complaints
+
+
 def test_a_station_goes_on_when_nobody_reads_its_status(tmp_path: Path) -> None:
     (tmp_path / "station.yaml").write_text(STATION)
     data = tmp_path / "data"
