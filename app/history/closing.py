@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,21 +20,15 @@ from app.history.catalogue import Catalogue
 from app.history.hot import HotStore
 from app.history.layout import COARSER, FINER, SEALED_INTO, Block, Hour, Span, Tier, blocks_in, period_end, period_start
 from app.history.runs import Runs
-from app.history.schema import (
-    TIER_CODES,
-    close_buckets,
-    close_raw,
-    file_list,
-    parquet_options,
-    seal,
-)
-from app.history.whole import UNFINISHED, publish, unfinished
+from app.history.schema import file_list, file_rows, hour_rows
+from app.history.whole import UNFINISHED
+from app.history.writing import rows_in, write_block
 
 log = logging.getLogger("gridroom.history.closing")
 
 _SEAL_ROWS: Final = 200_000_000
 """A day of more rows stays in its hours: sorting it once more would cost more than opening 24 files."""
-_SORT_MB: Final = 256
+_SORT_MB: Final = 96
 """Memory for sorting, while an hour is closed or a day is sealed."""
 
 
@@ -58,14 +51,13 @@ class Closer:
         Raises duckdb.Error or OSError; it is done again from the start then, and may be.
         """
         blocks: list[Block] = []
-        with self.store.cursor() as cursor, _room_to_sort(cursor, self.memory_mb):
+        with self.store.cursor() as cursor:
             for tier in Tier:
-                table = hour.raw if tier is Tier.RAW else f"{hour.buckets} WHERE tier = {TIER_CODES[tier]}"
-                count, first, last = _one(cursor, f"SELECT count(*), min(time), max(time) FROM {table}")
-                if count:
-                    block = Block.at(self.folder, tier, Span.HOUR, hour, (first, last))
-                    rows = close_raw(hour) if tier is Tier.RAW else close_buckets(hour, tier)
-                    _write(cursor, rows, block, count)
+                rows = hour_rows(hour, tier)
+                (bounds,) = cursor.execute(f"SELECT count(*), min(time), max(time) FROM {rows.source}").fetchall()
+                if bounds[0]:
+                    block = Block.at(self.folder, tier, Span.HOUR, hour, bounds[1:])
+                    write_block(cursor, rows, block, bounds[0], self.memory_mb)
                     blocks.append(block)
             for run, alive in cursor.execute(f"SELECT run, max(alive) FROM {hour.alive} GROUP BY run").fetchall():
                 self.runs.add(run, alive)
@@ -132,12 +124,12 @@ class Closer:
         part = 1 + max((b.part for b in self.catalogue.view.blocks if _same(b, tier, span, start_ms)), default=-1)
         times = min(b.first_ms for b in sources), max(b.last_ms for b in sources)
         block = Block.at(self.folder, tier, span, Hour(start_ms, part), times)
-        with self.store.cursor() as cursor, _room_to_sort(cursor, self.memory_mb):
-            (count,) = _one(cursor, f"SELECT sum(num_rows) FROM parquet_file_metadata({file_list(files)})")
+        with self.store.cursor() as cursor:
+            count = rows_in(cursor, files)
             if count > _SEAL_ROWS:
                 return None
             names = [name for source in sources for name in (source.stem, *every_source(cursor, source))]
-            _write(cursor, seal(tier, files), block, count, names)
+            write_block(cursor, file_rows(tier, files), block, count, self.memory_mb, names)
         self.catalogue.change(add_blocks=[block], drop_blocks=sources)
         _remove(sources)
         return block
@@ -191,22 +183,6 @@ def _same(block: Block, tier: Tier, span: Span, start_ms: int) -> bool:
     return block.tier is tier and block.span is span and block.start_ms == start_ms
 
 
-def _write(
-    cursor: duckdb.DuckDBPyConnection, rows: str, block: Block, count: int, sources: Sequence[str] = ()
-) -> None:  # fmt: skip
-    block.path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = unfinished(block.path)
-    noted = f", kv_metadata {{sources: '{','.join(sources)}'}}" if sources else ""
-    try:
-        cursor.execute(f"COPY ({rows}) TO '{_quoted(temporary)}' ({parquet_options(block.tier)}{noted})")
-        (written,) = _one(cursor, f"SELECT sum(num_rows) FROM parquet_file_metadata({file_list([temporary])})")
-        if written != count:
-            raise OSError(f"{temporary} holds {written} rows instead of {count}")
-        publish(block.path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _remove(blocks: Iterable[Block]) -> None:
     for block in blocks:
         try:
@@ -214,21 +190,3 @@ def _remove(blocks: Iterable[Block]) -> None:
         except OSError as error:
             # It is not seen any more, and goes with the next start.
             log.warning("%s cannot be removed yet: %s", block.path, error)
-
-
-@contextmanager
-def _room_to_sort(cursor: duckdb.DuckDBPyConnection, memory_mb: int) -> Iterator[None]:
-    cursor.execute(f"SET memory_limit = '{max(_SORT_MB, memory_mb)}MB'")
-    try:
-        yield
-    finally:
-        cursor.execute(f"SET memory_limit = '{memory_mb}MB'")
-
-
-def _one(cursor: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
-    row = cursor.execute(query).fetchone()
-    return tuple(row) if row is not None else ()
-
-
-def _quoted(path: Path) -> str:
-    return path.as_posix().replace("'", "''")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -70,26 +71,41 @@ def _decoded(name: str) -> str:
     return f'coalesce(CASE decimals {scaled} END, "{name}_f", \'nan\'::DOUBLE) AS "{name}"'
 
 
-def close_raw(hour: Hour) -> str:
-    """The rows of an hour's raw table as they stand in Parquet: sorted, events of one millisecond in their order."""
-    return f"SELECT point, time, {_encoded('value')}, decimals, quality FROM {hour.raw} ORDER BY point, time, rowid"
+@dataclass(frozen=True, slots=True)
+class SortedRows:
+    """Rows on their way into a file."""
+
+    columns: str
+    """What is selected, as it stands in Parquet."""
+    source: str
+    """Where from, up to a WHERE with at least one condition."""
+    order: str
+
+    def some(self, condition: str = "true") -> str:
+        """The query for those that fulfil a condition, sorted."""
+        return f"SELECT {self.columns} FROM {self.source} AND {condition} ORDER BY {self.order}"
 
 
-def close_buckets(hour: Hour, tier: Tier) -> str:
-    """The buckets of one tier of an hour, as they stand in Parquet."""
+def hour_rows(hour: Hour, tier: Tier) -> SortedRows:
+    """The rows of one tier of an hour's tables; events of one millisecond stay in their order."""
+    if tier is Tier.RAW:
+        columns = f"point, time, {_encoded('value')}, decimals, quality"
+        return SortedRows(columns, f"{hour.raw} WHERE true", "point, time, rowid")
     values = ", ".join(_encoded(name) for name in _VALUES)
-    return (
-        f'SELECT point, time, since, {values}, "count", good, decimals, quality FROM {hour.buckets} '
-        f"WHERE tier = {TIER_CODES[tier]} ORDER BY point, time, since, rowid"
+    return SortedRows(
+        f'point, time, since, {values}, "count", good, decimals, quality',
+        f"{hour.buckets} WHERE tier = {TIER_CODES[tier]}",
+        "point, time, since, rowid",
     )
 
 
-def seal(tier: Tier, files: Sequence[Path]) -> str:
-    """The rows of finer files of a tier as one sorted whole."""
-    ties = "time, file_row_number" if tier is Tier.RAW else "time, since, file_row_number"
-    return (
-        "SELECT * EXCLUDE (file_row_number) FROM "
-        f"read_parquet({file_list(files)}, file_row_number = true) ORDER BY point, {ties}"
+def file_rows(tier: Tier, files: Sequence[Path]) -> SortedRows:
+    """The rows of finer files of a tier."""
+    ties = "time" if tier is Tier.RAW else "time, since"
+    return SortedRows(
+        "* EXCLUDE (file_row_number)",
+        f"read_parquet({file_list(files)}, file_row_number = true) WHERE true",
+        f"point, {ties}, file_row_number",
     )
 
 

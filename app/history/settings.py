@@ -11,7 +11,7 @@ class Settings:
 
     pace_s: float = 0.5
     """A commit so often: with the time a commit takes, no more than the last second is lost at any kill."""
-    memory_mb: int = 64
+    memory_mb: int = 48
     """What DuckDB may hold in memory; sorting at the end of an hour takes more for a while."""
     pending_rows: int = 2_000_000
     """Rows that wait in memory while the disk refuses them, about 25 bytes each. What comes after is not stored."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from app.history.closing import Closer
 from app.history.layout import Block, Span, Tier, blocks_in
 from app.history.schema import file_list
 from tests.support.history_station import HOUR_NS, SECOND_NS, START_NS, Site, plain, seconds, until
@@ -150,12 +150,12 @@ def test_a_crash_while_an_hour_is_closed_neither_loses_nor_doubles_a_row(
             copies[name] = tmp_path / name
             shutil.copytree(tmp_path / "live", copies[name])
 
-    from app.history import closing, whole
+    from app.history import closing, whole, writing
 
-    real_write, real_publish, real_drop = closing._write, whole.publish, Closer.close
+    real_write, real_publish = writing.write_block, whole.publish
 
-    def write(cursor: object, rows: str, block: Block, count: int, sources: object = ()) -> None:
-        real_write(cursor, rows, block, count, sources)  # type: ignore[arg-type]
+    def write(*args: Any) -> None:
+        real_write(*args)
         copy("renamed")
 
     def publish(path: Path) -> None:
@@ -163,8 +163,8 @@ def test_a_crash_while_an_hour_is_closed_neither_loses_nor_doubles_a_row(
         real_publish(path)
         copy("published")
 
-    monkeypatch.setattr(closing, "_write", write)
-    monkeypatch.setattr(closing, "publish", publish)
+    monkeypatch.setattr(closing, "write_block", write)
+    monkeypatch.setattr(writing, "publish", publish)
     with Site(tmp_path / "live", plain("a")) as site:
         for k in range(5):
             site.step({"a": float(k)})
@@ -173,7 +173,6 @@ def test_a_crash_while_an_hour_is_closed_neither_loses_nor_doubles_a_row(
         copy("dropped")
         hours = tables(site)
     monkeypatch.undo()
-    assert real_drop is Closer.close
     assert len(hours) == 1
     with Site(copies[step], plain("a")) as again:
         assert values(again, 10) == [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -218,13 +217,13 @@ def test_a_sample_with_a_wild_source_time_is_found_at_that_time(tmp_path: Path, 
 def test_an_hour_that_cannot_be_closed_is_told_and_closed_when_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.history import closing, keeper
+    from app.history import keeper, writing
 
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     refuse: Callable[[Path], None] = full
-    monkeypatch.setattr(closing, "publish", refuse)
+    monkeypatch.setattr(writing, "publish", refuse)
     monkeypatch.setattr(keeper, "_RETRY_S", 0.05)
     with Site(tmp_path, plain("a")) as site:
         site.step({"a": 1.0})
@@ -235,3 +234,23 @@ def test_an_hour_that_cannot_be_closed_is_told_and_closed_when_it_can(
         closed(site, 1)
         until(lambda: not site.keys(), "well again")
         assert values(site, 10) == [1.0]
+
+
+def test_more_rows_than_are_sorted_at_once_make_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.history import writing
+
+    names = [f"p{i}" for i in range(7)]
+    found = []
+    for rows in (10_000_000, 30):
+        monkeypatch.setattr(writing, "_SLICE_ROWS", rows)
+        with Site(tmp_path / str(rows), plain(*names)) as site:
+            for k in range(20):
+                site.step({name: float(k * (i + 1)) for i, name in enumerate(names)})
+            jump(site, 3600)
+            closed(site, 1)
+            jump(site, DAY_S)
+            until(lambda: spans(site) == [Span.DAY], "a day")
+            (block,) = blocks(site)
+            found.append(duckdb.sql(f"SELECT * FROM read_parquet({file_list([block.path])})").fetchall())
+            assert [path for path in block.path.parent.iterdir()] == [block.path]
+    assert found[0] == found[1] == sorted(found[0], key=lambda row: row[:2])
