@@ -228,11 +228,11 @@ def test_an_hour_that_cannot_be_closed_is_told_and_closed_when_it_can(
     with Site(tmp_path, plain("a")) as site:
         site.step({"a": 1.0})
         jump(site, 3600)
-        until(lambda: "history.closing" in site.keys(), "told")
+        until(lambda: "history.closing" in site.troubles(), "told")
         assert values(site, 10) == [1.0]
         monkeypatch.undo()
         closed(site, 1)
-        until(lambda: not site.keys(), "well again")
+        until(lambda: not site.troubles(), "well again")
         assert values(site, 10) == [1.0]
 
 

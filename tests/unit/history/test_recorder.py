@@ -90,8 +90,12 @@ def test_a_source_clock_hours_off_does_not_move_the_buckets_but_the_sample_keeps
 
 
 def test_a_doubtful_source_time_is_not_used_for_buckets() -> None:
-    late = [batch(0, 7.0, k + 0.5, source_s=k - 100, quality=CLOCK) for k in range(10)]
-    assert [start for start, _, _ in buckets(run(recorder(), late, 12), Tier.S5)] == [0.0, 5.0]
+    def pair(k: int) -> Updates:
+        received = START_NS + round((k + 0.5) * S)
+        return Updates.of([0, 0], [7.0, 8.0], CLOCK, [received - 100 * S, received - 99 * S], received)
+
+    commits = run(recorder(), [pair(k) for k in range(10)], 12)
+    assert [(start, count) for start, _, count in buckets(commits, Tier.S5)] == [(0.0, 10), (5.0, 10)]
 
 
 def test_every_commit_says_where_the_record_stands() -> None:
