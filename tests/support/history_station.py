@@ -162,7 +162,7 @@ class Site:
                 runs -= {run for (run,) in rows}
         return not runs
 
-    def troubles(self) -> set[str]:
+    def standing(self) -> set[str]:
         """Keys of the troubles that stand."""
         standing: dict[str, Text | None] = {}
         standing.update(self.troubles)

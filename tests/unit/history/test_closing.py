@@ -228,11 +228,11 @@ def test_an_hour_that_cannot_be_closed_is_told_and_closed_when_it_can(
     with Site(tmp_path, plain("a")) as site:
         site.step({"a": 1.0})
         jump(site, 3600)
-        until(lambda: "history.closing" in site.troubles(), "told")
+        until(lambda: "history.closing" in site.standing(), "told")
         assert values(site, 10) == [1.0]
         monkeypatch.undo()
         closed(site, 1)
-        until(lambda: not site.troubles(), "well again")
+        until(lambda: not site.standing(), "well again")
         assert values(site, 10) == [1.0]
 
 
@@ -252,5 +252,5 @@ def test_more_rows_than_are_sorted_at_once_make_the_same_file(tmp_path: Path, mo
             until(lambda: spans(site) == [Span.DAY], "a day")
             (block,) = blocks(site)
             found.append(duckdb.sql(f"SELECT * FROM read_parquet({file_list([block.path])})").fetchall())
-            assert [path for path in block.path.parent.iterdir()] == [block.path]
+            assert list(block.path.parent.iterdir()) == [block.path]
     assert found[0] == found[1] == sorted(found[0], key=lambda row: row[:2])

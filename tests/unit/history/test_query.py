@@ -174,7 +174,7 @@ def test_a_broken_file_is_set_aside_by_name_and_the_rest_is_served(tmp_path: Pat
         first.write_bytes(content)
         series = site.ask("a", start_s=0, end_s=3 * 3600, pixels=100_000)[0]
         assert series.mean.tolist() == [1.0, 2.0]
-        assert site.troubles() == {f"history.file.raw/{first.name}"}
+        assert site.standing() == {f"history.file.raw/{first.name}"}
         assert [path.name for path in first.parent.glob("*.broken-*")] == [f"{first.name}.broken-{_stamp(site)}"]
         assert site.ask("a", start_s=0, end_s=3 * 3600, pixels=100_000)[0].mean.tolist() == [1.0, 2.0]
 
@@ -194,7 +194,7 @@ def test_a_file_that_somebody_removed_does_not_stop_the_rest(tmp_path: Path) -> 
         until(lambda: bool(site.raw_files()), "closed")
         site.raw_files()[0].unlink()
         assert site.ask("a", start_s=0, end_s=3700, pixels=100_000)[0].mean.tolist() == [2.0]
-        assert len(site.troubles()) == 1
+        assert len(site.standing()) == 1
 
 
 def test_a_query_that_waits_or_runs_can_be_called_off(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_damaged_log_costs_what_is_damaged_and_an_alarm_but_no_start(
         found = values(site)
         assert found == [float(k) for k in range(len(found))]  # what stood before the damage
         aside = list(folder.glob("history.duckdb.wal.broken-*"))
-        assert site.troubles() == ({"history.wal"} if aside else set())
+        assert site.standing() == ({"history.wal"} if aside else set())
         assert found  # each of these harms is done well behind the beginning
         assert bool(aside) == (harm is not cut)  # a log that ends early is what every kill leaves
         if aside:
@@ -130,7 +130,7 @@ def test_a_database_that_is_none_is_set_aside_and_what_was_closed_is_still_there
         series = again.ask("b", start_s=0, end_s=8000, pixels=100_000)[0]
         assert series.mean.tolist() == [1.0, 3.0]  # b is still b: its id did not go with the database
         if harm != "empty":
-            assert again.keys() == {"history.database"}
+            assert again.standing() == {"history.database"}
             assert len(list(folder.glob("history.duckdb.broken-*"))) == 1
 
 
@@ -170,7 +170,7 @@ def test_broken_run_intervals_are_taken_from_the_files(tmp_path: Path) -> None:
         until(lambda: bool(site.raw_files()), "closed")
     (folder / "history" / "runs.csv").write_bytes(b"\xff")
     with Site(folder, plain("a")) as again:
-        assert again.keys() == {"history.runs"}
+        assert again.standing() == {"history.runs"}
         assert again.ask("a", start_s=0, end_s=4)[0].gaps.tolist() == []
 
 
@@ -208,7 +208,7 @@ def test_a_log_whose_replay_ends_the_process_stops_one_start_at_most(
     # Another process that tries it does not come back either, so it is not tried here again.
     monkeypatch.setattr(recovery, "_opens_elsewhere", lambda path: False)
     with Site(folder, plain("a")) as site:
-        assert site.troubles() == {"history.wal"}
+        assert site.standing() == {"history.wal"}
     assert not (folder / "history.duckdb.opening").exists()
 
 
@@ -224,7 +224,7 @@ def test_a_kill_while_opening_costs_nothing(killed: Path, tmp_path: Path) -> Non
 def test_when_the_store_cannot_be_opened_for_now_the_station_runs_and_it_is_tried_again(tmp_path: Path) -> None:
     tmp_path.joinpath("history").write_text("in the way")
     with Site(tmp_path, plain("a")) as site:
-        assert site.troubles() == {"history.storage"}
+        assert site.standing() == {"history.storage"}
         site.put({"a": 1.0})  # nothing to keep it in
         tmp_path.joinpath("history").unlink()
         until(lambda: site.history.state() == "ok", "opened")
@@ -245,6 +245,6 @@ def test_a_log_damaged_at_any_byte_never_stops_a_start(killed: Path, tmp_path: P
         with Site(folder, plain("a")) as site:
             found = values(site)
             assert found == [float(k) for k in range(len(found))]
-            outcomes[json.dumps(sorted(site.troubles()))] = outcomes.get(json.dumps(sorted(site.troubles())), 0) + 1
+            outcomes[json.dumps(sorted(site.standing()))] = outcomes.get(json.dumps(sorted(site.standing())), 0) + 1
         shutil.rmtree(folder)
     assert set(outcomes) == {"[]", '["history.wal"]'}

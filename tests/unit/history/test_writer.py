@@ -41,7 +41,7 @@ def test_while_commits_fail_samples_wait_and_are_all_stored_in_their_order(
         refuse(monkeypatch, fail)
         for k in range(1, 50):
             site.step({"a": float(k)})
-        until(lambda: site.troubles() == {"history.storage"}, "told")
+        until(lambda: site.standing() == {"history.storage"}, "told")
         assert "No space left" in site.history.state()
         assert values(site) == [0.0]
         monkeypatch.undo()
@@ -102,7 +102,7 @@ def test_when_memory_is_full_as_well_the_run_ends_there_and_a_gap_says_so(
         refuse(monkeypatch, fail)
         for k in range(30):
             site.step({"a": float(k), "b": float(k)})
-        until(lambda: "history.lost" in site.troubles(), "told that samples are lost")
+        until(lambda: "history.lost" in site.standing(), "told that samples are lost")
         monkeypatch.undo()
         until(lambda: site.history.state() == "ok", "well again")
         site.step({"a": 100.0})
@@ -128,14 +128,14 @@ def test_little_space_is_an_alarm_and_none_pauses_writing(tmp_path: Path, monkey
         assert site.history.state() == "ok"
         free[0] = 500_000_000
         site.step({"a": 1.0})
-        assert site.troubles() == {"history.space"}
+        assert site.standing() == {"history.space"}
         assert values(site) == [0.0, 1.0]
         free[0] = 50_000_000
         site.step({"a": 2.0})
-        assert site.troubles() == {"history.space", "history.storage"}
+        assert site.standing() == {"history.space", "history.storage"}
         assert values(site) == [0.0, 1.0]
         free[0] = 5_000_000_000
-        until(lambda: not site.troubles(), "well again")
+        until(lambda: not site.standing(), "well again")
         assert values(site) == [0.0, 1.0, 2.0]
 
 
@@ -204,7 +204,7 @@ with Site(folder, plain(*names, precision=None), replace(QUICK, pending_rows=10_
 with Site(folder, plain(*names, precision=None)) as site:
     again = [len(s.time) for s in site.ask("p0", "p1999", start_s=-1, end_s=3600, pixels=100000)]
 print(json.dumps({"fed": fed, "full": full, "still": still, "seen": seen_while_full, "after": after, "again": again,
-                  "keys": sorted(site.troubles())}))
+                  "keys": sorted(site.standing())}))
 """
 
 
