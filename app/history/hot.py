@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -131,8 +131,9 @@ class HotStore:
         except duckdb.TransactionException as error:
             log.debug("no checkpoint now: %s", error)
 
-    def commit(self, hour: Hour, commit: Commit) -> None:
-        """Store rows and mark in one transaction. When it returns, the rows are on the disk.
+    def commit(self, hour: Hour, commit: Commit, marked: Sequence[Hour] = ()) -> None:
+        """Store rows and mark in one transaction, the mark in the hour's table or in those of `marked`. When it returns,
+        the rows are on the disk.
 
         Raises duckdb.Error; whether the rows were stored all the same is what `has` answers.
         """
@@ -143,10 +144,11 @@ class HotStore:
                 self._append(hour.raw, commit.raw)
             if commit.buckets is not None:
                 self._append(hour.buckets, commit.buckets)
-            self._writer.execute(
-                f"INSERT INTO {hour.alive} VALUES (?, ?, ?, ?, ?)",
-                [mark.run_ms, mark.alive_ms, mark.folded_ms, mark.number, mark.ended],
-            )
+            for place in marked or (hour,):
+                self._writer.execute(
+                    f"INSERT INTO {place.alive} VALUES (?, ?, ?, ?, ?)",
+                    [mark.run_ms, mark.alive_ms, mark.folded_ms, mark.number, mark.ended],
+                )
             self._writer.execute("COMMIT")
         except duckdb.Error:
             self._rollback()

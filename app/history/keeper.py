@@ -72,7 +72,7 @@ class Keeper:
         archive = self._opened.archive
         with archive.catalogue.reading() as view, archive.store.cursor() as cursor:
             commit = rebuild(cursor, view, archive.station, ids, mark)
-        self._writer.add(commit).result()
+        self._writer.end_run(commit).result()
 
     def _tidy_up(self) -> None:
         busy = self._writer.busy

@@ -122,13 +122,20 @@ class Writer:
         self._wake.set()
         return future
 
-    def add(self, commit: Commit) -> Future[None]:
-        """Store a commit of somebody else's, such as the end of a run that a crash cut off."""
+    def end_run(self, commit: Commit) -> Future[None]:
+        """Store the end of a run that a crash cut off.
+
+        It is marked in every hour that knows the run, so that none of them, whichever is closed last, takes it for
+        cut off once more.
+        """
 
         def work() -> None:
             if self._hour is None:
                 raise StorageError("the history cannot be written just now")
-            self._shelf.store.commit(self._hour, commit)
+            store, run_ms = self._shelf.store, commit.mark.run_ms
+            hours = self._shelf.catalogue.view.hours
+            known = [hour for hour in hours if any(mark.run_ms == run_ms for mark in store.marks(hour))]
+            store.commit(self._hour, commit, known)
 
         return self.call(work)
 

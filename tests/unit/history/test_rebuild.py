@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.model.quality import NT
-from tests.support.history_station import START_NS, Site, plain, seconds
+from tests.support.history_station import QUICK, START_NS, Site, plain, seconds
 
 MINUTE_S = 60
 
@@ -112,3 +113,24 @@ def test_a_point_that_the_station_lost_meanwhile_is_passed_over(tmp_path: Path) 
         again.rebuilt()
         hour = again.ask("b", start_s=0, end_s=3600, pixels=1)[0]
         assert hour.mean.tolist() == [1.0]
+
+
+def test_the_end_of_a_rebuilt_run_is_marked_wherever_the_run_is(tmp_path: Path) -> None:
+    """After a clock set back, hours are not closed in the order in which they were written."""
+    station = plain("a")
+    with Site(tmp_path / "live", station) as site:
+        site.clock.set_wall(START_NS + 3590 * 10**9)
+        site.settle()
+        for k in range(20):  # across a whole hour
+            site.step({"a": float(k)})
+        copy = killed_copy(site, tmp_path / "copy")
+    with Site(copy, station, replace(QUICK, keeper_s=60)) as again:  # at eight again, and nothing is closed yet
+        (run,) = again.cut_off()
+        again.rebuilt()
+        parts = again.history._parts
+        assert parts is not None
+        store = parts.opened.archive.store
+        with store.cursor() as cursor:
+            for hour in parts.opened.archive.catalogue.view.hours:
+                rows = cursor.execute(f"SELECT bool_or(ended) FROM {hour.alive} WHERE run = {run.run_ms}").fetchall()
+                assert rows[0][0] in (True, None), hour
