@@ -16,8 +16,6 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
 ROOT: Final = Path(__file__).resolve().parents[2]
 LONGEST_S: Final = 0.02
 DROPPED: Final = "inv1"

@@ -86,6 +86,35 @@ def test_without_an_answer_energy_counts_from_now(park: FakeStation, manual_cloc
     park.close()
 
 
+def test_a_history_that_could_not_be_read_is_asked_again(park: FakeStation, manual_clock: ManualClock) -> None:
+    """Its disk may have been full at the start; the day is counted from midnight as soon as that is known."""
+    history = History()
+    figures = KeyFigures(park.station, manual_clock, history.query)
+    midnight = day_start_ns(park.station, manual_clock.now_ns())
+    park.put("meter1.e_in", 500.0)
+    figures.read(park.snapshot())
+    history.answer.set_exception(StorageError("disk"))
+    figures.read(park.snapshot())
+    assert figures.read(park.snapshot()).import_today.value == 0.0
+    manual_clock.advance(61)
+    figures.read(park.snapshot())
+    history.answer.set_result([series("meter1.e_in", midnight, 480.0)])
+    read = figures.read(park.snapshot()).import_today
+    assert (read.value, read.since) == (20.0, midnight)
+    park.close()
+
+
+def test_a_question_that_was_called_off_is_no_answer(park: FakeStation, manual_clock: ManualClock) -> None:
+    history = History()
+    figures = KeyFigures(park.station, manual_clock, history.query)
+    park.put("meter1.e_in", 500.0)
+    figures.read(park.snapshot())
+    history.answer.cancel()
+    figures.read(park.snapshot())
+    assert figures.read(park.snapshot()).import_today.value == 0.0
+    park.close()
+
+
 def test_a_new_day_asks_again(park: FakeStation, manual_clock: ManualClock) -> None:
     history = History()
     figures = KeyFigures(park.station, manual_clock, history.query)
