@@ -5,32 +5,31 @@ from __future__ import annotations
 import logging
 import queue
 import sys
+import threading
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
+from app.model.errors import StorageError
+
 FORM: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 MOST_BYTES: Final = 5_000_000
 KEPT_FILES: Final = 5
+
+log = logging.getLogger("gridroom.logs")
 
 
 class Logs:
     """The program's logging, from `start` until `stop`."""
 
     def __init__(self, folder: Path | None, *, terminal_level: int = logging.WARNING) -> None:
-        """`folder` is the data folder, None for the terminal only."""
+        """`folder` is the data folder, None for the terminal only. Raises StorageError where no log can be kept."""
         terminal = logging.StreamHandler(sys.stderr)
         terminal.setLevel(terminal_level)
         terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
         handlers: list[logging.Handler] = [terminal]
         if folder is not None:
-            logs = folder / "logs"
-            logs.mkdir(parents=True, exist_ok=True)
-            file = RotatingFileHandler(
-                logs / "gridroom.log", maxBytes=MOST_BYTES, backupCount=KEPT_FILES, encoding="utf-8"
-            )
-            file.setFormatter(logging.Formatter(FORM))
-            handlers.append(file)
+            handlers.append(_file(folder / "logs" / "gridroom.log"))
         self._handlers = handlers
         lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
         self._in = QueueHandler(lines)
@@ -42,9 +41,32 @@ class Logs:
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it logs each time-out; the supervisor says it once
         root.addHandler(self._in)
         self._listener.start()
+        threading.excepthook = _on_dead_thread
 
     def stop(self) -> None:
+        threading.excepthook = threading.__excepthook__
         logging.getLogger().removeHandler(self._in)
         self._listener.stop()
         for handler in self._handlers:
             handler.close()
+
+
+def _on_dead_thread(what: threading.ExceptHookArgs) -> None:
+    """A thread that ends by an error is to be found in the file, not only where somebody may watch a terminal."""
+    if what.exc_type is not SystemExit and what.exc_value is not None:
+        name = what.thread.name if what.thread is not None else "a thread"
+        log.critical("%s has ended by an error; restart the program and send its log", name, exc_info=what.exc_value)
+
+
+def _file(path: Path) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = RotatingFileHandler(path, maxBytes=MOST_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StorageError(
+            f"log {path} cannot be written ({why}); give this user the right to write there, or name another folder "
+            "with --data"
+        ) from error
+    file.setFormatter(logging.Formatter(FORM))
+    return file
