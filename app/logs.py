@@ -31,6 +31,7 @@ class Logs:
         if folder is not None:
             handlers.append(_file(folder / "logs" / "gridroom.log"))
         self._handlers = handlers
+        self._hook = threading.excepthook
         lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
         self._in = QueueHandler(lines)
         self._listener = QueueListener(lines, *handlers, respect_handler_level=True)
@@ -41,10 +42,10 @@ class Logs:
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it logs each time-out; the supervisor says it once
         root.addHandler(self._in)
         self._listener.start()
-        threading.excepthook = _on_dead_thread
+        self._hook, threading.excepthook = threading.excepthook, _on_dead_thread
 
     def stop(self) -> None:
-        threading.excepthook = threading.__excepthook__
+        threading.excepthook = self._hook
         logging.getLogger().removeHandler(self._in)
         self._listener.stop()
         for handler in self._handlers:
