@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -254,3 +255,17 @@ def test_more_rows_than_are_sorted_at_once_make_the_same_file(tmp_path: Path, mo
             found.append(duckdb.sql(f"SELECT * FROM read_parquet({file_list([block.path])})").fetchall())
             assert list(block.path.parent.iterdir()) == [block.path]
     assert found[0] == found[1] == sorted(found[0], key=lambda row: row[:2])
+
+
+def test_other_programs_read_the_files_as_the_document_says(tmp_path: Path) -> None:
+    document = Path(__file__).resolve().parents[3] / "docs" / "explanation" / "history.md"
+    query = re.search(r"    SELECT name.*?'meter1\.p_kw'\n", document.read_text(encoding="utf-8"), re.DOTALL)
+    assert query is not None
+    with Site(tmp_path, plain("a", "b")) as site:
+        site.step({"a": 1.25, "b": 2.5})
+        jump(site, 3600)
+        closed(site, 1)
+    text = query[0].replace("meter1.p_kw", "d.b").replace("'history/", f"'{tmp_path.as_posix()}/history/")
+    rows = duckdb.sql(text).fetchall()
+    assert [(name, value) for name, _, value in rows] == [("d.b", 2.5)]
+    assert str(rows[0][1]) == "2025-11-21 08:00:00"
