@@ -45,9 +45,9 @@ class HotStore:
         try:
             yield cursor
         finally:
-            cursor.close()
-            with self._lock:
+            with self._lock:  # one step, so that nobody interrupts a cursor that is closed
                 self._cursors.discard(cursor)
+                cursor.close()
                 self._lock.notify_all()
 
     def interrupt(self) -> None:
