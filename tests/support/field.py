@@ -35,6 +35,8 @@ class MemoryField(Driver):
     values: dict[str, float] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     links: list[MemoryLink] = field(default_factory=list)
+    read_only: bool | None = None
+    """As the engine asked for it."""
 
     def check(self, device: Device) -> list[Complaint]:
         return []
@@ -43,6 +45,7 @@ class MemoryField(Driver):
         return str(device.connection.get("line", device.id))
 
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
+        self.read_only = read_only
         self.links.append(MemoryLink(self, clock))
         return self.links[-1]
 

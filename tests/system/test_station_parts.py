@@ -78,6 +78,27 @@ def test_when_a_part_cannot_stop_the_others_still_do(folder: Path, part: str, mo
         one.stop()
 
 
+@pytest.mark.parametrize(
+    "devices",
+    [
+        "",
+        "devices: [{id: m, name: M, kind: meter}]",
+        "devices: [{id: m, name: M, kind: meter, connection: {driver: modbus-tcp, host: 127.0.0.1, port: 1}}]",
+    ],
+)
+def test_a_station_of_nothing_runs(folder: Path, devices: str) -> None:
+    """No devices, or one without points: somebody has just begun to write the file."""
+    (folder / "station.yaml").write_text(STATION.partition("devices:")[0] + devices)
+    one = station(folder)
+    one.start()
+    try:
+        until(lambda: one.history.query([], 0, one.now_ns(), 100).done())
+        one.figures(one.snapshot())
+        assert one.health().history == "ok" and one.health().devices_online == 0
+    finally:
+        one.stop()
+
+
 class SetClock(SystemClock):
     """The machine's clock, set by a test."""
 

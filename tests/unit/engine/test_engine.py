@@ -350,3 +350,31 @@ def test_what_is_known_of_a_thousand_connections_is_one_batch(tmp_path: Path, fi
         took.append(time.thread_time() - began)
     assert min(took) < 0.02, "seconds of CPU, not of the clock"
     assert len(engine._pending) == 5
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_read_only_station_opens_its_lines_so(tmp_path: Path, field: MemoryField, read_only: bool) -> None:
+    head = HEAD.replace("name: S", f"name: S, read_only: {str(read_only).lower()}")
+    (tmp_path / "station.yaml").write_text(head + DEVICE.format(id="a"))
+    Engine(load_station(tmp_path).station, {}, SystemClock(), sinks=[])
+    assert field.read_only is read_only
+
+
+@pytest.mark.asyncio
+async def test_groups_faster_than_the_device_starve_no_slower_one(
+    tmp_path: Path, field: MemoryField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earliest due goes first, and each scan that was left out is counted as late."""
+    real = MemoryLink.read
+
+    async def slowly(self: MemoryLink, plan: Any) -> Updates:
+        await asyncio.sleep(0.06)
+        return await real(self, plan)
+
+    monkeypatch.setattr(MemoryLink, "read", slowly)
+    fast = DEVICE.format(id="a").replace("scan: 50ms", "scan: 20ms")
+    async with running(tmp_path, fast) as (engine, collector):
+        await until(lambda: len(collector.of(1)) > 5)
+        done = len(collector.of(0))
+        late = engine.devices()[0].late_scans
+    assert done > 5 and late > done, "two of three are missed"
