@@ -16,6 +16,7 @@ from app.history.catalogue import Catalogue
 from app.history.hot import HotStore
 from app.history.ids import PointIds
 from app.history.layout import Hour, Tier
+from app.history.mending import is_damage
 from app.history.readers import Task
 from app.history.runs import Runs
 from app.history.schema import bucket_source, raw_source
@@ -51,6 +52,8 @@ class Archive:
     clock: Clock
     troubles: Troubles | None
     """None: read only, nothing is set aside."""
+    on_damage: Callable[[str], None] = lambda why: None
+    """Called when the tables, not a file, prove damaged; returns when they are mended."""
 
     def raw(self, task: Task[Any], ids: Sequence[int], start_ms: int, end_ms: int) -> Rows:
         """Raw rows of these points with start <= time < end: point, time (ms), value, quality.
@@ -82,6 +85,7 @@ class Archive:
     ) -> Rows:
         """Rows of a source. Raises StorageError when the store does not answer, CancelledError when called off."""
         error: duckdb.Error | None = None
+        told = False
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(_PAUSE_S * (attempt > 1))
@@ -103,6 +107,9 @@ class Archive:
                 error = failure
             for file, why in broken:
                 self._set_aside(file, why)
+            if not broken and not told and is_damage(error):
+                told = True
+                self.on_damage(str(error))
         raise StorageError(f"the history cannot be read ({error}); see the alarms of the history")
 
     def _set_aside(self, file: Path, why: str) -> None:

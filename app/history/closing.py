@@ -135,34 +135,57 @@ class Closer:
         return block
 
 
-def tidy(folder: Path, store: HotStore, hours: Iterable[Hour]) -> list[Block]:
-    """After a start: remove what a crash left half done, and return the blocks that are to be seen.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of tables and files counts after a start. A crash may have left both what replaces and what is replaced."""
 
-    A file of an hour that still has tables is left out: it will be written again.
-    """
-    for tier in Tier:
-        directory = folder / tier.value
-        directory.mkdir(parents=True, exist_ok=True)
-        for path in directory.glob(f"*{UNFINISHED}"):
-            path.unlink(missing_ok=True)
-    hot = set(hours)
+    hours: list[Hour]
+    blocks: list[Block]
+    stale_hours: list[Hour]
+    """Hours whose rows are in coarser files already: their tables should have been dropped."""
+    stale_blocks: list[Block]
+    """Files whose rows are in coarser files already."""
+
+
+def take_stock(folder: Path, store: HotStore, hours: Sequence[Hour]) -> Standing:
+    """Look through tables and files. An hour's tables win over its files, which will be written again; a coarser file
+    wins over what it lists as its sources."""
     blocks = list(blocks_in(folder))
     wholes: dict[tuple[Tier, Span, int], list[Block]] = defaultdict(list)
     for block in blocks:
         wholes[block.tier, block.span, block.start_ms].append(block)
     sources: dict[Block, set[str]] = {}
-    gone: set[Block] = set()
     with store.cursor() as cursor:
-        for block in blocks:
-            for span in COARSER[block.span]:
-                for whole in wholes.get((block.tier, span, period_start(span, block.start_ms)), ()):
+
+        def sealed(part: Block) -> bool:
+            for span in COARSER[part.span]:
+                for whole in wholes.get((part.tier, span, period_start(span, part.start_ms)), ()):
                     if whole not in sources:
                         sources[whole] = set(every_source(cursor, whole))
-                    if block.stem in sources[whole]:
-                        gone.add(block)
-    _remove(gone)
-    gone |= {b for b in blocks if b.span is Span.HOUR and Hour(b.start_ms, b.part) in hot}
-    return [block for block in blocks if block not in gone]
+                    if part.stem in sources[whole]:
+                        return True
+            return False
+
+        stale_blocks = [block for block in blocks if sealed(block)]
+        parts = {hour: [Block.at(folder, tier, Span.HOUR, hour, (0, 0)) for tier in Tier] for hour in hours}
+        stale_hours = [hour for hour in hours if any(sealed(part) for part in parts[hour])]
+    hot = set(hours) - set(stale_hours)
+    gone = set(stale_blocks) | {b for b in blocks if b.span is Span.HOUR and Hour(b.start_ms, b.part) in hot}
+    return Standing(sorted(hot), [block for block in blocks if block not in gone], stale_hours, stale_blocks)
+
+
+def tidy(folder: Path, store: HotStore) -> Standing:
+    """After a start: remove what a crash left half done, and say what counts. Raises duckdb.Error, OSError."""
+    for tier in Tier:
+        directory = folder / tier.value
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in directory.glob(f"*{UNFINISHED}"):
+            path.unlink(missing_ok=True)
+    standing = take_stock(folder, store, store.hours())
+    for hour in standing.stale_hours:
+        store.drop(hour)
+    _remove(standing.stale_blocks)
+    return standing
 
 
 def every_source(cursor: duckdb.DuckDBPyConnection, block: Block) -> list[str]:

@@ -26,9 +26,13 @@ _POINTS: Final = "CREATE TABLE IF NOT EXISTS points (id INTEGER, name VARCHAR)"
 class HotStore:
     """An open `history.duckdb`. Made by `app.history.recovery`, which knows what to do when it does not open."""
 
-    def __init__(self, connect: Callable[[], duckdb.DuckDBPyConnection]) -> None:
-        """`connect` opens the database; it is called again after a failure that spoiled the open one."""
+    def __init__(
+        self, connect: Callable[[], duckdb.DuckDBPyConnection], mend: Callable[[str], None] = lambda why: None
+    ) -> None:
+        """`connect` opens the database; it is called again after a failure that spoiled the open one. `mend` replaces
+        the closed file, which is damaged, by one with what can be read of it."""
         self._connect = connect
+        self._mend = mend
         self._lock = threading.Condition()
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._closed = False
@@ -72,6 +76,12 @@ class HotStore:
         with self._lock:
             self._writer = writer
             self._closed = False
+
+    def mend(self, why: str) -> None:
+        """What is open is damaged: close, take over what can be read into a new file, open that."""
+        self.close()
+        self._mend(why)
+        self.reopen()
 
     def sound(self) -> bool:
         """Whether the open database still answers. A failed checkpoint, for one, spoils it until it is reopened."""
@@ -132,8 +142,9 @@ class HotStore:
             log.debug("no checkpoint now: %s", error)
 
     def commit(self, hour: Hour, commit: Commit, marked: Sequence[Hour] = ()) -> None:
-        """Store rows and mark in one transaction, the mark in the hour's table or in those of `marked`. When it returns,
-        the rows are on the disk.
+        """Store rows and mark in one transaction, the mark in the hour's table or in those of `marked`.
+
+        When it returns, they are on the disk.
 
         Raises duckdb.Error; whether the rows were stored all the same is what `has` answers.
         """

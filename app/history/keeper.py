@@ -7,11 +7,13 @@ import threading
 import time
 from typing import Final
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from app.history.closing import Closer
 from app.history.layout import MS_NS
+from app.history.mending import is_damage
 from app.history.opening import Opened
 from app.history.rebuild import rebuild
 from app.history.recorder import Mark
@@ -35,6 +37,7 @@ class Keeper:
         self._troubles = shelf.troubles
         self._wake = threading.Event()
         self._stopping = False
+        self._retry_at = 0.0
         self._thread = threading.Thread(target=self._run, name="history-keeper", daemon=True)
 
     def start(self) -> None:
@@ -51,20 +54,23 @@ class Keeper:
             self._thread.join(timeout=0.2)
 
     def _run(self) -> None:
-        retry_at = 0.0
         cut_off = list(self._opened.cut_off)
         while not self._stopping:
-            if time.monotonic() >= retry_at:
+            if time.monotonic() >= self._retry_at:
                 try:
                     while cut_off and not self._stopping:
                         self._rebuild(self._opened.ids, cut_off[0])
                         cut_off.pop(0)
                     self._tidy_up()
                     self._troubles.clear(_CLOSING)
+                except (duckdb.ConnectionException, duckdb.InterruptException) as error:
+                    # The store is being reopened, of which the writer tells.
+                    log.debug("housekeeping was broken off: %s", error)
                 except Failures as error:
-                    retry_at = time.monotonic() + _RETRY_S
+                    self._retry_at = time.monotonic() + _RETRY_S
                     if not self._stopping:
                         self._tell(error)
+                        self._mend(error)
             self._wake.wait(self._settings.keeper_s)
             self._wake.clear()
 
@@ -81,10 +87,23 @@ class Keeper:
         for hour in self._opened.archive.catalogue.view.hours:
             if hour not in busy and not self._stopping:
                 self._closer.close(hour)
+        if not self._stopping:
+            self._writer.drop_leftovers().result()
         now_ms = self._clock.now_ns() // MS_NS
         if not self._stopping:
             self._closer.seal(now_ms)
             self._closer.expire(now_ms)
+
+    def _mend(self, error: Exception) -> None:
+        if not is_damage(error):
+            return
+        try:
+            self._writer.mend(str(error)).result()
+        except Failures as failure:
+            log.warning("the damaged history cannot be mended yet: %s", failure)
+        else:
+            self._retry_at = 0.0
+            self._wake.set()
 
     def _tell(self, error: Exception) -> None:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

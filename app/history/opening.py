@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from app.history.archive import Archive
 from app.history.catalogue import Catalogue
-from app.history.closing import tidy
+from app.history.closing import take_stock, tidy
 from app.history.hot import FILE_NAME, HotStore
+from app.history.ids import FILE_NAME as IDS_NAME
 from app.history.ids import PointIds, load_ids
-from app.history.layout import Block, Hour, Tier, blocks_in
+from app.history.layout import Block, Hour, Tier
+from app.history.mending import is_damage
 from app.history.rebuild import unfinished_runs
 from app.history.recorder import Mark
 from app.history.recovery import open_read_only, open_store
@@ -40,6 +43,8 @@ class Opened:
     """History id of each point of the station, int32[n]."""
     cut_off: list[Mark]
     """Runs that a crash ended."""
+    last: dict[str, tuple[float, int, int]]
+    """What each point held when it last ran: name -> value, quality, time (UTC nanoseconds)."""
 
 
 def open_history(data: Path, station: Station, clock: Clock, settings: Settings, troubles: Troubles) -> Opened:
@@ -47,33 +52,42 @@ def open_history(data: Path, station: Station, clock: Clock, settings: Settings,
 
     Raises StorageError, OSError or duckdb.Error where that cannot be now and may be later.
     """
-    folder = data / "history"
-    folder.mkdir(parents=True, exist_ok=True)
+    (data / "history").mkdir(parents=True, exist_ok=True)
     store = open_store(data, settings.memory_mb, clock, troubles)
     try:
-        store.prepare()
-        hours = store.hours()
-        blocks = tidy(folder, store, hours)
-        copy = store.points()
-        ids = load_ids(folder, copy, 0, clock.now_ns(), troubles)
-        if not len(ids) and (blocks or hours):
-            ids = PointIds({}, _above_all(store, hours, blocks))
-        mine = ids.assign([point.name for point in station.points])
-        known = {id_ for id_, _ in copy}
-        if len(ids) != len(known) or not (folder / "points.csv").exists():
-            ids.save(folder)  # before the first row that uses them
-            store.add_points([(id_, name) for id_, name in ids.rows() if id_ not in known])
-        runs = _runs(folder, blocks, clock, troubles)
-        marks = [mark for hour in hours for mark in store.marks(hour)]
-        for mark in marks:
-            runs.add(mark.run_ms, mark.alive_ms)
+        try:
+            return _put_together(data / "history", station, clock, store, troubles)
+        except duckdb.Error as error:
+            if not is_damage(error):
+                raise
+            store.mend(str(error))
+            return _put_together(data / "history", station, clock, store, troubles)
     except BaseException:
         store.close()
         raise
+
+
+def _put_together(folder: Path, station: Station, clock: Clock, store: HotStore, troubles: Troubles) -> Opened:
+    store.prepare()
+    standing = tidy(folder, store)
+    hours, blocks = standing.hours, standing.blocks
+    copy = store.points()
+    ids = load_ids(folder, copy, 0, clock.now_ns(), troubles)
+    if not len(ids) and (blocks or hours):
+        ids = PointIds({}, _above_all(store, hours, blocks))
+    mine = ids.assign([point.name for point in station.points])
+    known = {id_ for id_, _ in copy}
+    if len(ids) != len(known) or not (folder / IDS_NAME).exists():
+        ids.save(folder)  # before the first row that uses them
+        store.add_points([(id_, name) for id_, name in ids.rows() if id_ not in known])
+    runs = _runs(folder, blocks, clock, troubles)
+    marks = [mark for hour in hours for mark in store.marks(hour)]
+    for mark in marks:
+        runs.add(mark.run_ms, mark.alive_ms)
     catalogue = Catalogue()
     catalogue.change(add_hours=hours, add_blocks=blocks)
     archive = Archive(station, store, catalogue, ids, runs, clock, troubles)
-    return Opened(archive, mine, unfinished_runs(marks))
+    return Opened(archive, mine, unfinished_runs(marks), _last_values(archive))
 
 
 def open_archive(data: Path, station: Station, clock: Clock, settings: Settings) -> Archive:
@@ -85,9 +99,8 @@ def open_archive(data: Path, station: Station, clock: Clock, settings: Settings)
     if not (data / FILE_NAME).exists():
         raise StorageError(f"there is no history in {data}; start the station on it once, or name another folder")
     store = open_read_only(data, settings.memory_mb)
-    hours = store.hours()
-    hot = set(hours)
-    blocks = [b for b in blocks_in(folder) if Hour(b.start_ms, b.part) not in hot]
+    standing = take_stock(folder, store, store.hours())
+    hours, blocks = standing.hours, standing.blocks
     ids = load_ids(folder, store.points(), 0, clock.now_ns(), None)
     try:
         runs = load_runs(folder)
@@ -101,8 +114,7 @@ def open_archive(data: Path, station: Station, clock: Clock, settings: Settings)
     return Archive(station, store, catalogue, ids, runs, clock, None)
 
 
-def last_values(archive: Archive) -> dict[str, tuple[float, int, int]]:
-    """What each point held when the history was last alive: name -> value, quality, time (UTC nanoseconds)."""
+def _last_values(archive: Archive) -> dict[str, tuple[float, int, int]]:
     alive_ms = archive.runs.last()
     if alive_ms is None:
         return {}

@@ -17,6 +17,7 @@ from typing import Final
 import duckdb
 
 from app.history.hot import FILE_NAME, HotStore
+from app.history.mending import replace_damaged
 from app.history.trouble import Troubles
 from app.history.whole import set_aside
 from app.model.clock import Clock
@@ -45,10 +46,16 @@ def open_store(folder: Path, memory_mb: int, clock: Clock, troubles: Troubles) -
     Raises StorageError when it cannot be opened now but may be later: no room, no rights, another process.
     """
 
-    def connect() -> duckdb.DuckDBPyConnection:
-        return _connect(folder / FILE_NAME, lambda path: _plain(path, memory_mb), clock, troubles)
+    def plain(path: Path) -> duckdb.DuckDBPyConnection:
+        return _plain(path, memory_mb)
 
-    return HotStore(connect)
+    def connect() -> duckdb.DuckDBPyConnection:
+        return _connect(folder / FILE_NAME, plain, clock, troubles)
+
+    def mend(why: str) -> None:
+        replace_damaged(folder / FILE_NAME, why, plain, clock, troubles)
+
+    return HotStore(connect, mend)
 
 
 def open_read_only(folder: Path, memory_mb: int) -> HotStore:
@@ -95,25 +102,23 @@ def _connect(
         opening.touch()
     except OSError as error:
         raise _not_now(path, error) from error
-    attempts: list[Callable[[str], None]] = []
-    if wal.exists():
-        attempts += [
-            lambda why: _wal_cut(wal, why, clock, troubles),
-            lambda why: _wal_aside(wal, why, clock, troubles),
-        ]
-    if path.exists():
-        attempts.append(lambda why: _database_aside(path, why, clock, troubles))
+    cut = replaced = False
     while True:
         try:
             connection = plain(path)
             opening.unlink(missing_ok=True)
             return connection
         except (duckdb.Error, OSError) as error:
-            if not attempts or _passes(error):
+            if replaced or _passes(error):
                 raise _not_now(path, error) from error
             try:
-                attempts.pop(0)(str(error))
-            except OSError as failure:
+                if wal.exists() and "WAL" in str(error):
+                    (_wal_aside if cut else _wal_cut)(wal, str(error), clock, troubles)
+                    cut = True
+                else:
+                    replaced = True
+                    replace_damaged(path, str(error), plain, clock, troubles)
+            except (duckdb.Error, OSError) as failure:
                 raise _not_now(path, failure) from failure
 
 
@@ -154,21 +159,6 @@ def _tell_wal(aside: Path, why: str, troubles: Troubles) -> None:
         f"the history's write-ahead log was damaged and is set aside as {aside.name}; the last samples before the stop "
         f"may be missing. Check this disk ({_first_line(why)})",
         f"历史库预写日志损坏，已移为 {aside.name}；停机前最后的数据可能缺失，请检查磁盘（{_first_line(why)}）",
-    )
-
-
-def _database_aside(path: Path, why: str, clock: Clock, troubles: Troubles) -> None:
-    now_ns = clock.now_ns()
-    wal = path.with_name(path.name + ".wal")
-    if wal.exists():
-        set_aside(wal, now_ns)
-    aside = set_aside(path, now_ns)
-    troubles.tell(
-        "history.database",
-        f"{path.name} could not be read and is set aside as {aside.name}; samples not yet closed into files (the last "
-        f"hour or two) are in it. Check this disk ({_first_line(why)})",
-        f"{path.name} 无法读取，已移为 {aside.name}；其中含尚未归档的最近一两小时数据，请检查磁盘"
-        f"（{_first_line(why)}）",
     )
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -15,7 +15,7 @@ from app.history.export.request import ExportRequest, ExportResult
 from app.history.export.run import run_export
 from app.history.keeper import Keeper
 from app.history.layout import Tier
-from app.history.opening import Opened, last_values, open_history
+from app.history.opening import Opened, open_history
 from app.history.query import query, retention_ms
 from app.history.readers import Readers, Task
 from app.history.recorder import Recorder
@@ -34,6 +34,7 @@ log = logging.getLogger("gridroom.history")
 
 _OPENING: Final = "history.storage"
 _FLUSH_S: Final = 2.0
+_MEND_S: Final = 60.0
 _PRESENT_NS: Final = 5 * SECOND_NS
 
 
@@ -160,11 +161,11 @@ class History:
         opened = open_history(self._folder, self._station, self._clock, self._settings, self._troubles)
         archive = opened.archive
         try:
-            self._last = last_values(archive)
             parts = self._assemble(opened)
         except BaseException:
             archive.store.close()
             raise
+        self._last = opened.last
         parts.writer.start()
         parts.keeper.start()
         self._parts = parts
@@ -199,7 +200,8 @@ class History:
         )
         writer = Writer(shelf, recorder, closer.next_part, prepare)
         keeper = Keeper(opened, writer, closer, shelf)
-        return _Parts(opened, writer, keeper, Readers(self._settings.readers))
+        mending = replace(archive, on_damage=lambda why: writer.mend(why).result(timeout=_MEND_S))
+        return _Parts(replace(opened, archive=mending), writer, keeper, Readers(self._settings.readers))
 
     def _keep_opening(self) -> None:
         while not self._stopped.wait(self._settings.retry_s):

@@ -22,6 +22,7 @@ import duckdb
 from app.history.catalogue import Catalogue
 from app.history.hot import HotStore
 from app.history.layout import MS_NS, Hour, Span, blocks_in, period_start
+from app.history.mending import is_damage
 from app.history.recorder import Commit, Recorder, join_columns
 from app.history.runs import Runs
 from app.history.settings import Settings
@@ -39,6 +40,7 @@ _FAULT: Final = "history.fault"
 _MB: Final = 1_000_000
 _SPACE_LOOK_S: Final = 5.0
 _MERGE_ROWS: Final = 100_000
+_MENDED_S: Final = 30.0
 
 Failures = (duckdb.Error, StorageError, OSError)
 
@@ -79,6 +81,8 @@ class Writer:
         self._doubt: Hour | None = None
         """The hour in which the first pending commit may be stored already, after a failure."""
         self._spoiled = False
+        self._damage = ""
+        self._mended_until = 0.0
         self._refused = False
         """`take` had to turn batches away."""
         self._gap = False
@@ -136,6 +140,21 @@ class Writer:
             hours = self._shelf.catalogue.view.hours
             known = [hour for hour in hours if any(mark.run_ms == run_ms for mark in store.marks(hour))]
             store.commit(self._hour, commit, known)
+
+        return self.call(work)
+
+    def mend(self, why: str) -> Future[None]:
+        """The store is damaged: replace it by what can be read of it."""
+        return self.call(lambda: self._mend(why))
+
+    def drop_leftovers(self) -> Future[None]:
+        """Drop tables that are closed, but could not be dropped then."""
+
+        def work() -> None:
+            seen = set(self._shelf.catalogue.view.hours)
+            for hour in self._shelf.store.hours():
+                if hour not in seen:
+                    self._shelf.store.drop(hour)
 
         return self.call(work)
 
@@ -234,8 +253,11 @@ class Writer:
             self._pending.append(commit)
 
     def _store(self, now_ns: int) -> None:
-        if self._spoiled:
-            self._reopen()
+        if self._damage:
+            self._mend(self._damage)
+        elif self._spoiled:
+            self._shelf.store.reopen()
+            self._resume()
         self._roll(now_ns // MS_NS)
         while self._pending and self._hour is not None:
             commit = self._pending[0]
@@ -246,18 +268,26 @@ class Writer:
             self._pending.popleft()
             self._shelf.runs.add(commit.mark.run_ms, commit.mark.alive_ms)
 
-    def _reopen(self) -> None:
-        self._shelf.store.reopen()
+    def _mend(self, why: str) -> None:
+        if time.monotonic() < self._mended_until:
+            return  # several who read the same damage ask
+        self._shelf.store.mend(why)
+        self._mended_until = time.monotonic() + _MENDED_S
+        self._resume()
+
+    def _resume(self) -> None:
+        """Go on in a store that was opened anew."""
         self._prepare()
         there = set(self._shelf.store.hours())
         lost = [hour for hour in self._shelf.catalogue.view.hours if hour not in there]
-        if lost:  # the file was beyond reading, and a new one is in its place
+        if lost:  # the file was beyond reading
             self._shelf.catalogue.change(drop_hours=lost)
         if self._hour not in there:
             self._hour = None
         if self._doubt not in there:
             self._doubt = None
         self._spoiled = False
+        self._damage = ""
 
     def _roll(self, now_ms: int) -> None:
         """Go on in the tables of this hour."""
@@ -281,6 +311,7 @@ class Writer:
     def _failed(self, error: Exception) -> None:
         self._retry_at = time.monotonic() + self._shelf.settings.retry_s
         self._spoiled = self._spoiled or not self._shelf.store.sound()
+        self._damage = str(error) if is_damage(error) else self._damage
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         log.debug("the history cannot be written: %s; %d commits wait", error, len(self._pending))
         self._shelf.troubles.tell(

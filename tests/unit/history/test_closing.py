@@ -11,8 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from app.history.layout import Block, Span, Tier, blocks_in
+from app.history.hot import HotStore
+from app.history.layout import Block, Hour, Span, Tier, blocks_in
 from app.history.schema import file_list
+from app.history.writer import Writer
 from tests.support.history_station import HOUR_NS, SECOND_NS, START_NS, Site, plain, seconds, until
 
 DAY_S = 86_400
@@ -235,6 +237,52 @@ def test_an_hour_that_cannot_be_closed_is_told_and_closed_when_it_can(
         closed(site, 1)
         until(lambda: not site.standing(), "well again")
         assert values(site, 10) == [1.0]
+
+
+def test_tables_that_could_not_be_dropped_are_not_seen_again_after_their_day_is_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.history import keeper
+
+    def refuse_to(store: HotStore, hour: Hour) -> None:
+        raise duckdb.IOException("no")
+
+    monkeypatch.setattr(HotStore, "drop", refuse_to)
+    monkeypatch.setattr(keeper, "_RETRY_S", 0.0)
+    monkeypatch.setattr(Writer, "drop_leftovers", lambda writer: writer.call(lambda: None))
+    with Site(tmp_path, plain("a")) as site:
+        site.step({"a": 1.0})
+        jump(site, DAY_S)
+        until(lambda: spans(site) == [Span.DAY], "a day")
+        assert values(site, 10) == [1.0]
+    monkeypatch.undo()
+    with Site(tmp_path, plain("a")) as again:
+        again.clock.set_wall(START_NS + DAY_S * SECOND_NS + 5)
+        again.settle()
+        assert values(again, 10) == [1.0]
+        closed(again, 1)
+        assert values(again, 10) == [1.0]
+
+
+def test_tables_that_could_not_be_dropped_are_dropped_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.history import keeper
+
+    def refuse_to(store: HotStore, hour: Hour) -> None:
+        raise duckdb.IOException("no")
+
+    monkeypatch.setattr(HotStore, "drop", refuse_to)
+    monkeypatch.setattr(keeper, "_RETRY_S", 0.0)
+    with Site(tmp_path, plain("a")) as site:
+        site.step({"a": 1.0})
+        jump(site, 3600)
+        until(lambda: "history.closing" in site.standing(), "told")
+        monkeypatch.undo()
+        until(lambda: not site.standing(), "well again")
+        parts = site.history._parts
+        assert parts is not None
+        with parts.opened.archive.store.cursor() as cursor:
+            names = cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        assert len({Hour.of_table(name) for (name,) in names} - {None}) == 1
 
 
 def test_more_rows_than_are_sorted_at_once_make_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,6 @@ def test_killed_again_and_again_nothing_acknowledged_is_lost_or_doubled(tmp_path
 
 
 @pytest.mark.slow
-def test_killed_a_thousand_times(tmp_path: Path) -> None:
-    for seed in range(20):
-        campaign(tmp_path / str(seed), 50, seed=100 + seed)
+@pytest.mark.parametrize("seed", range(20))
+def test_killed_a_thousand_times(tmp_path: Path, seed: int) -> None:
+    campaign(tmp_path, 50, seed=100 + seed)

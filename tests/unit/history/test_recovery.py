@@ -134,6 +134,45 @@ def test_a_database_that_is_none_is_set_aside_and_what_was_closed_is_still_there
             assert len(list(folder.glob("history.duckdb.broken-*"))) == 1
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a station that stopped in good order, 300 samples of 50 points in its database."""
+    folder = tmp_path_factory.mktemp("filled") / "data"
+    names = [f"p{i}" for i in range(50)]
+    rng = random.Random(3)
+    with Site(folder, plain(*names, precision=None)) as site:
+        for _ in range(300):
+            site.step({name: rng.random() for name in names})
+    return folder
+
+
+def test_a_damaged_block_costs_what_is_in_it_and_an_alarm_but_no_start(filled: Path, tmp_path: Path) -> None:
+    station = plain(*(f"p{i}" for i in range(50)), precision=None)
+    whole = (filled / "history.duckdb").read_bytes()
+    outcomes: dict[tuple[str, ...], list[int]] = {}
+    for number, place in enumerate(range(20_000, len(whole), 90_000)):
+        folder = tmp_path / str(number)
+        shutil.copytree(filled, folder)
+        content = bytearray(whole)
+        content[place] ^= 0x40
+        (folder / "history.duckdb").write_bytes(content)
+        with Site(folder, station) as site:
+            site.clock.set_wall(START_NS + 400 * 10**9)
+            site.settle()
+            site.step({"p7": 5.0})
+            site.clock.set_wall(START_NS + 3600 * 10**9)  # some damage shows when the hour is closed
+            site.settle()
+            until(lambda site=site: bool(site.raw_files()), "closed, mended or not")  # type: ignore[misc]
+            found = site.ask("p7", start_s=-1, end_s=3600, pixels=100_000)[0].mean.tolist()
+            assert found[-1] == 5.0
+            outcomes.setdefault(tuple(sorted(site.standing())), []).append(len(found))
+        assert len(list(folder.glob("history.duckdb.broken-*"))) <= 2  # the file, and perhaps its log
+    assert set(outcomes) <= {(), ("history.database",), ("history.closing", "history.database")}
+    mended = outcomes.get(("history.database",), [])
+    assert mended
+    assert max(mended) == 301  # other tables' blocks cost no sample
+
+
 def test_without_the_table_of_ids_the_copy_serves(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Site(folder, plain("a", "b")) as site:
