@@ -101,7 +101,7 @@ def test_values_are_rounded_to_their_decimals(value: float, decimals: int) -> No
         assert result == round(result, decimals)
         assert abs(result - value) <= 0.5 * 10.0**-decimals + np.spacing(abs(value))
         assert round(result * 10**decimals) / 10**decimals == result  # what closing into whole numbers gives back
-    else:
+    elif abs(value) * 10**decimals > 2**54:  # between the two, either is right
         assert result == value
 
 
