@@ -200,7 +200,7 @@ class History:
         )
         writer = Writer(shelf, recorder, closer.next_part, prepare)
         keeper = Keeper(opened, writer, closer, shelf)
-        mending = replace(archive, on_damage=lambda why: writer.mend(why).result(timeout=_MEND_S))
+        mending = replace(archive, on_damage=lambda why: _wait_for_mending(writer.mend(why)))
         return _Parts(replace(opened, archive=mending), writer, keeper, Readers(self._settings.readers))
 
     def _keep_opening(self) -> None:
@@ -228,3 +228,11 @@ def _wait(flushed: Future[None]) -> None:
         flushed.result(timeout=_FLUSH_S)
     except TimeoutError:
         log.debug("reading before everything was stored")
+
+
+def _wait_for_mending(mended: Future[None]) -> None:
+    """A reader that found damage asks again afterwards, and fails by itself where it could not be mended."""
+    try:
+        mended.result(timeout=_MEND_S)
+    except (TimeoutError, *Failures) as error:
+        log.warning("the damaged history is not mended yet: %s", error)
