@@ -115,6 +115,7 @@ def test_a_clock_that_was_set_is_told_once_and_is_over(folder: Path) -> None:
     one.start()
     try:
         until(one.alarms.active)
+        one.history.flush().result(10)
         clock.ahead_s = -7200.0
         until(lambda: any(row.source == "_system.clock" for row in one.alarms.active()))
         row = next(row for row in one.alarms.active() if row.source == "_system.clock")
