@@ -88,7 +88,9 @@ class Closer:
     def next_part(self, hour_ms: int) -> int:
         """A part of this hour that no table and no file ever had."""
         view = self.catalogue.view
-        taken = {hour.part for hour in view.hours if hour.start_ms == hour_ms}
+        # The tables too: an hour that got no rows is in no view, and its tables are still to be dropped.
+        tables = (*view.hours, *self.store.hours())
+        taken = {hour.part for hour in tables if hour.start_ms == hour_ms}
         sealed = []
         for block in blocks_in(self.folder):
             if block.span is Span.HOUR and block.start_ms == hour_ms:
