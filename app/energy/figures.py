@@ -200,7 +200,9 @@ def _today(
     if not used.any():
         return Figure(float("nan"), NT, 0, len(indices))
     now = snapshot.value[indices[used]]
-    # A counter that fell was reset or exchanged: what it shows is what it counted since.
-    grown = np.where(now >= start[used], now - start[used], now)
+    # A counter that fell far was reset or exchanged: what it shows is what it counted since. One that fell a little did
+    # not: history rounds to the point's precision, and a live f32 may lie just below its own rounded reading.
+    begun_again = now < start[used] / 2
+    grown = np.where(begun_again, now, np.maximum(now - start[used], 0.0))
     quality = _quality(snapshot, indices, used) | (0 if good[indices].all() else DERIVED)
     return Figure(float(grown.sum()), quality, int(used.sum()), len(indices), int(since[used].max()))

@@ -124,3 +124,17 @@ def test_a_new_day_asks_again(park: FakeStation, manual_clock: ManualClock) -> N
     figures.read(park.snapshot())
     assert len(history.asked) == 2
     park.close()
+
+
+@pytest.mark.parametrize(("reading", "grown"), [(41773.289, 0.0), (41774.29, 1.0), (3.0, 3.0)])
+def test_a_reading_just_below_its_rounded_baseline_is_no_restart(
+    park: FakeStation, manual_clock: ManualClock, reading: float, grown: float
+) -> None:
+    history = History()
+    figures = KeyFigures(park.station, manual_clock, history.query)
+    midnight = day_start_ns(park.station, manual_clock.now_ns())
+    park.put("meter1.e_in", reading)
+    figures.read(park.snapshot())
+    history.answer.set_result([series("meter1.e_in", midnight, 41773.29)])
+    assert figures.read(park.snapshot()).import_today.value == pytest.approx(grown)
+    park.close()
