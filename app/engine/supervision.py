@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final
 
 from app.engine.lateness import Lateness
@@ -18,7 +18,7 @@ from app.model.own_points import ERRORS, LATE_SCANS, ONLINE, RTT_MS
 from app.model.station import Device, Point
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
-from drivers.contract import Link
+from drivers.contract import Link, Pollable, Reporting
 
 log = logging.getLogger("gridroom.engine")
 
@@ -54,11 +54,15 @@ class Supervisor:
         self._lateness = lateness
         self._phase = phase
         self._random = random.Random(device.id)
-        self._groups = [
-            ScanGroup(period, points, link.plan(device, points)) for period, points in group_by_scan(device)
-        ]
+        self._groups = (
+            [ScanGroup(period, points, link, link.plan(device, points)) for period, points in group_by_scan(device)]
+            if isinstance(link, Pollable)
+            else []
+        )
         self._state = LinkState.STARTING
         self._since = clock.now_ns()
+        self._online_ns = 0
+        """Monotonic, since when this attempt has the device; 0 while it does not."""
         self._rtt_ms = float("nan")
         self._errors = 0
         self._late_scans = 0
@@ -84,18 +88,17 @@ class Supervisor:
         attempt = 0
         try:
             while True:
-                online_ns = None
+                self._online_ns = 0
                 try:
-                    await self._connect()
-                    online_ns = self._clock.monotonic_ns()
-                    await self._poll()
+                    await self._link.connect()
+                    await self._attend()
                 except DeviceError as error:
                     self._lost(error)
                 except Exception as error:  # a fault in one driver stays with its devices
                     if str(error) != self._last_error:  # it may fail alike for months
                         log.exception("device %s: the driver failed; it is tried again", self.device.id)
                     self._lost(error)
-                if online_ns is not None and self._clock.monotonic_ns() - online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
+                if self._online_ns and self._clock.monotonic_ns() - self._online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
                     attempt = 0
                 delay_s = min(SHORTEST_BACK_OFF_S * 2**attempt, LONGEST_BACK_OFF_S)
                 delay_s *= 1 + JITTER * (2 * self._random.random() - 1)
@@ -105,19 +108,40 @@ class Supervisor:
         finally:
             self._state, self._since = LinkState.STOPPED, self._clock.now_ns()
 
-    async def _connect(self) -> None:
-        """Connected means: the line is open and the device has answered the first read."""
-        await self._link.connect()
-        if self._groups:
-            await self._read(self._groups[0])
+    async def _attend(self) -> None:
+        """Poll the device, take what it reports, or both, until one of them fails."""
+        if not isinstance(self._link, Reporting):
+            await self._poll()
+            return
+        report: Coroutine[None, None, None] = self._link.report(self.device, self._publish, self._online)
+        if not self._groups:
+            await report
+            return
+        work: list[Coroutine[None, None, None]] = [report, self._poll()]
+        tasks = [asyncio.create_task(one, name=f"device {self.device.id}") for one in work]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _online(self) -> None:
+        """The device is there."""
+        self._online_ns = self._online_ns or self._clock.monotonic_ns()
         if self._state is not LinkState.ONLINE:
             if self._state is LinkState.LOST:
                 log.info("device %s is back", self.device.id)
             self._state, self._since, self._next_try = LinkState.ONLINE, self._clock.now_ns(), 0
-        self._publish_online(1.0)
+            self._publish_online(1.0)
 
     async def _poll(self) -> None:
-        """Everything once, then each group by its schedule."""
+        """Everything once, then each group by its schedule. The device is there once the first group is answered."""
+        if self._groups:
+            await self._read(self._groups[0])
+        self._online()
         for group in self._groups[1:]:
             await self._try(group)
         await self._read_texts()
@@ -153,7 +177,7 @@ class Supervisor:
 
     async def _read(self, group: ScanGroup) -> None:
         began = self._clock.monotonic_ns()
-        updates = await self._link.read(group.plan)
+        updates = await group.link.read(group.plan)
         self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
         self._publish(updates)
         if group.lost:

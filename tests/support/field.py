@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from app.model.clock import Clock
 from app.model.errors import TransportError
 from app.model.station import Device, Point
 from app.model.updates import Updates
-from drivers.contract import Complaint, Driver, Link, Plan
+from drivers.contract import Complaint, Deliver, Driver, Link, Plan
 
 
 @dataclass
@@ -34,7 +34,11 @@ class MemoryField(Driver):
     hanging: set[str] = field(default_factory=set)
     values: dict[str, float] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
-    links: list[MemoryLink] = field(default_factory=list)
+    links: list[BareLink] = field(default_factory=list)
+    reporting: str = ""
+    """`only` for links whose devices send by themselves, `also` for those that are polled as well."""
+    reports: dict[str, asyncio.Queue[Updates | Exception]] = field(default_factory=dict)
+    """What each device sends; an exception is its loss."""
     read_only: bool | None = None
     """As the engine asked for it."""
 
@@ -46,11 +50,12 @@ class MemoryField(Driver):
 
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
         self.read_only = read_only
-        self.links.append(MemoryLink(self, clock))
+        kind = {"": MemoryLink, "only": ReportingLink, "also": PolledAndReportingLink}[self.reporting]
+        self.links.append(kind(self, clock))
         return self.links[-1]
 
 
-class MemoryLink(Link):
+class BareLink(Link):
     def __init__(self, owner: MemoryField, clock: Clock) -> None:
         self.owner = owner
         self.clock = clock
@@ -62,6 +67,8 @@ class MemoryLink(Link):
     async def close(self) -> None:
         self.closed = True
 
+
+class MemoryLink(BareLink):
     def plan(self, device: Device, points: Sequence[Point]) -> Plan:
         rows = np.array([point.index for point in points], np.int32)
         return MemoryPlan(device, [point.name for point in points], rows)
@@ -84,5 +91,19 @@ class MemoryLink(Link):
             raise self.owner.failing[f"{device.id} texts"]
         return {}
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
-        return {}
+
+class ReportingLink(BareLink):
+    """Its devices are there with the first batch that they send."""
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        queue = self.owner.reports.setdefault(device.id, asyncio.Queue())
+        while True:
+            sent = await queue.get()
+            if isinstance(sent, Exception):
+                raise sent
+            online()
+            deliver(sent)
+
+
+class PolledAndReportingLink(MemoryLink, ReportingLink):
+    pass
