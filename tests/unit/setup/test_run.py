@@ -39,6 +39,7 @@ def test_help_sets_nothing_up(small_project: Path, start: Start) -> None:
 def test_a_project_is_set_up_once_and_again_after_a_move(small_project: Path, start: Start, tmp_path: Path) -> None:
     first = start(small_project, "check", "my station")
     assert "Setting up" in first.stdout, first.stderr
+    assert "IEC 60870-5-104 cannot be spoken on this machine" in first.stdout, "told, and no reason to stop"
     assert first.stdout.splitlines()[-1] == "['check', 'my station'] 1", first.stderr
     assert first.returncode == 7, "the exit code is gridroom's"
 
