@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -124,6 +124,7 @@ class _Loading:
         if self.faults or form is None:
             raise ConfigFaults(self.faults)
         head = form.station
+        devices = [replace(device, timezone=head.timezone) for device in devices]
         station = Station(
             head.id, head.name, head.timezone, head.location, head.limits, head.grid_meter, head.read_only,
             form.history, form.topology, tuple(devices), tuple(self.points), self.directory, self.digest.hexdigest(),

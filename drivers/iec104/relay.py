@@ -1,0 +1,246 @@
+"""In the worker: carries one connection between the library and the station, and reads what passes.
+
+The library speaks plain TCP to 127.0.0.1; this carries it to the station, inside TLS where that is asked for. Values are
+decoded from the bytes that pass, many frames at once, which is faster than the library's callbacks and knows the cause
+of transmission; the library keeps sequence numbers, windows and timers. Two more things happen here because nowhere
+else can: outgoing commands with a time get it in the station's own clock, and where nothing may be written no write
+passes, whoever asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from drivers.iec104 import apci
+from drivers.iec104.asdu import HEAD, Control, decode
+from drivers.iec104.clock import StationClock
+from drivers.iec104.messages import pack_values
+from drivers.iec104.typeids import CLOCK_SYNCHRONISATION, COMMANDS_BY_TYPE, COUNTER_INTERROGATION, INTERROGATION
+
+GATHER_S: Final = 0.02
+"""Frames of this time are decoded together."""
+MOST_ASDUS: Final = 512
+"""Decoded together at most, so that a batch stays below about 30,000 values."""
+_READ: Final = 1 << 16
+_HARMLESS: Final = (INTERROGATION, COUNTER_INTERROGATION, 102, 104, 107)
+"""What may be sent in a station that is read-only: interrogations, reading, tests."""
+
+
+class Ended(Exception):
+    """The connection is over; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the station is reached."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    name: str | None = None
+    """Whom its certificate must name."""
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass
+class Tap:
+    """What the relay tells: batches for the pipe, controls that passed, that data transfer was started."""
+
+    values: Callable[[bytes], Awaitable[None]]
+    control: Callable[[Control, bool], None]
+    """An ASDU that is no value, and whether we sent it."""
+    started: Callable[[], None]
+    faults: Counter[str]
+    """Why ASDUs could not be read -> how many."""
+
+
+class Relay:
+    """One connection after the other to one way; the library connects to `port` each time."""
+
+    def __init__(self, way: Way, clock: StationClock, tap: Tap, *, read_only: bool) -> None:
+        self.way = way
+        self.start_sent = False
+        """Whether the library has asked for data transfer on this connection."""
+        self._clock = clock
+        self._tap = tap
+        self._read_only = read_only
+        self._server: asyncio.Server | None = None
+        self._library: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] | None = None
+        self._asdus: list[bytes] = []
+        self._flushing: asyncio.TimerHandle | None = None
+        self._urgent = False
+        """Whether somebody waits for what has come."""
+        self._received_ns = 0
+        self._next_receive = 0
+        self._next_send = 0
+        self._acknowledged = 0
+        self._unanswered = ""
+
+    async def listen(self) -> int:
+        """Begin to listen for the library on a port of 127.0.0.1, which is returned."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._server:
+            self._server.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._library is None or self._library.done():
+            writer.close()
+        else:
+            self._library.set_result((reader, writer))
+
+    async def reach(self, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open the way to the station. Raises Ended."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                name = self.way.name if self.way.tls else None
+                return await asyncio.open_connection(
+                    self.way.host, self.way.port, ssl=self.way.tls, server_hostname=name
+                )
+        except TimeoutError:
+            raise Ended(f"no connection to {self.way} within t0, {timeout_s:g} s") from None
+        except ssl.SSLError as error:
+            why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
+            raise Ended(f"TLS with {self.way} failed: {why}") from None
+        except OSError as error:
+            raise Ended(f"no connection to {self.way}: {error.strerror or error}") from None
+
+    async def carry(
+        self,
+        station: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        call_library: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Carry bytes until one side ends; always raises Ended. `call_library` makes the library connect to `port`."""
+        self._next_receive = self._next_send = self._acknowledged = 0
+        self._unanswered, self.start_sent = "", False
+        self._library = asyncio.get_running_loop().create_future()
+        writers = [station[1]]
+        try:
+            await call_library()
+            async with asyncio.timeout(10):
+                library = await self._library
+            writers.append(library[1])
+            ways = (self._inbound(station[0], library[1]), self._outbound(library[0], station[1]))
+            tasks = [asyncio.create_task(way) for way in ways]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        except TimeoutError:
+            raise Ended("the library did not begin to connect within 10 s") from None
+        except apci.FrameFault as fault:
+            raise Ended(f"{self.way} does not speak IEC 60870-5-104: {fault}") from None
+        except OSError as error:
+            raise Ended(f"connection with {self.way} lost: {error.strerror or error}") from None
+        finally:
+            self._library = None
+            await self._flush()
+            for writer in writers:
+                writer.close()
+                with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+                    await asyncio.wait_for(writer.wait_closed(), 1)
+
+    # ----------------------------------------------------------------------------------------- from the station
+
+    async def _inbound(self, reader: asyncio.StreamReader, library: asyncio.StreamWriter) -> None:
+        splitter = apci.Splitter()
+        while data := await reader.read(_READ):
+            self._received_ns = time.time_ns()
+            for frame in splitter.feed(data):
+                self._note_inbound(frame)
+            if len(self._asdus) >= MOST_ASDUS or self._urgent:
+                await self._flush()
+            elif self._asdus and self._flushing is None:
+                self._flushing = asyncio.get_running_loop().call_later(GATHER_S, self._flush_soon)
+            library.write(data)
+            await library.drain()
+        raise Ended(f"{self.way} closed the connection{self._suspicion()}")
+
+    def _note_inbound(self, frame: bytes) -> None:
+        if apci.is_information(frame):
+            if apci.send_number(frame) != self._next_receive:
+                raise Ended(
+                    f"{self.way} sent frame {apci.send_number(frame)} where {self._next_receive} was due: frames are lost"
+                )
+            self._next_receive = (self._next_receive + 1) % apci.MODULO
+            self._acknowledged = apci.receive_number(frame)
+            self._asdus.append(frame[HEAD:])
+            self._urgent = self._urgent or frame[HEAD] in COMMANDS_BY_TYPE
+        elif (function := apci.unnumbered(frame)) == 0:
+            self._acknowledged = apci.receive_number(frame)
+        elif function in (apci.STARTDT_CON, apci.STOPDT_CON, apci.TESTFR_CON):
+            self._unanswered = ""
+            if function == apci.STARTDT_CON:
+                self._tap.started()
+
+    def _flush_soon(self) -> None:
+        self._flushing = None
+        task = asyncio.ensure_future(self._flush())
+        self._task = task  # held until it is done
+
+    async def _flush(self) -> None:
+        """Decode what has come, and pass it on. Waits while the pipe is full, and so does the station."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        asdus, self._asdus, self._urgent = self._asdus, [], False
+        if not asdus:
+            return
+        decoded = decode(asdus)
+        self._tap.faults.update(decoded.faults)
+        if len(decoded.columns):
+            await self._tap.values(pack_values(decoded.columns, self._received_ns))
+        for control in decoded.controls:  # behind the values, so that an interrogation ends when all of them are there
+            self._tap.control(control, False)
+
+    # ------------------------------------------------------------------------------------------- from the library
+
+    async def _outbound(self, reader: asyncio.StreamReader, station: asyncio.StreamWriter) -> None:
+        splitter = apci.Splitter()
+        while data := await reader.read(_READ):
+            station.write(b"".join([self._outgoing(frame) for frame in splitter.feed(data)]))
+            await station.drain()
+        raise Ended(f"the connection with {self.way} was given up{self._suspicion()}")
+
+    def _outgoing(self, frame: bytes) -> bytes:
+        """A frame as it may leave. Raises Ended for a write that is forbidden."""
+        if not apci.is_information(frame):
+            function = apci.unnumbered(frame)
+            if function in (apci.STARTDT_ACT, apci.TESTFR_ACT):
+                self._unanswered = "STARTDT" if function == apci.STARTDT_ACT else "a test frame"
+                self.start_sent = self.start_sent or function == apci.STARTDT_ACT
+            return frame
+        type_ = frame[HEAD]
+        if self._read_only and type_ not in _HARMLESS:
+            raise Ended(f"a write of type {type_} was stopped: the station is read-only")
+        if type_ == CLOCK_SYNCHRONISATION or (type_ in COMMANDS_BY_TYPE and COMMANDS_BY_TYPE[type_].timed):
+            frame = frame[:-7] + self._clock.octets(time.time_ns())
+        self._next_send = (apci.send_number(frame) + 1) % apci.MODULO
+        for control in decode([frame[HEAD:]]).controls:
+            self._tap.control(control, True)
+        return frame
+
+    def _suspicion(self) -> str:
+        """Why a connection was closed, as far as the frames tell."""
+        if self._unanswered:
+            return f"; {self._unanswered} was not answered within t1"
+        if self._acknowledged != self._next_send:
+            return f"; frames from {self._acknowledged} on were not acknowledged within t1"
+        return ""

@@ -1,0 +1,174 @@
+"""One worker at work: its notes and values taken in, activations sent and followed to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, Protocol
+
+from app.model.errors import TransportError
+from drivers.iec104.asdu import Columns, Control
+from drivers.iec104.messages import Note
+from drivers.iec104.outcomes import Outcome
+from drivers.iec104.process import Worker
+from drivers.iec104.typeids import END_OF_INITIALISATION, named
+
+log = logging.getLogger("gridroom.iec104")
+
+MOST_FAULTS: Final = 50
+"""Different faults that are counted each by itself."""
+
+
+class Retired(Exception):
+    """The worker ended because its memory had grown; another one shall go on."""
+
+
+class Watcher(Protocol):
+    """Who is told what a session sees."""
+
+    def values(self, columns: Columns, received_ns: int) -> None: ...
+
+    def initialised(self, ca: int) -> None:
+        """A station says that it has just started."""
+
+    def switched(self) -> None:
+        """Data comes over another connection than before."""
+
+
+class Session:
+    """From the start of a worker to its end."""
+
+    def __init__(self, worker: Worker, watcher: Watcher) -> None:
+        self.worker = worker
+        self.faults = Counter[str]()
+        """Why ASDUs could not be read -> how many."""
+        self.started = False
+        self._watcher = watcher
+        self._outcomes: dict[tuple[int, int, int], Outcome] = {}
+        self._turns: defaultdict[tuple[int, int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._lost = ""
+
+    @staticmethod
+    async def open(order: Mapping[str, Any], watcher: Watcher) -> Session:
+        """Returns when data transfer has been started. Raises TransportError."""
+        session = Session(await Worker.start(order), watcher)
+        try:
+            while not session.started:
+                await session._step()
+        except BaseException as error:
+            await session.close()
+            if isinstance(error, Retired):
+                raise TransportError("its worker process took too much memory at once") from None
+            raise
+        return session
+
+    async def run(self) -> NoReturn:
+        """Take in what comes. Raises TransportError when the line is lost, Retired when the worker wants a successor."""
+        try:
+            while True:
+                await self._step()
+                await asyncio.sleep(0)  # where much waits, others have a turn between two batches
+        except BaseException as error:
+            self._lose(str(error) or type(error).__name__)
+            raise
+
+    async def close(self) -> None:
+        """End the worker."""
+        self._lose("the line was closed")
+        await self.worker.close()
+
+    def _lose(self, why: str) -> None:
+        self._lost = self._lost or why
+        for outcome in self._outcomes.values():
+            outcome.confirmed.set()
+            outcome.ended.set()
+
+    # ------------------------------------------------------------------------------------------------- taking in
+
+    async def _step(self) -> None:
+        came = await self.worker.receive()
+        if isinstance(came, tuple):
+            self._watcher.values(*came)
+            return
+        match came.get("note"):
+            case "control":
+                self._control(came)
+            case "alive":
+                self._count(came["faults"])
+            case "started":
+                self._note_start(came)
+            case "lost":
+                log.warning("iec104 connection %s: %s", came["connection"] + 1, came["why"])
+            case "end":
+                if came["why"] == "retired":
+                    raise Retired
+                raise TransportError(came["why"])
+
+    def _count(self, faults: Mapping[str, int]) -> None:
+        for why, count in faults.items():
+            self.faults[why if why in self.faults or len(self.faults) < MOST_FAULTS else "other"] += count
+
+    def _note_start(self, note: Note) -> None:
+        if self.started:
+            log.info("iec104: data comes from %s now", note["way"])
+            self._watcher.switched()
+        self.started = True
+
+    def _control(self, note: Note) -> None:
+        control = Control(
+            note["type"], note["cause"], note["negative"], note["ca"], note["ioa"], bytes.fromhex(note["element"])
+        )
+        outcome = self._outcomes.get((control.type, control.ca, control.ioa))
+        if outcome is not None:
+            outcome.take(control, note["sent"])
+        elif control.type == END_OF_INITIALISATION:
+            self._watcher.initialised(control.ca)
+        elif not note["sent"] and control.type not in _CONTROLS:
+            self._count({f"type {named(control.type)} is not read here": 1})
+
+    # ------------------------------------------------------------------------------------------------- activating
+
+    async def activate(self, outcome: Outcome, request: Note, confirm_s: float, end_s: float | None = None) -> None:
+        """Send an activation and follow it to its confirmation, or with `end_s` to its termination.
+
+        Raises RefusedByDevice, or TransportError: then it is not known whether it was taken.
+        """
+        async with self._turns[outcome.key]:
+            if self._lost:
+                raise TransportError(f"{_what(outcome)} was not sent: {self._lost}", device=outcome.device)
+            self._outcomes[outcome.key] = outcome
+            try:
+                self.worker.send(request)
+                await self._await(outcome, outcome.confirmed, confirm_s, "confirmed")
+                if end_s is not None:
+                    await self._await(outcome, outcome.ended, end_s, "ended by an activation termination")
+            finally:
+                del self._outcomes[outcome.key]
+
+    async def _await(self, outcome: Outcome, event: asyncio.Event, seconds: float, what: str) -> None:
+        unknown = "it is not known whether it was taken"
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            if not outcome.sent.is_set():
+                why = f"{_what(outcome)} was not sent within {seconds:g} s: the link transfers no data"
+            else:
+                after = "; its selection was confirmed" if outcome.selected and not outcome.confirmed.is_set() else ""
+                why = f"{_what(outcome)} was not {what} within {seconds:g} s{after}; {unknown}"
+            raise TransportError(why, device=outcome.device) from None
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        if self._lost:
+            raise TransportError(f"{_what(outcome)}: {self._lost}; {unknown}", device=outcome.device)
+
+
+_CONTROLS: Final = range(45, 108)
+"""Types whose answers may come late, when nobody waits for them any more."""
+
+
+def _what(outcome: Outcome) -> str:
+    where = f" at {outcome.ioa}" if outcome.ioa else ""
+    return f"{named(outcome.type)}{where} of station {outcome.ca}"
