@@ -165,7 +165,7 @@ def _read(type_: int, sequence: bool, group: _Group) -> tuple[Columns, NDArray[n
     quality[np.isnan(value)] |= q.IV
     ca = np.repeat(heads[:, 4].astype(np.uint16) | heads[:, 5].astype(np.uint16) << 8, counts)
     kinds = np.full(len(ioa), type_, np.uint8)
-    columns = Columns(ca, ioa, kinds, cause & 0x3F, quality, value, _time(elements, kind, type_))
+    columns = Columns(ca, ioa, kinds, (cause & 0x3F).astype(np.uint8), quality, value, _time(elements, kind, type_))
     return columns, np.repeat(np.array(group.places, np.int64), counts)
 
 

@@ -18,8 +18,8 @@ _OPTIONAL_TIMES: Final = ("interrogate", "counters", "set_clock")
 _DURATIONS: Final = {**_TIMES, "timeout": "5s", "execution": "30s", "clock_tolerance": "1min"}
 K, W = 12, 8
 KEYS: Final = (
-    "host", "port", "ca", "backup", "backup_port", "k", "w", *_TIMES, "originator", "tls", "timeout", "execution", "clock",
-    "clock_tolerance", "groups", *_OPTIONAL_TIMES,
+    "host", "port", "ca", "backup", "backup_port", "k", "w", *_TIMES, "originator", "tls", "timeout", "execution",
+    "clock", "clock_tolerance", "groups", *_OPTIONAL_TIMES,
 )  # fmt: skip
 TLS_KEYS: Final = ("ca", "certificate", "key", "password", "name")
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from drivers.iec104.asdu import Control
 from drivers.iec104.clock import StationClock
 from drivers.iec104.library import Client, Connection, Parameters
-from drivers.iec104.messages import Note, pack
+from drivers.iec104.messages import Note
 from drivers.iec104.relay import Ended, Relay, Tap, Way
 
 log = logging.getLogger("gridroom.iec104")
@@ -82,7 +82,7 @@ class ControllingStation:
     # ------------------------------------------------------------------------------------------------- switching
 
     async def _choose(self) -> None:
-        """Start the first connection that is up, the preferred one given a little time. Returns when all have failed."""
+        """Start the first connection that is up, giving the preferred one some time. Returns when all have failed."""
         waited = 0.0
         while self._active is None:
             up = next((channel for channel in self._channels if channel.is_up), None)

@@ -1,7 +1,6 @@
 """In the worker: the client side of c104, and nothing else of it. The only module of ours that imports the library.
 
-c104 2.2.1 has no types to speak of for mypy, opens connections muted, and blocks while it waits for an answer: calls that
-may block are made on threads (`app.model` knows nothing of this; see docs/decisions/0040).
+c104 2.2.1 opens connections muted, and blocks while it waits for an answer: its calls are made on threads.
 """
 
 from __future__ import annotations

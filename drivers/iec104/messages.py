@@ -22,7 +22,8 @@ LONGEST: Final = 1 << 24
 _ROWS: Final = struct.Struct("<IIq")
 """Rows, nothing, when they were received (UTC nanoseconds)."""
 _COLUMNS: Final = (
-    ("value", "<f8"), ("time", "<u8"), ("ioa", "<u4"), ("ca", "<u2"), ("quality", "<u2"), ("type", "u1"), ("cause", "u1"),
+    ("value", "<f8"), ("time", "<u8"), ("ioa", "<u4"), ("ca", "<u2"), ("quality", "<u2"),
+    ("type", "u1"), ("cause", "u1"),
 )  # fmt: skip
 """In this order, the widest first."""
 ROW_OCTETS: Final = sum(np.dtype(form).itemsize for _, form in _COLUMNS)

@@ -1,10 +1,10 @@
 """In the worker: carries one connection between the library and the station, and reads what passes.
 
-The library speaks plain TCP to 127.0.0.1; this carries it to the station, inside TLS where that is asked for. Values are
-decoded from the bytes that pass, many frames at once, which is faster than the library's callbacks and knows the cause
-of transmission; the library keeps sequence numbers, windows and timers. Two more things happen here because nowhere
-else can: outgoing commands with a time get it in the station's own clock, and where nothing may be written no write
-passes, whoever asked for it.
+The library speaks plain TCP to 127.0.0.1; this carries it to the station, inside TLS where that is asked for. Values
+are decoded from the bytes that pass, many frames at once, which is faster than the library's callbacks and knows the
+cause of transmission; the library keeps sequence numbers, windows and timers. Two more things happen here because they
+can nowhere else: outgoing commands with a time get it in the station's own clock, and where nothing may be written no
+write passes, whoever asked for it.
 """
 
 from __future__ import annotations
@@ -176,9 +176,8 @@ class Relay:
     def _note_inbound(self, frame: bytes) -> None:
         if apci.is_information(frame):
             if apci.send_number(frame) != self._next_receive:
-                raise Ended(
-                    f"{self.way} sent frame {apci.send_number(frame)} where {self._next_receive} was due: frames are lost"
-                )
+                number, due = apci.send_number(frame), self._next_receive
+                raise Ended(f"{self.way} sent frame {number} where {due} was due: frames are lost")
             self._next_receive = (self._next_receive + 1) % apci.MODULO
             self._acknowledged = apci.receive_number(frame)
             self._asdus.append(frame[HEAD:])

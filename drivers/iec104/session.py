@@ -65,7 +65,7 @@ class Session:
         return session
 
     async def run(self) -> NoReturn:
-        """Take in what comes. Raises TransportError when the line is lost, Retired when the worker wants a successor."""
+        """Take in what comes. Raises TransportError when the line is lost, Retired when the worker gives way."""
         try:
             while True:
                 await self._step()

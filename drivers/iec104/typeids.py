@@ -25,19 +25,17 @@ class Monitored:
     element: Element
     octets: int
     """Of value and quality, without time."""
-    has_quality: bool
-    """Whether a quality descriptor QDS follows the value; otherwise its bits stand in the value's own octet or nowhere."""
 
 
 MONITORED: Final = (
-    Monitored("M_SP_NA_1", 1, 30, "siq", 1, has_quality=False),
-    Monitored("M_DP_NA_1", 3, 31, "diq", 1, has_quality=False),
-    Monitored("M_ST_NA_1", 5, 32, "vti", 2, has_quality=True),
-    Monitored("M_BO_NA_1", 7, 33, "bsi", 5, has_quality=True),
-    Monitored("M_ME_NA_1", 9, 34, "nva", 3, has_quality=True),
-    Monitored("M_ME_NB_1", 11, 35, "sva", 3, has_quality=True),
-    Monitored("M_ME_NC_1", 13, 36, "ieee", 5, has_quality=True),
-    Monitored("M_IT_NA_1", 15, 37, "bcr", 5, has_quality=False),
+    Monitored("M_SP_NA_1", 1, 30, "siq", 1),
+    Monitored("M_DP_NA_1", 3, 31, "diq", 1),
+    Monitored("M_ST_NA_1", 5, 32, "vti", 2),
+    Monitored("M_BO_NA_1", 7, 33, "bsi", 5),
+    Monitored("M_ME_NA_1", 9, 34, "nva", 3),
+    Monitored("M_ME_NB_1", 11, 35, "sva", 3),
+    Monitored("M_ME_NC_1", 13, 36, "ieee", 5),
+    Monitored("M_IT_NA_1", 15, 37, "bcr", 5),
 )
 MONITORED_BY_TYPE: Final = {t: kind for kind in MONITORED for t in (kind.plain, kind.timed)}
 TIMED: Final = frozenset(kind.timed for kind in MONITORED)

@@ -85,7 +85,7 @@ class Pipe:
                 request = messages.unpack_note(self._source.read(length))
                 self._loop.call_soon_threadsafe(self.requests.put_nowait, request)
         except (OSError, ValueError) as error:
-            print(f"the pipe broke: {error}", file=sys.stderr)
+            sys.stderr.write(f"the pipe broke: {error}\n")
         self._loop.call_soon_threadsafe(self.requests.put_nowait, None)
 
 
