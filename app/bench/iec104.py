@@ -140,30 +140,7 @@ async def _bare_socket(peer: Peer, seconds: float) -> dict[str, float]:
 
 def _bare_library(peer: Peer, seconds: float) -> float:
     """Events a second into c104's own client, with its callback for each point that does nothing but count."""
-    script = (
-        "import sys, time, json, c104\n"
-        "port, stations, points = map(int, sys.argv[1:])\n"
-        "count = 0\n"
-        "def came(point: c104.Point, previous_info: c104.Information, message: c104.IncomingMessage) -> c104.ResponseState:\n"
-        "    global count\n"
-        "    count += 1\n"
-        "    return c104.ResponseState.SUCCESS\n"
-        "client = c104.Client(tick_rate_ms=100)\n"
-        "connection = client.add_connection('127.0.0.1', port, init=c104.Init.NONE)\n"
-        "for ca in range(1, stations + 1):\n"
-        "    station = connection.add_station(ca)\n"
-        "    for ioa in range(1, points + 1):\n"
-        "        station.add_point(ioa, c104.Type.M_ME_TF_1).on_receive(came)\n"
-        "client.start()\n"
-        "while connection.state != c104.ConnectionState.OPEN:\n"
-        "    time.sleep(0.1)\n"
-        "    if connection.state == c104.ConnectionState.OPEN_MUTED: connection.unmute()\n"
-        "print('open', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "print(json.dumps(count), flush=True)\n"
-        "import os; os._exit(0)\n"
-    )
-    command = [sys.executable, "-c", script, str(peer.port), str(EVENT_STATIONS), str(POINTS)]
+    command = [sys.executable, "-m", "app.bench.bare_c104", str(peer.port), str(EVENT_STATIONS), str(POINTS)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdin is not None  # noqa: S101 (for mypy)
         process.stdout.readline()

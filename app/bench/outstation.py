@@ -3,9 +3,10 @@
     python -m app.bench.outstation --stations 50 --points 1000
 
 Prints its port on 127.0.0.1 as one line of JSON. Each station (common address 1 to N) has float points at 1, 2, ...;
-an interrogation is answered, with halves, from frames that were made before. Lines on standard input order events with time tags,
-`{"rate": 20000, "seconds": 30, "stations": 4}` (a rate of 0 is as fast as the window allows), each point's values being
-1, 2, 3, ... in turn; when all are acknowledged, a line of JSON says what was sent. Ends with its standard input.
+an interrogation is answered, with halves, from frames that were made before. A line on standard input orders events
+with time tags, `{"rate": 20000, "seconds": 30, "stations": 4}` (a rate of 0 is as fast as the window allows), each
+point's values being 1, 2, 3, ... in turn; when all are acknowledged, a line of JSON says what was sent. Ends with its
+standard input.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ class Outstation:
         counts = np.zeros((stations, len(self.points)))
         places = np.zeros(stations, np.int64)
         began, tick, sent, waiting = time.monotonic(), 0, 0, 0
+        connection = self.transferring
+        if connection is None:
+            raise ConnectionError("nobody asked for data transfer")
         while time.monotonic() - began < seconds:
-            connection = self.transferring
-            if connection is None:
-                raise ConnectionError("nobody asked for data transfer")
             if not rate and len(connection.waiting) > _AHEAD:
                 await asyncio.sleep(0.0005)
                 continue
@@ -67,11 +68,9 @@ class Outstation:
             sent, tick, waiting = sent + per_tick, tick + 1, max(waiting, len(connection.waiting))
             if rate:
                 await asyncio.sleep(max(0.0, began + tick * _TICK_S - time.monotonic()))
-        while self.transferring is not None and self.transferring.waiting:
-            await asyncio.sleep(0.001)
+        await connection.sent.wait()
         took_s = time.monotonic() - began
-        while self.transferring is not None and self.transferring.owes:
-            await asyncio.sleep(0.01)
+        await connection.settled.wait()
         return {"sent": sent, "took_s": took_s, "most_waiting": waiting}
 
 
@@ -84,11 +83,18 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.waiting: deque[bytes] = deque()
         self._sent = self._acknowledged = self._received = 0
+        self.sent, self.settled = asyncio.Event(), asyncio.Event()
+        """Set while nothing waits, and while nothing is unacknowledged."""
 
-    @property
-    def owes(self) -> bool:
-        """Whether something was not sent, or not acknowledged."""
-        return bool(self.waiting) or self._acknowledged != self._sent % apci.MODULO
+    def _tell(self) -> None:
+        for event, holds in (
+            (self.sent, not self.waiting),
+            (self.settled, self._acknowledged == self._sent % apci.MODULO),
+        ):
+            if holds:
+                event.set()
+            else:
+                event.clear()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (for mypy: asyncio promises it)
@@ -107,6 +113,7 @@ class Connection(asyncio.Protocol):
             self._sent += 1
         if frames and self._transport:
             self._transport.write(b"".join(frames))
+        self._tell()
 
     def data_received(self, data: bytes) -> None:
         for frame in self._splitter.feed(data):
