@@ -22,7 +22,13 @@ from drivers.iec104 import apci
 from drivers.iec104.asdu import HEAD, Control, decode
 from drivers.iec104.clock import StationClock
 from drivers.iec104.messages import pack_values
-from drivers.iec104.typeids import CLOCK_SYNCHRONISATION, COMMANDS_BY_TYPE, COUNTER_INTERROGATION, INTERROGATION
+from drivers.iec104.typeids import (
+    CLOCK_SYNCHRONISATION,
+    COMMANDS_BY_TYPE,
+    COUNTER_INTERROGATION,
+    INTERROGATION,
+    Cause,
+)
 
 GATHER_S: Final = 0.02
 """Frames of this time are decoded together."""
@@ -204,9 +210,13 @@ class Relay:
             return
         decoded = decode(asdus)
         self._tap.faults.update(decoded.faults)
+        ends = [control for control in decoded.controls if control.cause == Cause.TERMINATION]
+        for control in decoded.controls:
+            if control not in ends:
+                self._tap.control(control, False)
         if len(decoded.columns):
             await self._tap.values(pack_values(decoded.columns, self._received_ns))
-        for control in decoded.controls:  # behind the values, so that an interrogation ends when all of them are there
+        for control in ends:  # behind the values, which are then all there
             self._tap.control(control, False)
 
     # ------------------------------------------------------------------------------------------- from the library

@@ -26,7 +26,8 @@ def devices(folder: Path, connections: dict[str, str], points: dict[str, list[st
     lines = []
     for name, connection in connections.items():
         lines.append(f"  - id: {name}\n    name: {name}\n    kind: gateway")
-        lines.append(f"    connection: {{driver: iec104, {connection}}}\n    points:")
+        lines.append(f"    connection: {{driver: iec104, {connection}}}")
+        lines.append("    points:" if points[name] else "    points: []")
         for point in points[name]:
             id_, kind, address = point.split(maxsplit=2)
             lines.append(f"      - {{id: {id_}, name: {id_}, kind: {kind}, address: {{{address}}}}}")

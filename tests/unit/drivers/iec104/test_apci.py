@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.iec104 import apci
@@ -18,6 +18,7 @@ frames = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(frames, max_size=20), st.lists(st.integers(1, 300), max_size=40))
 def test_frames_come_out_whole_however_they_are_split(sent: list[bytes], cuts: list[int]) -> None:
     stream, splitter, got = b"".join(sent), Splitter(), []
@@ -27,6 +28,7 @@ def test_frames_come_out_whole_however_they_are_split(sent: list[bytes], cuts: l
     assert got + splitter.feed(stream) == sent
 
 
+@settings(deadline=None)
 @given(st.integers(0, 32767), st.integers(0, 32767))
 def test_numbers_are_read_as_written(send: int, receive: int) -> None:
     frame = apci.information(send, receive, b"x")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model.clock import SECOND_NS, from_datetime
@@ -112,6 +112,7 @@ moments = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 30)).map(
 )
 
 
+@settings(deadline=None)
 @given(moments, st.sampled_from([None, SHANGHAI, BERLIN, ZoneInfo("Asia/Kolkata"), ZoneInfo("America/New_York")]))
 def test_what_a_clock_writes_it_reads(now: int, zone: ZoneInfo | None) -> None:
     clock = StationClock(zone, 60)
