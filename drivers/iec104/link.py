@@ -31,6 +31,10 @@ WORKER_RSS_MB: Final = 300.0
 """Memory at which a worker gives way to a new one: the library is known to leak."""
 
 
+ANSWER_SHARE: Final = 0.95
+"""The library gives up a command before we do, so that nothing is executed that was reported as not known."""
+
+
 class Iec104Link(Link):
     """One line. Its devices report by themselves, can be commanded, and have clocks that can be set."""
 
@@ -86,7 +90,7 @@ class Iec104Link(Link):
             "role": "controlling",
             "connections": [{"host": host, "port": port, "tls": tls} for host, port in ways],
             "parameters": dict(connection.parameters),
-            "answer_s": max(connection.timeout_s, connection.execution_s) + 1,
+            "answer_s": ANSWER_SHARE * connection.timeout_s,
             "zone": self._zone,
             "read_only": self._read_only,
             "rss_mb": WORKER_RSS_MB,
@@ -204,7 +208,8 @@ class Iec104Link(Link):
         }  # fmt: skip
         connection = self._connection
         end_s = connection.execution_s if address.terminates else None
-        await self._present().activate(outcome, request, connection.timeout_s, end_s)
+        confirm_s = connection.timeout_s * (2 if address.select else 1)
+        await self._present().activate(outcome, request, confirm_s, end_s)
         return math.nan
 
     async def set_clock(self, device: Device) -> None:
