@@ -42,7 +42,11 @@ class ControllingStation:
         clock = StationClock(ZoneInfo(order["zone"]) if order["zone"] else None, 0)
         self.faults = Counter[str]()
         self._channels = [
-            _Channel(self, number, Relay(way_of(one), clock, self._tap(number, send), read_only=order["read_only"]))
+            _Channel(
+                self,
+                number,
+                Relay(way_of(one), clock, self._tap(number, send), self._parameters.t1, read_only=order["read_only"]),
+            )
             for number, one in enumerate(order["connections"])
         ]
         self._active: _Channel | None = None

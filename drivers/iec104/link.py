@@ -29,6 +29,8 @@ log = logging.getLogger("gridroom.iec104")
 
 WORKER_RSS_MB: Final = 300.0
 """Memory at which a worker gives way to a new one: the library is known to leak."""
+WORKER_LIFE_S: Final = 60.0
+"""How long it lives all the same."""
 
 
 ANSWER_SHARE: Final = 0.95
@@ -94,6 +96,7 @@ class Iec104Link(Link):
             "zone": self._zone,
             "read_only": self._read_only,
             "rss_mb": WORKER_RSS_MB,
+            "least_life_s": WORKER_LIFE_S,
         }
 
     async def _keep(self) -> NoReturn:

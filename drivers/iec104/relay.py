@@ -35,6 +35,7 @@ GATHER_S: Final = 0.02
 MOST_ASDUS: Final = 512
 """Decoded together at most, so that a batch stays below about 30,000 values."""
 _READ: Final = 1 << 16
+_NAMES: Final = {apci.STARTDT_ACT: "STARTDT", apci.TESTFR_ACT: "a test frame"}
 _HARMLESS: Final = (INTERROGATION, COUNTER_INTERROGATION, 102, 104, 107)
 """What may be sent in a station that is read-only: interrogations, reading, tests."""
 
@@ -72,8 +73,9 @@ class Tap:
 class Relay:
     """One connection after the other to one way; the library connects to `port` each time."""
 
-    def __init__(self, way: Way, clock: StationClock, tap: Tap, *, read_only: bool) -> None:
+    def __init__(self, way: Way, clock: StationClock, tap: Tap, t1_s: float, *, read_only: bool) -> None:
         self.way = way
+        self._t1_s = t1_s
         self.start_sent = False
         """Whether the library has asked for data transfer on this connection."""
         self._clock = clock
@@ -90,6 +92,9 @@ class Relay:
         self._next_send = 0
         self._acknowledged = 0
         self._unanswered = ""
+        self._started = asyncio.Event()
+        self._owed_since = 0.0
+        """Monotonic, since when the station owes an answer or an acknowledgement."""
 
     async def listen(self) -> int:
         """Begin to listen for the library on a port of 127.0.0.1, which is returned."""
@@ -131,7 +136,7 @@ class Relay:
     ) -> None:
         """Carry bytes until one side ends; always raises Ended. `call_library` makes the library connect to `port`."""
         self._next_receive = self._next_send = self._acknowledged = 0
-        self._unanswered, self.start_sent = "", False
+        self._unanswered, self.start_sent, self._started = "", False, asyncio.Event()
         self._library = asyncio.get_running_loop().create_future()
         writers = [station[1]]
         try:
@@ -140,7 +145,7 @@ class Relay:
                 library = await self._library
             writers.append(library[1])
             ways = (self._inbound(station[0], library[1]), self._outbound(library[0], station[1]))
-            tasks = [asyncio.create_task(way) for way in ways]
+            tasks = [asyncio.create_task(way) for way in (*ways, self._watch_start())]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -193,6 +198,7 @@ class Relay:
         elif function in (apci.STARTDT_CON, apci.STOPDT_CON, apci.TESTFR_CON):
             self._unanswered = ""
             if function == apci.STARTDT_CON:
+                self._started.set()
                 self._tap.started()
 
     def _flush_soon(self) -> None:
@@ -233,7 +239,7 @@ class Relay:
         if not apci.is_information(frame):
             function = apci.unnumbered(frame)
             if function in (apci.STARTDT_ACT, apci.TESTFR_ACT):
-                self._unanswered = "STARTDT" if function == apci.STARTDT_ACT else "a test frame"
+                self._unanswered, self._owed_since = _NAMES[function], time.monotonic()
                 self.start_sent = self.start_sent or function == apci.STARTDT_ACT
             return frame
         type_ = frame[HEAD]
@@ -241,13 +247,26 @@ class Relay:
             raise Ended(f"a write of type {type_} was stopped: the station is read-only")
         if type_ == CLOCK_SYNCHRONISATION or (type_ in COMMANDS_BY_TYPE and COMMANDS_BY_TYPE[type_].timed):
             frame = frame[:-7] + self._clock.octets(time.time_ns())
+        if self._acknowledged == self._next_send:
+            self._owed_since = time.monotonic()
         self._next_send = (apci.send_number(frame) + 1) % apci.MODULO
         for control in decode([frame[HEAD:]]).controls:
             self._tap.control(control, True)
         return frame
 
+    async def _watch_start(self) -> None:
+        """The library waits for ever for the answer to its STARTDT; this does not."""
+        while not self._started.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._started.wait(), self._t1_s)
+            if self.start_sent and not self._started.is_set() and self._suspicion():
+                raise Ended(f"the connection with {self.way} was given up{self._suspicion()}")
+        await asyncio.Event().wait()
+
     def _suspicion(self) -> str:
         """Why a connection was closed, as far as the frames tell."""
+        if time.monotonic() - self._owed_since < 0.9 * self._t1_s:
+            return ""
         if self._unanswered:
             return f"; {self._unanswered} was not answered within t1"
         if self._acknowledged != self._next_send:

@@ -11,6 +11,7 @@ import faulthandler
 import os
 import sys
 import threading
+import time
 from collections import deque
 from typing import Any, BinaryIO, Final
 
@@ -115,7 +116,7 @@ async def _serve(order: Note, pipe: Pipe, say: Any) -> str:
     station = ControllingStation(order, pipe.send, say)
     line = asyncio.create_task(station.run())
     requests = asyncio.create_task(_requests(station, pipe))
-    watch = asyncio.create_task(_watch(station.faults, order["rss_mb"], say))
+    watch = asyncio.create_task(_watch(station.faults, order, say))
     try:
         done, _ = await asyncio.wait((line, requests, watch), return_when=asyncio.FIRST_COMPLETED)
         return done.pop().result()
@@ -136,16 +137,16 @@ async def _requests(station: Any, pipe: Pipe) -> str:
     return "closed"
 
 
-async def _watch(faults: Any, most_rss_mb: float, say: Any) -> str:
+async def _watch(faults: Any, order: Note, say: Any) -> str:
     """Say that we live, what could not be read, and how much memory we hold; end when that is too much."""
     import psutil
 
-    me = psutil.Process()
+    me, until = psutil.Process(), time.monotonic() + order["least_life_s"]
     while True:
         rss_mb = me.memory_info().rss / 1e6
         say({"note": "alive", "rss_mb": round(rss_mb, 1), "faults": dict(faults)})
         faults.clear()
-        if rss_mb > most_rss_mb:
+        if rss_mb > order["rss_mb"] and time.monotonic() > until:
             return "retired"
         await asyncio.sleep(ALIVE_EVERY_S)
 

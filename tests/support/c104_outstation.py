@@ -21,7 +21,8 @@ TIMED_COMMANDS = ("C_SC_TA_1", "C_DC_TA_1", "C_RC_TA_1", "C_SE_TA_1", "C_SE_TB_1
 
 
 def say(**words: Any) -> None:
-    print(json.dumps(words), flush=True)
+    sys.stdout.write(json.dumps(words) + "\n")
+    sys.stdout.flush()
 
 
 def number(value: Any) -> float:
@@ -54,7 +55,7 @@ def information(type_: c104.Type, value: float, quality: int, time: float) -> c1
     for bit, mark in ((1, "Overflow"), (16, "Blocked"), (32, "Substituted"), (64, "NonTopical"), (128, "Invalid")):
         if quality & bit:
             marks |= getattr(c104.Quality, mark)
-    at = datetime.datetime.fromtimestamp(time, datetime.timezone.utc)
+    at = datetime.datetime.fromtimestamp(time, datetime.UTC)
     if name.startswith("M_IT"):
         return c104.BinaryCounterInfo(int(value), c104.UInt5(1), c104.BinaryCounterQuality(), at)
     if name.startswith("M_ST"):
@@ -68,7 +69,7 @@ _MAKERS: Any = {
     "M_BO": lambda value, *rest: c104.BinaryInfo(c104.Byte32(int(value).to_bytes(4, "little")), *rest),
     "M_ME_NA_1": lambda value, *rest: c104.NormalizedInfo(c104.NormalizedFloat(value), *rest),
     "M_ME_NB_1": lambda value, *rest: c104.ScaledInfo(c104.Int16(int(value)), *rest),
-    "M_ME_NC_1": lambda value, *rest: c104.ShortInfo(value, *rest),
+    "M_ME_NC_1": c104.ShortInfo,
 }
 _MAKERS |= {"M_ME_TD_1": _MAKERS["M_ME_NA_1"], "M_ME_TE_1": _MAKERS["M_ME_NB_1"], "M_ME_TF_1": _MAKERS["M_ME_NC_1"]}
 

@@ -169,7 +169,7 @@ def fuzz(inputs: int) -> None:
         batch = [garbage(random_) for _ in range(100)]
         decoded = decode(batch)
         read = len(batch) - decoded.faults.total() - len(decoded.controls)
-        assert (len(decoded.columns) >= read) and read >= 0
+        assert len(decoded.columns) >= read >= 0
         known = decoded.columns.quality & ~np.uint16(q.OV | q.BL | q.SB | q.NT | q.IV | q.TEST)
         assert not known.any()
     del batch, decoded, known
