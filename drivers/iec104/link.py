@@ -54,7 +54,6 @@ class Iec104Link(Link):
         self._session: Session | None = None
         self._opening = asyncio.Lock()
         self._keeper: asyncio.Task[NoReturn] | None = None
-        self._closed = False
 
     def _attendances(self) -> dict[int, Attendance]:
         found: dict[int, Attendance] = {}
@@ -117,14 +116,13 @@ class Iec104Link(Link):
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
                     await session.close()
+                    self._session = None  # not before: where this is cancelled, `close` goes on with it
                 self._session = await Session.open(self._order(), self)
                 self.switched()
         except TransportError as error:
             for station in self._stations.values():
                 station.lose(error)
             raise
-        finally:
-            self._session = None
 
     async def close(self) -> None:
         if self._keeper is not None:

@@ -80,17 +80,21 @@ class Worker:
         self.send({"do": "close"})
         try:
             async with asyncio.timeout(CLOSING_S):
-                assert self._process.stdout is not None  # noqa: S101 (for mypy: it was started with pipes)
-                while await self._process.stdout.read(_BUFFER):
-                    pass
-                await self._process.wait()
+                await self._to_its_end()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        await self._process.wait()
-        await self._errors
+            await self._to_its_end()
+        await asyncio.wait([self._errors])
         if self._process.stdin is not None:
             self._process.stdin.close()
+
+    async def _to_its_end(self) -> None:
+        """Take what it still says, so that it can end, and its pipes with it."""
+        assert self._process.stdout is not None  # noqa: S101 (for mypy: it was started with pipes)
+        while await self._process.stdout.read(_BUFFER):
+            pass
+        await self._process.wait()
 
     async def _read_errors(self) -> None:
         """Keep what the worker says of itself, so that it never waits for us."""

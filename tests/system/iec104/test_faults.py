@@ -351,5 +351,5 @@ async def test_a_worker_ends_with_the_program_that_started_it(tmp_path: Path) ->
         assert starter.stdout is not None
         pid = int(await starter.stdout.readline())
         starter.kill()
-        await starter.wait()
+        await starter.communicate()
         await eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
