@@ -34,10 +34,12 @@ def device(folder: Path, port: int, tls: str) -> tuple[Device, ...]:
 
 async def test_values_and_commands_go_through_tls_with_a_client_certificate(tmp_path: Path) -> None:
     keys = f"ca: {TLS}/ca.pem, certificate: {TLS}/client.pem, key: {TLS}/client.key, name: station.test"
-    async with ScriptedStation(encode(13, 20, 1, [1], [1.5]), tls=server(wants_client=True)) as station:
-        async with Listening(device(tmp_path, station.port, keys)) as listening:
-            await listening.until(lambda: listening.latest().get("p") == (1.5, 0))
-            assert math.isnan(await listening.link.write(listening.devices[0].point("c"), 1))
+    async with (
+        ScriptedStation(encode(13, 20, 1, [1], [1.5]), tls=server(wants_client=True)) as station,
+        Listening(device(tmp_path, station.port, keys)) as listening,
+    ):
+        await listening.until(lambda: listening.latest().get("p") == (1.5, 0))
+        assert math.isnan(await listening.link.write(listening.devices[0].point("c"), 1))
 
 
 @pytest.mark.parametrize(
