@@ -75,6 +75,7 @@ class Iec104Link(Link):
                 return
             self._session = await Session.open(self._order(), self)
             self._keeper = asyncio.create_task(self._keep(), name=f"iec104 {self._connection.host}")
+            self._keeper.add_done_callback(lambda task: task.cancelled() or task.exception())  # told by `report`
 
     def _order(self) -> dict[str, Any]:
         """What a worker is told to do (docs/reference/iec104.md, "The pipe")."""
