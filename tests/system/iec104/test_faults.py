@@ -7,18 +7,22 @@ import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import psutil
 import pytest
 
 from app.model import quality as q
-from app.model.clock import to_datetime
+from app.model.clock import SECOND_NS, to_datetime
 from app.model.errors import RefusedByDevice, TransportError
 from app.model.station import Device
 from drivers.iec104 import apci, link, process
+from drivers.iec104.clock import StationClock
 from drivers.iec104.encoding import head
 from tests.support.iec104_devices import Listening, devices
 from tests.support.iec104_station import NEGATIVE, ScriptedStation, Talk, encode, end_of_initialisation, reply
@@ -122,11 +126,20 @@ async def test_clocks_and_timed_commands_are_written_in_the_stations_time(tmp_pa
     async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station, ", clock: station")) as listening:
         await listening.link.set_clock(listening.devices[0])
         await listening.link.write(point(listening, "d"), 1)
-        now = datetime.now(UTC)
-        times = [*station.seen(103), *station.seen(59)]
-        assert len(times) == 2
-        for asdu in times:
-            assert asdu[-4] & 0x1F == (now.hour + 8) % 24 or now.minute in (59, 0)
+        octets = [int.from_bytes(asdu[-7:], "little") for asdu in (*station.seen(103), *station.seen(59))]
+        now = time.time_ns()
+        times, doubtful = StationClock(ZoneInfo("Asia/Shanghai"), 1).read(np.array(octets, np.uint64), now)
+        assert len(times) == 2 and not doubtful.any() and (np.abs(times - now) < 10 * SECOND_NS).all()
+
+
+async def test_no_write_leaves_a_read_only_station_whoever_asks_for_it(tmp_path: Path) -> None:
+    async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station), read_only=True) as listening:
+        await listening.until(lambda: len(listening.rows()) == 2)
+        order = {"ca": 1, "ioa": 7, "type": 45, "value": 1, "qualifier": 0, "select": False}
+        listening.link._session.worker.send({"do": "command", **order})
+        await listening.until(lambda: bool(listening.lost))
+        assert "a write of type 45 was stopped: the station is read-only" in str(listening.lost["a"])
+        assert {asdu[0] for asdu in station.asdus} == {100}
 
 
 # ---------------------------------------------------------------------------------------------------------- values
