@@ -61,7 +61,9 @@ class ControllingStation:
             async with asyncio.timeout(self._parameters.t0 + self._parameters.t1 + 5):
                 await self._choose()
             while self._active or any(channel.is_up for channel in self._channels):
-                await asyncio.sleep(_TICK_S)
+                done, _ = await asyncio.wait(tasks, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()  # it never ends but by a fault of ours
                 await self._choose_another()
         except TimeoutError:
             pass

@@ -175,7 +175,7 @@ class Iec104Link(Link):
         said = [station.remark for ca in stations_of(device) if (station := self._stations[ca]).remark]
         said += self._strangers()
         if self._session is not None:
-            said += [f"{count} ASDUs: {why}" for why, count in self._session.faults.most_common(3)]
+            said += [f"{count} ASDUs: {why}" for why, count in self._session.faults.copy().most_common(3)]
         if said:
             found[f"{device.id}.{ONLINE}"] = "; ".join(said)
         return found

@@ -32,8 +32,8 @@ from drivers.iec104.typeids import (
 
 GATHER_S: Final = 0.02
 """Frames of this time are decoded together."""
-MOST_ASDUS: Final = 512
-"""Decoded together at most, so that a batch stays below about 30,000 values."""
+MOST_ASDUS: Final = 256
+"""Decoded together at most, so that whoever takes a batch is done with it in a few milliseconds."""
 _READ: Final = 1 << 16
 _NAMES: Final = {apci.STARTDT_ACT: "STARTDT", apci.TESTFR_ACT: "a test frame"}
 _HARMLESS: Final = (INTERROGATION, COUNTER_INTERROGATION, 102, 104, 107)
@@ -84,7 +84,7 @@ class Relay:
         self._server: asyncio.Server | None = None
         self._library: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] | None = None
         self._asdus: list[bytes] = []
-        self._flushing: asyncio.TimerHandle | None = None
+        self._came = asyncio.Event()
         self._urgent = False
         """Whether somebody waits for what has come."""
         self._received_ns = 0
@@ -145,7 +145,7 @@ class Relay:
                 library = await self._library
             writers.append(library[1])
             ways = (self._inbound(station[0], library[1]), self._outbound(library[0], station[1]))
-            tasks = [asyncio.create_task(way) for way in (*ways, self._watch_start())]
+            tasks = [asyncio.create_task(way) for way in (*ways, self._gather(), self._watch_start())]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -178,8 +178,8 @@ class Relay:
                 self._note_inbound(frame)
             if len(self._asdus) >= MOST_ASDUS or self._urgent:
                 await self._flush()
-            elif self._asdus and self._flushing is None:
-                self._flushing = asyncio.get_running_loop().call_later(GATHER_S, self._flush_soon)
+            elif self._asdus:
+                self._came.set()
             library.write(data)
             await library.drain()
         raise Ended(f"{self.way} closed the connection{self._suspicion()}")
@@ -201,16 +201,16 @@ class Relay:
                 self._started.set()
                 self._tap.started()
 
-    def _flush_soon(self) -> None:
-        self._flushing = None
-        task = asyncio.ensure_future(self._flush())
-        self._task = task  # held until it is done
+    async def _gather(self) -> None:
+        """Flush a moment after something came."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            await asyncio.sleep(GATHER_S)
+            await self._flush()
 
     async def _flush(self) -> None:
         """Decode what has come, and pass it on. Waits while the pipe is full, and so does the station."""
-        if self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
         asdus, self._asdus, self._urgent = self._asdus, [], False
         if not asdus:
             return
