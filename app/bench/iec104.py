@@ -251,7 +251,10 @@ def _measure(folder: Path) -> None:
         done = json.loads(sys.stdin.readline())
         busy = time.process_time() - before[0], _cpu_s(worker) - before[1]
         of_events = np.flatnonzero(of_field)[: EVENT_STATIONS * POINTS]
-        seen = int(station.snapshot().value[of_events].sum())  # each point counts its events
+        seen, until = 0, time.monotonic() + 2.0  # acknowledged is not yet shown
+        while seen < done["sent"] and time.monotonic() < until:
+            time.sleep(0.05)
+            seen = int(station.snapshot().value[of_events].sum())  # each point counts its events
         growth_mb = worker.memory_info().rss / 1e6 - rss_mb
     print(
         json.dumps(

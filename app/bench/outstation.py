@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
             (self.sent, not self.waiting),
             (self.settled, self._acknowledged == self._sent % apci.MODULO),
         ):
-            if holds:
+            if holds or self._transport is None:  # lost: nobody is left to wait for
                 event.set()
             else:
                 event.clear()
@@ -103,6 +103,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._owner.transferring is self:
             self._owner.transferring = None
+        self._transport = None
+        self._tell()
 
     def send(self, asdus: list[bytes]) -> None:
         """As soon as the window allows."""
