@@ -37,8 +37,8 @@ VALUES = [*encode(13, 20, 1, [1], [1.5]), *encode(1, 20, 1, [2], [1])]
 pytestmark = pytest.mark.asyncio
 
 
-def one(folder: Path, station: ScriptedStation, more: str = "") -> tuple[Device, ...]:
-    connection = f"host: 127.0.0.1, port: {station.port}, ca: 1, timeout: 1s, execution: 1s{more}"
+def one(folder: Path, station: ScriptedStation, more: str = "", timeout: str = "5s") -> tuple[Device, ...]:
+    connection = f"host: 127.0.0.1, port: {station.port}, ca: 1, timeout: {timeout}, execution: {timeout}{more}"
     return devices(folder, {"a": connection}, {"a": POINTS + COMMANDS})
 
 
@@ -80,7 +80,7 @@ async def test_a_command_is_selected_and_executed_with_the_qualifiers_of_the_wir
     ],
 )
 async def test_what_becomes_of_a_command(tmp_path: Path, script, error, words: str) -> None:  # type: ignore[no-untyped-def]
-    async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station)) as listening:
+    async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station, timeout="1s")) as listening:
         await listening.until(lambda: len(listening.rows()) == 2)
         station.answer = script
         with pytest.raises(error, match=words):
