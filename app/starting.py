@@ -53,10 +53,12 @@ def running(
         from app.logs import Logs
         from app.station import RunningStation
 
-        name = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
-        place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / name
+        # The demo's id is its word: it is not loaded twice while its simulator starts.
+        id_ = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
+        place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / id_
         folder = DataFolder.open(place, who(verb))
         stack.callback(folder.close)
+        folder.belongs_to(id_)
         logs = Logs(folder.path)
         logs.start()
         stack.callback(logs.stop)

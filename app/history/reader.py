@@ -28,8 +28,10 @@ def export_from_folder(station: Station, data: Path, request: ExportRequest, who
     Raises FolderHeld, naming the holder, when it runs after all; ExportError, StorageError.
     """
     request.judged(station.timezone)
-    with DataFolder.open(data, who) as folder, HistoryReader.open(station, folder.path, SystemClock()) as reader:
-        return reader.export(request).result().rows
+    with DataFolder.open(data, who) as folder:
+        folder.belongs_to(station.id)
+        with HistoryReader.open(station, folder.path, SystemClock()) as reader:
+            return reader.export(request).result().rows
 
 
 class HistoryReader:
