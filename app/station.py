@@ -47,7 +47,10 @@ class RunningStation:
         self.records = Records(data, on_trouble=self._on_trouble)
         self.alarms = Alarms(self.station, self.records, self._clock)
         self.events = Events(self.station, self.records, self._clock)
-        self.history = History(self.station, data, self._clock, on_trouble=self._on_trouble)
+        self.history = History(
+            self.station, data, self._clock, on_trouble=self._on_trouble,
+            on_late=lambda: self._thread.call(self._restore_totals),
+        )  # fmt: skip
         self._engine = Engine(
             self.station,
             configuration.expressions,
@@ -143,7 +146,7 @@ class RunningStation:
         self._engine.reset_figures()
 
     def _restore_totals(self) -> None:
-        """Totals go on where the last run stored them."""
+        """Totals go on where the last run stored them; also when that is known only while they count."""
         known = self.station.by_name
         stored = self.history.last_values()
         last = {known[name]: row for name, row in stored.items() if name in known}

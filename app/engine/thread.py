@@ -45,6 +45,12 @@ class EngineThread:
         if self._thread.is_alive():
             log.error("the engine did not stop within %.0f s; the program ends without it", LONGEST_STOP_S)
 
+    def call(self, work: Callable[[], None]) -> None:
+        """Do `work` on the engine's loop soon; nothing where it does not run any more."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(work)
+
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()

@@ -60,10 +60,12 @@ class History:
         clock: Clock,
         *,
         on_trouble: Callable[[str, Text | None], None],
+        on_late: Callable[[], None] = lambda: None,
         settings: Settings | None = None,
     ) -> None:
         """`folder` is the data folder. `on_trouble` is told what is wrong (key, text) and when it is well (key, None),
-        on any thread. Raises StorageError for a station that wants its history elsewhere."""
+        on any thread; `on_late`, on a thread of the history's, when it could be opened only after `start`, and what
+        was held last is known. Raises StorageError for a station that wants its history elsewhere."""
         if station.history.url:
             raise StorageError(
                 "history.url names a database server, which this version cannot write to; remove it from station.yaml, "
@@ -74,6 +76,7 @@ class History:
         self._clock = clock
         self._settings = settings or Settings()
         self._troubles = Troubles(on_trouble)
+        self._on_late = on_late
         self._parts: _Parts | None = None
         self._last: dict[str, tuple[float, int, int]] = {}
         self._stopped = threading.Event()
@@ -211,6 +214,7 @@ class History:
                 self._tell(error)
                 continue
             self._troubles.clear(_OPENING)
+            self._on_late()
             return
 
     def _tell(self, error: Exception) -> None:

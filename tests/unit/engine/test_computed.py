@@ -143,6 +143,24 @@ def test_totals_go_on_from_the_last_run_within_the_period(tmp_path: Path, clock:
     assert other.read("e")[0] == 0.0
 
 
+def test_what_the_last_run_left_may_become_known_late(tmp_path: Path, clock: ManualClock) -> None:
+    """A full disk at the start: the history opens when there is room, and the totals have begun by then."""
+    run = Runner(tmp_path, clock, e="integral(p, reset=day)", grown="delta(p, reset=day)")
+    run.step(3600)
+    run.step(3605)
+    run.restore(e=(42.0, 0, 5.0), grown=(7.0, 0, 5.0), p=(3590.0, 0, 5.0))
+    run.step(3610)
+    assert run.read("e")[0] == pytest.approx(42 + 2, abs=0.01)
+    assert run.read("grown") == (7 + 10 + 10, 0), "also what the counter grew while the program stood still"
+    other = Runner(tmp_path, clock, grown="delta(p, reset=day)")
+    other.step(10)
+    other.step(15)
+    other.restore(grown=(7.0, 0, 5.0), p=(3590.0, 0, 5.0))
+    assert other.read("grown")[0] == 5.0
+    other.step(16)
+    assert other.read("grown") == (7 + 6, q.DERIVED), "it began again at a time that nobody knows"
+
+
 def test_a_total_keeps_its_mark_over_a_restart(tmp_path: Path, clock: ManualClock) -> None:
     run = Runner(tmp_path, clock, e="integral(p, reset=day)")
     run.restore(e=(42.0, q.DERIVED, 1.0))
