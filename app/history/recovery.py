@@ -175,8 +175,13 @@ def _opens_elsewhere(path: Path) -> bool:
         trial.kill()
         trial.join()
         return False
-    # An error that can be caught is caught when we open it ourselves; only a process that died tells of more.
-    return trial.exitcode == 0
+    # An error that can be caught is caught when we open it ourselves; only a process that crashed tells of more.
+    return not _crashed(trial.exitcode)
+
+
+def _crashed(exit_code: int | None) -> bool:
+    """Ended by a signal, or on Windows by a status such as 0xC0000005; not by an error that Python could tell."""
+    return exit_code is not None and not 0 <= exit_code <= 255
 
 
 def _try_to_open(path: str) -> None:

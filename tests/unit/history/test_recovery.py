@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 import subprocess
@@ -255,6 +256,18 @@ def test_a_kill_while_opening_costs_nothing(killed: Path, tmp_path: Path) -> Non
     """The mark of an opening that never ended is there, but the log can be replayed, as another process finds."""
     folder = copied(killed, tmp_path)
     (folder / "history.duckdb.opening").touch()
+    with Site(folder, plain("a")) as site:
+        assert len(values(site)) == 40
+        assert site.history.state() == "ok"
+
+
+def test_a_trial_that_fails_without_a_crash_costs_nothing(
+    killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process may lack memory or a module; only one that crashed says something of the log."""
+    folder = copied(killed, tmp_path)
+    (folder / "history.duckdb.opening").touch()
+    monkeypatch.setattr(recovery, "_try_to_open", math.sqrt)  # a path has none: the process ends with 1
     with Site(folder, plain("a")) as site:
         assert len(values(site)) == 40
         assert site.history.state() == "ok"
