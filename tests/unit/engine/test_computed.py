@@ -78,6 +78,16 @@ def test_a_point_reads_points_that_are_computed_before_it(tmp_path: Path, clock:
     assert run.read("half") == (5.0, 0) and run.read("twice") == (20.0, 0)
 
 
+def test_points_that_differ_in_a_number_only_are_computed_together(tmp_path: Path, clock: ManualClock) -> None:
+    """Current transformers: a thousand points, each with a factor of its own, are one step and not a thousand."""
+    run = Runner(
+        tmp_path, clock, a="p * 2 + 1", b="p * 3 + 10", c="(p if p > 4 else 0) * 5", d="(p if p > 60 else 7) * 5"
+    )
+    assert len(run.computed._steps) == 2
+    run.step(10)
+    assert [run.read(id_) for id_ in "abcd"] == [(21.0, 0), (40.0, 0), (50.0, 0), (35.0, 0)]
+
+
 def test_circles_are_faults_with_their_lines(tmp_path: Path) -> None:
     text = (
         HEAD
