@@ -77,22 +77,24 @@ class Loaded:
         return Fault(self._source.file, self._source.line(path), what, mend)
 
 
-def load_station(directory: Path, overlay: Path | None = None) -> Loaded:
+def load_station(directory: Path, overlay: Path | None = None, text: str | None = None) -> Loaded:
     """Load `station.yaml` of a directory with its templates; an overlay maps connections elsewhere.
+
+    `text` is judged in place of what stands in `station.yaml`, before it is written there.
 
     Raises ConfigFaults with everything that is wrong; what only a driver can judge is not among it.
     """
-    return _Loading(directory, overlay).run()
+    return _Loading(directory, overlay, text).run()
 
 
 class _Loading:
-    def __init__(self, directory: Path, overlay: Path | None) -> None:
+    def __init__(self, directory: Path, overlay: Path | None, text: str | None) -> None:
         self.directory = directory
         self.faults: list[Fault] = []
         self.templates: dict[str, _Template | None] = {}
         self.lines: dict[tuple[str, str], tuple[YamlSource, Path_]] = {}
         self.connections: dict[tuple[str, str], tuple[YamlSource, Path_]] = {}
-        self.source = YamlSource(directory / STATION_FILE)
+        self.source = YamlSource(directory / STATION_FILE, text)
         self.overlay = YamlSource(overlay) if overlay is not None else None
         self.digest = hashlib.sha256()
         self.points: list[Point] = []
@@ -138,7 +140,7 @@ class _Loading:
         self.faults += source.faults
         if source.faults:
             return None
-        self.digest.update(source.file.read_bytes())
+        self.digest.update(source.text.encode())
         if not isinstance(source.data, dict):
             self._fault(source, (), "this is not a mapping of keys", "begin with 'version: 1'")
             return None

@@ -44,25 +44,27 @@ class _Unacceptable(Exception):
 class YamlSource:
     """One YAML file: its data, its faults of form, and the line of anything in it."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        """`text` is what is to be judged in place of the file's content, before it is written there."""
         self.file = file
+        self.text = ""
         self.faults: list[Fault] = []
         self.data: Any = None
         self._nodes = 0
-        self._root: yaml.Node | None = None
-        text = ""
+        self.root: yaml.Node | None = None
+        """The tree of nodes, each of which knows its place in `text`."""
         try:
-            text = file.read_text(encoding="utf-8")
-            self._root = self._compose(text)
-            self.data = self._build(self._root, 0) if self._root is not None else None
+            self.text = text = _read(file) if text is None else text
+            self.root = self._compose(text)
+            self.data = self._build(self.root, 0) if self.root is not None else None
         except _Unacceptable as error:
             self._fault(error.line, str(error), error.mend)
         except yaml.MarkedYAMLError as error:
             line, what = _not_yaml(error)
-            last = len(re.split(_LINE_ENDS, text.rstrip()))  # what has no end is noticed behind it
+            last = len(re.split(_LINE_ENDS, self.text.rstrip()))  # what has no end is noticed behind it
             self._fault(min(line, last), what, "correct the indentation, the brackets or the quotes there")
         except yaml.reader.ReaderError as error:
-            line = text[: error.position].count("\n") + 1
+            line = self.text[: error.position].count("\n") + 1
             self._fault(line, f"not YAML: {error.reason}: character {error.character:#06x}", "remove that character")
         except UnicodeDecodeError as error:
             self._fault(1, f"not UTF-8 text at byte {error.start}", "save the file as UTF-8")
@@ -73,7 +75,7 @@ class YamlSource:
 
     def line(self, path: Sequence[Hashable]) -> int:
         """The line, 1-based, of the value at a path of keys and positions; of its nearest parent where it is absent."""
-        node, line = self._root, 1
+        node, line = self.root, 1
         for step in path:
             if isinstance(node, yaml.MappingNode):
                 found = next(((k, v) for k, v in node.value if self._scalar(k) == step), None)
@@ -99,6 +101,7 @@ class YamlSource:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.CollectionEndEvent):
                 closed = open_.pop()
+                closed.end_mark = event.end_mark
                 if isinstance(closed, yaml.MappingNode):
                     closed.value = list(zip(closed.value[::2], closed.value[1::2], strict=True))
                 continue
@@ -161,6 +164,12 @@ class YamlSource:
         return float(text) if _FLOAT.fullmatch(text) else text
 
 
+def _read(file: Path) -> str:
+    """The file's text with its line ends as they are."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        return stream.read()
+
+
 def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[int, str]:
     """The line and what is wrong. A bracket, quote or key without its end is told where it begins."""
     noticed, begins = error.problem_mark, error.context_mark
@@ -181,4 +190,4 @@ def _node(event: Any) -> yaml.Node:
     if isinstance(event, yaml.ScalarEvent):
         return yaml.ScalarNode("", event.value, start, end, event.style)
     kind = yaml.MappingNode if isinstance(event, yaml.MappingStartEvent) else yaml.SequenceNode
-    return kind("", [], start, end)
+    return kind("", [], start, end, event.flow_style)
