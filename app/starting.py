@@ -65,7 +65,7 @@ def running(
         meanwhile()
         if simulator is not None:
             overlay = simulator.wait_until_ready()
-        facade = RunningStation(configure(directory, overlay), folder.path, demo=is_demo(station))
+        facade = RunningStation(configure(directory, overlay), folder.path, demo=is_demo(station), overlay=overlay)
         stack.callback(facade.stop)
         facade.start()
         yield facade

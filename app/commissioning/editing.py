@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Hashable, Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Hashable, Mapping, MutableMapping, Sequence
 from difflib import unified_diff
 from typing import Any, Final
 
@@ -49,14 +49,11 @@ def append(source: YamlSource, path: Path_, value: Mapping[str, Any]) -> str:
     items = _node(source, path)
     if isinstance(items, yaml.SequenceNode) and not _in_braces(items) and items.value:
         return _after(source, items, value)
-    fragment, rest = _Fragment.around(source, path[:-1])
-    parent = _at(fragment.content, rest)
-    present = parent.get(path[-1])
-    if isinstance(present, MutableSequence):
-        present.append(_plain(value, flow=_in_braces(items)))
-    else:
-        made = CommentedSeq([_plain(value)])
-        parent[path[-1]] = made
+    holder = _at(source.data, path[:-1])
+    if not holder.get(path[-1]):
+        return put(source, path[:-1], {**holder, str(path[-1]): [value]})
+    fragment, rest = _Fragment.around(source, path)
+    _at(fragment.content, rest).append(_plain(value, flow=True))
     return fragment.spliced()
 
 
@@ -67,12 +64,11 @@ def remove(source: YamlSource, path: Path_) -> str:
         first, last = _lines(found[2])
         lines = source.text.splitlines(keepends=True)
         return "".join(lines[:first] + lines[last + 1 :])
-    fragment, rest = _Fragment.around(source, path[:-2])
-    parent = _at(fragment.content, rest)
-    items = parent[path[-2]]
-    del items[path[-1]]
-    if not items:
-        del parent[path[-2]]
+    holder = _at(source.data, path[:-2])
+    if len(holder[path[-2]]) == 1:
+        return put(source, path[:-2], {key: value for key, value in holder.items() if key != path[-2]})
+    fragment, rest = _Fragment.around(source, path[:-1])
+    del _at(fragment.content, rest)[path[-1]]
     return fragment.spliced()
 
 

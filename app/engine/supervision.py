@@ -18,7 +18,7 @@ from app.model.own_points import ERRORS, LATE_SCANS, ONLINE, RTT_MS
 from app.model.station import Device, Point
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
-from drivers.contract import Link, Pollable, Reporting
+from drivers.contract import Link, Plan, Pollable, Reporting
 
 log = logging.getLogger("gridroom.engine")
 
@@ -59,6 +59,8 @@ class Supervisor:
             if isinstance(link, Pollable)
             else []
         )
+        self._single: dict[int, Plan] = {}
+        """Plans of points that a person read by themselves, by index: a link keeps each plan that it makes."""
         self._state = LinkState.STARTING
         self._since = clock.now_ns()
         self._online_ns = 0
@@ -78,6 +80,22 @@ class Supervisor:
             self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
             self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
         )  # fmt: skip
+
+    async def read_once(self, point: Point) -> Updates:
+        """Read one point now, beside all schedules; what comes is published as any other value.
+
+        Raises DeviceError, or ValueError for a point that cannot be read.
+        """
+        if not isinstance(self._link, Pollable):
+            raise ValueError(f"{point.name} cannot be asked for: its device sends by itself")
+        if not point.polled:
+            raise ValueError(f"{point.name} is no point that is read from the field")
+        plan = self._single.get(point.index) or self._link.plan(self.device, [point])
+        self._single[point.index] = plan
+        await self._link.connect()
+        updates = await self._link.read(plan)
+        self._publish(updates)
+        return updates
 
     def reset_figures(self) -> None:
         """Count late scans anew."""
