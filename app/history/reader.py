@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from app.history.archive import Archive
-from app.history.export.request import ExportRequest, ExportResult
+from app.history.export.request import ExportError, ExportRequest, ExportResult
 from app.history.export.run import run_export
 from app.history.folder import DataFolder
 from app.history.opening import open_archive
@@ -28,6 +28,8 @@ def export_from_folder(station: Station, data: Path, request: ExportRequest, who
     Raises FolderHeld, naming the holder, when it runs after all; ExportError, StorageError.
     """
     request.judged(station.timezone)
+    if not (data.expanduser() / "history").is_dir():  # opening would make a data folder of it
+        raise ExportError(f"{data} is no data folder; give the one that the console or the engine names when it starts")
     with DataFolder.open(data, who) as folder, HistoryReader.open(station, folder.path, SystemClock()) as reader:
         return reader.export(request).result().rows
 
