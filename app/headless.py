@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from app.configuration import configure
 from app.demo import is_demo, station_directory
 from app.model.clock import from_datetime, to_datetime
-from app.model.errors import ConfigFaults, Fault
+from app.model.errors import wrong_input
 from app.schema import schema as make_schema
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def engine(
     from app.starting import running
 
     if data is None and not is_demo(station):
-        raise ConfigFaults([Fault(station, 1, "no data folder", "say where history goes with --data DIR")])
+        raise wrong_input("no data folder", "say where history goes with --data DIR")
     with running(station, data, overlay, "engine") as facade:
         _until_told(facade, duration_s, status_every_s)
     return DONE
@@ -144,8 +144,7 @@ def export(station: Path, data: Path, points: str, *, start: str, end: str, ever
     try:
         rows = export_from_folder(found, data, request, who("export"))
     except ExportError as error:
-        what, _, mend = str(error).partition("; ")
-        raise ConfigFaults([Fault(Path("command line"), 1, what, mend)]) from None
+        raise wrong_input(*str(error).split("; ", 1)) from None
     print(f"{output}: {rows:,} rows")
     return DONE
 
@@ -157,8 +156,7 @@ def _moment(text: str, timezone: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        what = f"'{text}' is not a time"
-        raise ConfigFaults([Fault(Path("command line"), 1, what, "write ISO 8601, such as 2026-11-20T14:00")]) from None
+        raise wrong_input(f"'{text}' is not a time", "write ISO 8601, such as 2026-11-20T14:00") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
     return from_datetime(moment)

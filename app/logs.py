@@ -10,7 +10,7 @@ from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
-from app.model.errors import StorageError
+from app.model.errors import StorageError, mend_of
 
 FORM: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 MOST_BYTES: Final = 5_000_000
@@ -66,8 +66,7 @@ def _file(path: Path) -> logging.Handler:
     except OSError as error:
         why = error.strerror or str(error)
         raise StorageError(
-            f"log {path} cannot be written ({why}); give this user the right to write there, or name another folder "
-            "with --data"
+            f"log {path} cannot be written ({why}); {mend_of(error)}, or name another folder with --data"
         ) from error
     file.setFormatter(logging.Formatter(FORM))
     return file

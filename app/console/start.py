@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.model.errors import ConfigFaults, Fault, GridroomError
+from app.model.errors import GridroomError, wrong_input
 from app.starting import on_end, running
 
 if TYPE_CHECKING:
@@ -90,6 +90,5 @@ def _has_display() -> bool:
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.strip().partition("x")
     if not (width.isdigit() and height.isdigit()):
-        what = f"'{text}' is not a window size"
-        raise ConfigFaults([Fault(Path("command line"), 1, what, "write WIDTHxHEIGHT, such as 1366x768")])
+        raise wrong_input(f"'{text}' is not a window size", "write WIDTHxHEIGHT, such as 1366x768")
     return int(width), int(height)
