@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _import("app.headless").forget_output()
         return FAILED
     except KeyboardInterrupt:
-        return DONE
+        print(f"gridroom {options.verb}: interrupted before it was done; start it again", file=sys.stderr)
+        return FAILED
 
 
 def _is_no_station(word: str) -> bool:
@@ -87,6 +89,20 @@ def _positive(text: str) -> float:
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0; write one such as 10")
     return number
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    """Of windows: from what a page needs to what a picture of it can be."""
+    found = []
+    for one in text.split(","):
+        match = re.fullmatch(r"([0-9]{3,5})x([0-9]{3,5})", one.strip())
+        width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not (320 <= width <= 7680 and 240 <= height <= 4320):
+            raise argparse.ArgumentTypeError(
+                f"'{one}' is not the size of a window; write WIDTHxHEIGHT from 320x240 to 7680x4320, such as 1366x768"
+            )
+        found.append((width, height))
+    return found
 
 
 def _port(text: str) -> int:
@@ -238,7 +254,7 @@ def _screenshots(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--data", type=_path, help="data folder whose history is shown; without it an empty one")
     parser.add_argument("--overlay", type=_path, metavar="FILE", help="file that maps connections elsewhere")
     parser.add_argument("--warm", type=_duration, default=20.0, metavar="20s", help="run the station this long first")
-    parser.add_argument("--sizes", default="1366x768,2560x1440", help="window sizes")
+    parser.add_argument("--sizes", type=_sizes, default="1366x768,2560x1440", help="window sizes")
     parser.set_defaults(
         run=lambda o: _import("app.console.start").screenshots(
             o.station, o.output, o.overlay, data=o.data, warm_s=o.warm, sizes=o.sizes
