@@ -32,6 +32,8 @@ class MemoryField(Driver):
 
     failing: dict[str, Exception] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
+    refusing: dict[str, str] = field(default_factory=dict)
+    """Full point name -> why the device refuses it."""
     values: dict[str, float] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     links: list[MemoryLink] = field(default_factory=list)
@@ -85,4 +87,4 @@ class MemoryLink(Link):
         return {}
 
     def remarks(self, device: Device) -> Mapping[str, str]:
-        return {}
+        return {name: why for name, why in self.owner.refusing.items() if name.startswith(f"{device.id}.")}
