@@ -16,6 +16,9 @@ FORM: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 MOST_BYTES: Final = 5_000_000
 KEPT_FILES: Final = 5
 
+PLACES: Final = "gridroom.places"
+"""The logger whose lines are on the terminal at any level: where everything is kept."""
+
 log = logging.getLogger("gridroom.logs")
 
 
@@ -25,7 +28,7 @@ class Logs:
     def __init__(self, folder: Path | None, *, terminal_level: int = logging.WARNING) -> None:
         """`folder` is the data folder, None for the terminal only. Raises StorageError where no log can be kept."""
         terminal = logging.StreamHandler(sys.stderr)
-        terminal.setLevel(terminal_level)
+        terminal.addFilter(lambda line: line.levelno >= terminal_level or line.name == PLACES)
         terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
         handlers: list[logging.Handler] = [terminal]
         if folder is not None:

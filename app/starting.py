@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -72,7 +73,7 @@ def running(
             stack.callback(simulator.stop)
         from app.configuration import configure  # heavy: loaded while the simulator starts
         from app.history.folder import DataFolder
-        from app.logs import Logs
+        from app.logs import PLACES, Logs
         from app.model.errors import StorageError
         from app.station import RunningStation
 
@@ -83,6 +84,7 @@ def running(
         logs = Logs(folder.path)
         logs.start()
         stack.callback(logs.stop)
+        logging.getLogger(PLACES).info("data folder %s", folder.path)
         meanwhile()
         if simulator is not None:
             overlay = simulator.wait_until_ready()

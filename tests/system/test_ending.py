@@ -78,6 +78,7 @@ def test_a_signal_ends_the_demo_in_order(tmp_path: Path, verb: str, name: str) -
             process.send_signal(getattr(signal, name))
         _, complaints = process.communicate(timeout=30)
     assert process.returncode == 0, complaints
+    assert complaints.startswith(f"INFO: data folder {tmp_path}\n")
     assert "lost" not in log_of(tmp_path) and "Traceback" not in complaints
     assert ended_well(tmp_path)
 
