@@ -17,7 +17,7 @@ from typing import Final
 import duckdb
 
 from app.history.hot import FILE_NAME, HotStore
-from app.history.mending import replace_damaged
+from app.history.mending import is_truncated, replace_damaged
 from app.history.trouble import Troubles
 from app.history.whole import set_aside
 from app.model.clock import Clock
@@ -112,7 +112,7 @@ def _connect(
             if replaced or _passes(error):
                 raise _not_now(path, error) from error
             try:
-                if wal.exists() and "WAL" in str(error):
+                if wal.exists() and "WAL" in str(error) and not is_truncated(str(error)):
                     (_wal_aside if cut else _wal_cut)(wal, str(error), clock, troubles)
                     cut = True
                 else:
