@@ -77,6 +77,13 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     assert load(tmp_path, METER).station.history.heartbeat == 60.0
 
 
+def test_a_word_in_full_width_letters_is_told_in_half_width(tmp_path: Path) -> None:
+    wide = METER.replace("kind: meter", "kind: ｍｅｔｅｒ").replace("unit: kW", "unit: ｋＷ").replace("h: 1800", "h: １８００")
+    assert [fault.partition("; ")[2] for fault in faults(tmp_path, wide)] == [
+        f"write it in half-width characters: '{meant}'" for meant in ("meter", "kW", "1800")
+    ]
+
+
 def test_off_and_on_are_words(tmp_path: Path) -> None:
     states = load(tmp_path, METER).station.points[0].form.states
     assert states is not None and [state.en for state in states.values()] == ["off", "on"]
