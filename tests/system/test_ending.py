@@ -121,16 +121,22 @@ def test_a_reader_that_has_enough_is_no_fault() -> None:
 
 
 INTERRUPTED = """
-import os, signal, sys
+import os, signal, sys, threading
 from app import cli
 from app.history.export.sinks import CsvSink
-write = CsvSink.write
-def told(sink, portion):
+from app.history.readers import Task
+write, cancel, cancelled = CsvSink.write, Task.cancel, threading.Event()
+def interrupted(sink, portion):
     write(sink, portion)
     os.kill(os.getpid(), signal.SIGINT)
-CsvSink.write = told
+    cancelled.wait(20)
+def noted(task):
+    cancel(task)
+    cancelled.set()
+CsvSink.write, Task.cancel = interrupted, noted
 sys.exit(cli.main(sys.argv[1:]))
 """
+"""An interrupt in the midst of a file, which is not done before that is noticed."""
 
 
 @posix
