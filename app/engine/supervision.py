@@ -28,6 +28,8 @@ SHORTEST_BACK_OFF_S: Final = 1.0
 LONGEST_BACK_OFF_S: Final = 30.0
 """A device that stays for less than this goes on where its back-off was: it comes and goes."""
 JITTER: Final = 0.2
+MOST_NAMED: Final = 8
+"""Points named in one line of the log."""
 
 Publish = Callable[[Updates], None]
 
@@ -71,6 +73,8 @@ class Supervisor:
         self._last_error = ""
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
+        self._refused: Mapping[str, str] = {}
+        """Full point name -> why, as it was said last."""
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
@@ -198,9 +202,34 @@ class Supervisor:
         updates = await group.link.read(group.plan)
         self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
         self._publish(updates)
+        self._tell_refusals()
         if group.lost:
             log.info("device %s: %d points are back", self.device.id, len(group.points))
         group.failures, group.lost = 0, False
+
+    def _tell_refusals(self) -> None:
+        """What the device refuses is said once, and again when that changes: without a screen nobody sees an IV."""
+        remarks = self._link.remarks(self.device)
+        if remarks == self._refused:
+            return
+        new: dict[str, list[str]] = {}
+        for name, why in remarks.items():
+            if self._refused.get(name) != why:
+                new.setdefault(why, []).append(self._place(name))
+        self._refused = dict(remarks)
+        for why, places in new.items():
+            more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+            log.warning(
+                "device %s refuses %s%s, marked IV: %s; compare the address with the device's own register list",
+                self.device.id, ", ".join(places[:MOST_NAMED]), more, why,
+            )  # fmt: skip
+
+    def _place(self, name: str) -> str:
+        """`meter1.p_kw (table input, register 52)`: a point, and where it was looked for."""
+        point = next((p for p in (*self.device.points, *self.device.texts) if p.name == name), None)
+        address = (point.form.address or {}) if point is not None else {}
+        where = ", ".join(f"{key} {address[key]}" for key in ("table", "register") if key in address)
+        return f"{name} ({where})" if where else name
 
     async def _read_texts(self) -> None:
         """A device without its serial number is still a device: it is asked again when it connects again."""

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from app.history.whole import write_whole
-from app.model.errors import FolderHeld, StorageError
+from app.model.errors import FolderHeld, StorageError, mend_of
 
 LOCK_NAME: Final = "gridroom.lock"
 OWNER_NAME: Final = "station.json"
@@ -78,8 +78,8 @@ class DataFolder:
     def outbox(self) -> Path:
         return self.path / "outbox"
 
-    def belongs_to(self, station: str) -> None:
-        """Make sure that the folder is this station's, and make a new one so.
+    def belongs_to(self, station: str, *, claim: bool = True) -> None:
+        """Make sure that the folder is this station's; `claim` makes one that is nobody's so.
 
         Points are known by their names here: another station's `meter1.p_kw` would go into the same series. Raises
         StorageError that names the owner.
@@ -88,7 +88,8 @@ class DataFolder:
         try:
             owner = json.loads(path.read_text(encoding="utf-8"))["station"]
         except FileNotFoundError:
-            write_whole(path, json.dumps({"station": station}) + "\n")
+            if claim:
+                write_whole(path, json.dumps({"station": station}) + "\n")
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StorageError(
@@ -119,8 +120,7 @@ class DataFolder:
 def _unwritable(path: Path, error: OSError) -> StorageError:
     why = error.strerror or str(error)
     return StorageError(
-        f"data folder {path} cannot be written ({why}); give this user the right to write there, "
-        "or name another folder with --data"
+        f"data folder {path} cannot be written ({why}); {mend_of(error)}, or name another folder with --data"
     )
 
 

@@ -79,6 +79,8 @@ class History:
         self._on_late = on_late
         self._parts: _Parts | None = None
         self._last: dict[str, tuple[float, int, int]] = {}
+        self.lost_rows = 0
+        """Once it is stopped: what came and could not be stored until then."""
         self._stopped = threading.Event()
         self._opener: threading.Thread | None = None
 
@@ -98,6 +100,8 @@ class History:
         """A batch of the engine. Returns at once; not kept while the store is not open."""
         if self._parts is not None:
             self._parts.writer.take(updates)
+        else:
+            self.lost_rows += len(updates)
 
     def stop(self) -> None:
         """Store everything and close. Nothing may be called after it."""
@@ -110,6 +114,7 @@ class History:
         parts.keeper.stop()
         parts.readers.close()
         parts.writer.stop()
+        self.lost_rows = parts.writer.waiting_rows
         parts.opened.archive.store.close()
 
     def state(self) -> str:

@@ -25,6 +25,7 @@ from app.model.errors import ConfigFaults, Fault
 from app.model.explaining import explain
 from app.model.own_points import own_points
 from app.model.station import Device, Point, Station
+from app.model.wiring import element_faults, parent_faults
 from app.model.yaml_source import YamlSource
 
 M = TypeVar("M", bound=BaseModel)
@@ -390,7 +391,8 @@ class _Loading:
         names = {point.name for point in self.points}
         self._must_exist(form.station.grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
         given = self.source.data.get("devices")
-        for i, device in enumerate(given if isinstance(given, list) else ()):
+        listed = given if isinstance(given, list) else []
+        for i, device in enumerate(listed):
             if isinstance(device, dict):
                 who = f"device {device.get('id', i)}: unknown"
                 self._must_exist(device.get("parent"), places, ("devices", i, "parent"), f"{who} parent")
@@ -402,6 +404,11 @@ class _Loading:
             self._must_exist(node.device, self.known, ("topology", i, "device"), f"{who} device")
             if complete:
                 self._must_exist(node.state, names, ("topology", i, "state"), f"{who} point")
+        parents = [
+            (str(d.get("id", i)), d.get("parent")) if isinstance(d, dict) else ("", None) for i, d in enumerate(listed)
+        ]
+        for path, what, mend in (*element_faults(form.topology, self.known), *parent_faults(parents)):
+            self._fault(self.source, path, what, mend)
 
     def _must_exist(self, id_: object, known: AbstractSet[str], path: Path_, what: str) -> None:
         if isinstance(id_, str) and id_ not in known:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from app.model.errors import Fault
+from app.model.full_width import slip, slip_in_word, told
 
 _MOST_NODES: Final = 5_000_000
 _DEEPEST: Final = 100
@@ -27,6 +28,7 @@ _SPECIAL: Final[dict[str, Any]] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     ".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
+_QUOTES: Final = ("'", '"', "|", ">")
 _LINE_ENDS: Final = "[\n\x85\u2028\u2029]"
 """Those of YAML 1.1, by which the parser counts."""
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -60,9 +62,7 @@ class YamlSource:
         except _Unacceptable as error:
             self._fault(error.line, str(error), error.mend)
         except yaml.MarkedYAMLError as error:
-            line, what = _not_yaml(error)
-            last = len(re.split(_LINE_ENDS, self.text.rstrip()))  # what has no end is noticed behind it
-            self._fault(min(line, last), what, "correct the indentation, the brackets or the quotes there")
+            self._not_yaml(error, re.split(_LINE_ENDS, self.text.rstrip()))
         except yaml.reader.ReaderError as error:
             line = self.text[: error.position].count("\n") + 1
             self._fault(line, f"not YAML: {error.reason}: character {error.character:#06x}", "remove that character")
@@ -91,6 +91,17 @@ class YamlSource:
 
     def _fault(self, line: int, what: str, mend: str) -> None:
         self.faults.append(Fault(self.file, line, what, mend))
+
+    def _not_yaml(self, error: yaml.MarkedYAMLError, lines: Sequence[str]) -> None:
+        line, what = _not_yaml(error)
+        line = min(line, len(lines))  # what has no end is noticed behind it
+        mend = "correct the indentation, the brackets or the quotes there"
+        noticed = error.problem_mark.line + 1 if error.problem_mark is not None else line
+        if found := slip(lines, (line, noticed, noticed - 1)):
+            line = found[0]
+            here, mend = told(found[1])
+            what = f"{what}: {here}"
+        self._fault(line, what, mend)
 
     def _compose(self, text: str) -> yaml.Node | None:
         """The tree of nodes. Not `yaml.compose`, which recurses in C: deep enough, a file would end the process."""
@@ -136,6 +147,7 @@ class YamlSource:
             what = f"aliases nest deeper than {_DEEPEST} levels, or contain themselves"
             raise _Unacceptable(node.start_mark, what, "write what they stand for")
         if isinstance(node, yaml.ScalarNode):
+            self._look_for_slip(node, key=False)
             return self._scalar(node)
         if isinstance(node, yaml.SequenceNode):
             return [self._build(item, depth + 1) for item in node.value]
@@ -146,14 +158,20 @@ class YamlSource:
                 self._fault(line, "a list or mapping is used as a key", "write a plain word as the key")
                 continue
             key = self._scalar(key_node)
+            self._look_for_slip(key_node, key=True)
             if key in result:
                 self._fault(line, f"'{key}' stands here twice", "keep one of the two")
             result[key] = self._build(value_node, depth + 1)
         return result
 
+    def _look_for_slip(self, node: yaml.ScalarNode, *, key: bool) -> None:
+        if node.style not in _QUOTES and (character := slip_in_word(node.value, key=key)):
+            what, mend = told(character)
+            self._fault(node.start_mark.line + 1, f"'{node.value}': {what}", mend)
+
     def _scalar(self, node: yaml.Node) -> Any:
         text: str = node.value
-        if not isinstance(node, yaml.ScalarNode) or node.style in ("'", '"', "|", ">"):
+        if not isinstance(node, yaml.ScalarNode) or node.style in _QUOTES:
             return text
         if text in _SPECIAL:
             return _SPECIAL[text]

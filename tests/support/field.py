@@ -32,6 +32,8 @@ class MemoryField(Driver):
 
     failing: dict[str, Exception] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
+    refusing: dict[str, str] = field(default_factory=dict)
+    """Full point name -> why the device refuses it."""
     values: dict[str, float] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     links: list[BareLink] = field(default_factory=list)
@@ -90,6 +92,9 @@ class MemoryLink(BareLink):
         if f"{device.id} texts" in self.owner.failing:
             raise self.owner.failing[f"{device.id} texts"]
         return {}
+
+    def remarks(self, device: Device) -> Mapping[str, str]:
+        return {name: why for name, why in self.owner.refusing.items() if name.startswith(f"{device.id}.")}
 
 
 class ReportingLink(BareLink):

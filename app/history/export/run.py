@@ -12,7 +12,7 @@ from app.history.export.sinks import SINKS
 from app.history.layout import MS_NS
 from app.history.readers import Task
 from app.history.whole import publish, unfinished
-from app.model.errors import StorageError
+from app.model.errors import StorageError, mend_of
 
 log = logging.getLogger("gridroom.history.run")
 
@@ -47,7 +47,7 @@ def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> Exp
         publish(request.path)
     except OSError as error:
         raise StorageError(
-            f"{request.path} cannot be written ({error}); make room there, or choose another place"
+            f"{request.path} cannot be written ({error.strerror or error}); {mend_of(error)}, or choose another place"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
