@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.console.main import Console
 from app.console.pages.alarms import AlarmsPage
 from app.console.pages.devices import DevicesPage
-from app.console.pages.overview import OverviewPage
+from app.console.pages.overview import FigureStrip, OverviewPage
 from app.console.pages.trends import TrendsPage
+from app.energy.figures import Figure
 from app.model.clock import SECOND_NS, ManualClock
 from app.model.config import Priority
 from app.model.errors import StorageError
@@ -23,6 +26,7 @@ from app.model.text import Text
 from app.model.views import AlarmState, JournalRow
 from tests.support.fake_station import Exported, FakeStation, alarm, write_station
 from widgets import blink
+from widgets.value_label import ValueLabel
 
 
 @pytest.fixture
@@ -62,6 +66,24 @@ def test_the_overview_shows_figures_and_what_they_miss(console: Console, facade:
     tiles = page.strip._tiles
     assert tiles["pv"]._missing.text() == "5/6"
     assert tiles["storage"]._value.text == "200.0" and tiles["storage"]._words.text() == "↓ charging"
+
+
+def test_what_a_station_lacks_takes_no_room_on_the_overview(qtbot: QtBot, dressed: None, facade: FakeStation) -> None:
+    strip = FigureStrip()
+    qtbot.addWidget(strip)
+    strip.show()
+    figures = facade.figures(facade.snapshot())
+    lacking = Figure(math.nan, 0, 0, 0)
+    load = strip._tiles["load"]
+    for chargers, shown in ((Figure(42.0, 0, 1, 1), True), (lacking, False)):
+        strip.show_figures(replace(figures, chargers=chargers, genset=lacking), "")
+        labels = [label.text() for label in load.findChildren(QLabel) if label.isVisible()]
+        assert ("+ chargers" in labels) == shown
+        assert len([value for value in load.findChildren(ValueLabel) if value.isVisible()]) == 1 + shown
+    assert strip._tiles["genset"].isHidden()
+    names = ("pv", "storage", "soc", "load", "grid", "genset")
+    strip.show_figures(replace(figures, **dict.fromkeys(names, lacking)), "")
+    assert strip.isHidden(), "an empty strip takes no room"
 
 
 def test_the_direction_of_power_is_words(console: Console, facade: FakeStation) -> None:
