@@ -44,11 +44,13 @@ class Column(IntEnum):
     AGE = 5
     TIME = 6
     LIMITS = 7
-    ID = 8
+    REMARK = 8
+    ID = 9
 
 
-_TITLES: Final = ("Device", "Point", "Value", "Unit", "Quality", "Age", "Source time", "Limits", "Id")
-_WIDTHS: Final = (150, 220, 120, 64, 90, 76, 116, 180, 160)
+_TITLES: Final = ("Device", "Point", "Value", "Unit", "Quality", "Age", "Source time", "Limits", "Remark", "Id")
+_WIDTHS: Final = (110, 180, 120, 56, 76, 64, 104, 226, 60, 160)
+"""All but the id stand side by side in a window of 1366 px; four limits are whole."""
 _STYLE_TOKENS: Final = {
     MarkStyle.GOOD: "live",
     MarkStyle.INVALID: "bad-quality",
@@ -164,6 +166,7 @@ class PointModel(CellModel):
                 Column.NAME: lambda p: p.label.in_(language.name()),
                 Column.UNIT: lambda p: p.unit,
                 Column.LIMITS: limits_text,
+                Column.REMARK: lambda p: self._remarks.get(p.name, ""),
                 Column.DEVICE: lambda p: p.device,
             }
             read: Callable[[Point], str] = readers.get(Column(column), lambda p: p.name)
@@ -187,7 +190,7 @@ class PointModel(CellModel):
                 self.dataChanged.emit(self.index(start, Column.VALUE), self.index(end, Column.TIME))
 
     def set_remarks(self, remarks: Mapping[str, str]) -> None:
-        """Full point name -> why the device refuses it; shown beside the quality."""
+        """Full point name -> why the device refuses it."""
         self._remarks = remarks
 
     def tick(self, visible: range) -> None:
@@ -240,8 +243,7 @@ class PointModel(CellModel):
         if column == Column.UNIT:
             return Cell(symbol(point.unit), "ink-soft")
         if column == Column.QUALITY:
-            words = (quality_mark(quality).text, self._remarks.get(point.name, ""))
-            return Cell(" · ".join(filter(None, words)), "bad-quality")
+            return Cell(quality_mark(quality).text, "bad-quality")
         if column == Column.AGE:
             old = quality_mark(quality).style is MarkStyle.OLD
             return Cell(age_text(shot.taken - time) if time else "–", "bad-quality" if old else "ink-soft", right=True)
@@ -249,6 +251,8 @@ class PointModel(CellModel):
             return Cell(moment_text(time, self._station.zone, shot.taken, milliseconds=True), "ink-soft")
         if column == Column.LIMITS:
             return Cell(limits_text(point), "ink-soft")
+        if column == Column.REMARK:
+            return Cell(self._remarks.get(point.name, ""), "bad-quality")
         if column == Column.DEVICE:
             return Cell(self._station.by_id[point.device].name.in_(language.name()))
         return Cell(point.name, "ink-soft")
@@ -323,6 +327,7 @@ class PointTable(Table):
         self.set_widths(_WIDTHS)
         self.horizontalHeader().setStretchLastSection(True)
         self.setColumnHidden(Column.DEVICE, True)
+        self.setColumnHidden(Column.ID, True)
 
     def selected_points(self) -> list[str]:
         """Full names of the selected rows."""

@@ -17,6 +17,7 @@ from app.console.pages.alarms import AlarmsPage
 from app.console.pages.devices import DevicesPage
 from app.console.pages.overview import FigureStrip, OverviewPage
 from app.console.pages.trends import TrendsPage
+from app.console.screenshots import settle
 from app.energy.figures import Figure
 from app.model.clock import SECOND_NS, ManualClock
 from app.model.config import Priority
@@ -26,6 +27,7 @@ from app.model.text import Text
 from app.model.views import AlarmState, JournalRow
 from tests.support.fake_station import Exported, FakeStation, alarm, write_station
 from widgets import blink
+from widgets.point_table import Column
 from widgets.value_label import ValueLabel
 
 
@@ -184,8 +186,18 @@ def test_a_refused_point_says_why(
     facade.put("inv1.t_igbt", float("nan"), IV)
     console.bridge.refresh()
     row = devices.model.row_of(facade.station.by_name["inv1.t_igbt"])
-    assert devices.model.cell(row, 4).text == "IV · exception 2, illegal data address"
-    assert devices.model.cell(row, 2).text == "–"
+    cells = [devices.model.cell(row, column).text for column in (Column.VALUE, Column.QUALITY, Column.REMARK)]
+    assert cells == ["–", "IV", "exception 2, illegal data address"]
+    assert not devices.table.isColumnHidden(Column.REMARK)
+
+
+def test_all_limits_of_a_point_are_whole_on_a_small_screen(console: Console, devices: DevicesPage) -> None:
+    console.window.resize(1366, 768)
+    settle(console.window, 0.05)
+    header, metrics = devices.table.horizontalHeader(), devices.table.fontMetrics()
+    assert metrics.horizontalAdvance("LL 49.5 · L 49.8 · H 50.2 · HH 50.5") < header.sectionSize(Column.LIMITS)
+    end = header.sectionViewportPosition(Column.LIMITS) + header.sectionSize(Column.LIMITS)
+    assert end <= devices.table.viewport().width()
 
 
 def test_an_open_faceplate_follows_the_tree_and_enter_opens_it(
