@@ -3,6 +3,7 @@
 A `Driver` judges configuration and groups devices into lines; a `Link` is one open line (a socket, a serial port) and
 serves every device on it. The engine supervises each device by itself: it decides when to read, how long to back off
 and what is marked; a link only does what it is asked, and raises `TransportError` or `ProtocolError` when it cannot.
+What errors and remarks say is shown to operators as it stands, so they carry it in both languages (`app.model.text`).
 
 Abilities beyond reading in turn are asked of small protocols (`Writable`), not of flags.
 """
@@ -16,6 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from app.model.clock import Clock
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 
 
@@ -64,7 +66,7 @@ class Link(ABC):
         """The device's texts by point id; empty when it has none. Raises as `read` does."""
 
     @abstractmethod
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         """Full point name -> why the device refuses it, for the points that it refused."""
 
 

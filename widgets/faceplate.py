@@ -288,7 +288,8 @@ class Faceplate(QFrame):
         if status.next_try:
             ahead = status.next_try - self._now_ns
             next_try = tr("in {time}", time=age_text(ahead)) if ahead > 0 else tr("now")
-        return rtt, str(status.errors), status.last_error or NOTHING, next_try
+        last_error = status.last_error.in_(language.name()) if status.last_error else NOTHING
+        return rtt, str(status.errors), last_error, next_try
 
     # ------------------------------------------------------------------------------------------------- texts
 

@@ -16,6 +16,7 @@ from app.model.clock import SECOND_NS, Clock
 from app.model.errors import DeviceError, RefusedByDevice
 from app.model.own_points import ERRORS, LATE_SCANS, ONLINE, RTT_MS
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
 from drivers.contract import Link
@@ -62,7 +63,7 @@ class Supervisor:
         self._rtt_ms = float("nan")
         self._errors = 0
         self._late_scans = 0
-        self._last_error = ""
+        self._last_error: Text | None = None
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
@@ -92,7 +93,7 @@ class Supervisor:
                 except DeviceError as error:
                     self._lost(error)
                 except Exception as error:  # a fault in one driver stays with its devices
-                    if str(error) != self._last_error:  # it may fail alike for months
+                    if _text(error) != self._last_error:  # it may fail alike for months
                         log.exception("device %s: the driver failed; it is tried again", self.device.id)
                     self._lost(error)
                 if online_ns is not None and self._clock.monotonic_ns() - online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
@@ -170,7 +171,7 @@ class Supervisor:
 
     def _note(self, error: Exception) -> None:
         self._errors += 1
-        self._last_error = str(error)
+        self._last_error = _text(error)
 
     def _lost(self, error: Exception) -> None:
         self._note(error)
@@ -197,6 +198,17 @@ class Supervisor:
         point, value, quality = zip(*self.own(), strict=True)
         now = self._clock.now_ns()
         self._publish(Updates.of(point, value, quality, now, now))
+
+
+def _text(error: Exception) -> Text:
+    """What an error says on the screen."""
+    if isinstance(error, DeviceError):
+        return error.text
+    what = f"{type(error).__name__}: {error}"
+    return Text(
+        f"the driver failed ({what}); it is tried again, and the log says where",
+        f"驱动程序出错（{what}）；将重试，详见日志",
+    )
 
 
 def _own_index(device: Device, id_: str) -> int:

@@ -109,9 +109,14 @@ class History:
         parts.writer.stop()
         parts.opened.archive.store.close()
 
+    def trouble(self) -> Text | None:
+        """What is wrong; None while it is well."""
+        return self._troubles.standing()
+
     def state(self) -> str:
-        """`ok`, or what is wrong, in words."""
-        return self._troubles.words()
+        """`ok`, or what is wrong, in English."""
+        trouble = self.trouble()
+        return trouble.en if trouble else "ok"
 
     def flush(self) -> Future[None]:
         """Done when everything taken until now is stored, or cannot be just now."""

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.model.text import Text
+
 _LONGEST: Final = 800
 """Characters of what is said of one fault."""
 
@@ -52,11 +54,18 @@ class ConfigFaults(GridroomError):
 
 
 class DeviceError(GridroomError):
-    """Trouble with one device. `device` may be empty where the thrower does not know it (a shared line)."""
+    """Trouble with one device: `text` for the screen in both languages, `str()` in English for the log.
 
-    def __init__(self, message: str, *, device: str = "") -> None:
-        super().__init__(message)
+    `device` may be empty where the thrower does not know it (a shared line).
+    """
+
+    def __init__(self, text: Text, *, device: str = "") -> None:
+        super().__init__(text)
+        self.text = text
         self.device = device
+
+    def __str__(self) -> str:
+        return self.text.en
 
 
 class TransportError(DeviceError):
@@ -70,8 +79,8 @@ class ProtocolError(DeviceError):
 class RefusedByDevice(DeviceError):
     """The device understood and refused. `code` is the protocol's own number (a Modbus exception code)."""
 
-    def __init__(self, message: str, *, device: str = "", code: int = 0) -> None:
-        super().__init__(message, device=device)
+    def __init__(self, text: Text, *, device: str = "", code: int = 0) -> None:
+        super().__init__(text, device=device)
         self.code = code
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from app.model.clock import Clock
 from app.model.errors import TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Complaint, Driver, Link, Plan
 
@@ -72,7 +73,7 @@ class MemoryLink(Link):
         self.owner.reads.append(device)
         if device in self.owner.hanging:
             await asyncio.sleep(0.05)
-            raise TransportError(f"no answer from {device} within 50 ms")
+            raise TransportError(Text.of(f"no answer from {device} within 50 ms"))
         for name in (device, *plan.names):
             if name in self.owner.failing:
                 raise self.owner.failing[name]
@@ -84,5 +85,5 @@ class MemoryLink(Link):
             raise self.owner.failing[f"{device.id} texts"]
         return {}
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         return {}

@@ -26,7 +26,7 @@ from app.model.quality import IV
 from app.model.text import Text
 from app.model.views import AlarmState, JournalRow
 from tests.support.fake_station import Exported, FakeStation, alarm, write_station
-from widgets import blink
+from widgets import blink, language
 from widgets.point_table import Column
 from widgets.value_label import ValueLabel
 
@@ -173,13 +173,33 @@ def test_the_connection_line_says_why_a_device_is_lost(
     devices.show_device("inv4")
     text = devices._link.text()
     assert "lost since" in text and "no answer within 1 s" in text and "127.0.0.1" in text and "next try in 8 s" in text
+    language.choose("zh")
+    text = devices._link.text()
+    assert "1 s 内无应答" in text and "no answer" not in text
+
+
+def test_the_overview_tells_why_a_device_is_lost_in_the_language_of_the_screen(
+    console: Console, facade: FakeStation
+) -> None:
+    facade.lose("pcs1", 60)
+    console.bridge.refresh()
+    page = console.window.pages["overview"]
+    assert isinstance(page, OverviewPage)
+    assert page.diagram._values["pcs1"].tip == "no answer within 1 s"
+    language.choose("zh")
+    assert page.diagram._values["pcs1"].tip == "1 s 内无应答"
 
 
 def test_a_refused_point_says_why(
     console: Console, devices: DevicesPage, facade: FakeStation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status = [
-        replace(one, remarks={"inv1.t_igbt": "exception 2, illegal data address"} if one.device == "inv1" else {})
+        replace(
+            one,
+            remarks={"inv1.t_igbt": Text("exception 2, illegal data address", "异常码 2，非法数据地址")}
+            if one.device == "inv1"
+            else {},
+        )
         for one in facade.devices()
     ]
     monkeypatch.setattr(facade, "devices", lambda: status)
@@ -188,6 +208,8 @@ def test_a_refused_point_says_why(
     row = devices.model.row_of(facade.station.by_name["inv1.t_igbt"])
     cells = [devices.model.cell(row, column).text for column in (Column.VALUE, Column.QUALITY, Column.REMARK)]
     assert cells == ["–", "IV", "exception 2, illegal data address"]
+    language.choose("zh")
+    assert devices.model.cell(row, Column.REMARK).text == "异常码 2，非法数据地址"
     assert not devices.table.isColumnHidden(Column.REMARK)
 
 
