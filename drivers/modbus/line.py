@@ -168,7 +168,11 @@ class Line:
         wire = self._wire
         if wire is None or not wire.is_open:
             name = self._endpoint.name
-            raise TransportError(Text(f"{name}: the connection was lost", f"{name}：连接已断开"), device=peer.device)
+            text = Text(
+                f"{name}: the connection was lost; check that the device runs, and the cable",
+                f"{name}：连接已断开；请检查设备是否运行正常以及线缆",
+            )
+            raise TransportError(text, device=peer.device)
         self._transaction = self._transaction % 0xFFFF + 1
         frames = len(request.pdu) + request.size + 2 * self._endpoint.framing.overhead
         timeout_s = peer.timeout_s + frames * self._endpoint.character_s

@@ -100,8 +100,18 @@ class Wire(ModbusProtocol):
         pass
 
     def callback_disconnected(self, exc: Exception | None) -> None:
-        by_en, by_zh = (f": {exc}", f"连接已断开：{exc}") if exc else (" by the other side", "连接被对方关闭")
-        self._fail(TransportError(Text(f"{self._name}: the connection was closed{by_en}", f"{self._name}：{by_zh}")))
+        name = self._name
+        if exc is None or isinstance(exc, ConnectionError):
+            text = Text(
+                f"{name}: the connection was closed by the other side; check that the device runs",
+                f"{name}：连接被对方关闭；请检查设备是否运行正常",
+            )
+        else:
+            text = Text(
+                f"{name}: the connection broke: {exc}; check the cable",
+                f"{name}：连接已断开：{exc}；请检查线缆",
+            )
+        self._fail(TransportError(text))
 
     def callback_data(self, data: bytes, addr: object = None) -> int:
         used = 0
@@ -109,7 +119,7 @@ class Wire(ModbusProtocol):
             try:
                 size, frame = self._framing.cut(data[used:] if used else data)
             except ProtocolError as error:
-                self._fail(self._answered(Text(f"with {error.text.en}", error.text.zh)))
+                self._fail(self._answered(Text(f"with {error.text.en}", error.text.zh), self._hint))
                 self.shut()
                 return len(data)
             used += size
