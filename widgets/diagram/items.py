@@ -37,6 +37,8 @@ _MEMBER_TRUNK: Final = 34.0
 _MEMBER_TEXT: Final = 54.0
 _MEMBER_SCALE: Final = 0.8
 _FRAME_INSET: Final = 8.0
+_FRAME_AIR: Final = 5.0
+"""Between the frame of a lost element and its alarm."""
 _SMOOTH: Final = QPainter.RenderHint.Antialiasing
 _NO_PEN: Final = Qt.PenStyle.NoPen
 _NO_BRUSH: Final = Qt.BrushStyle.NoBrush
@@ -126,7 +128,7 @@ class SymbolItem(_Item):
         centre = self.centre()
         top = max(centre.y() - _SYMBOL_TOP, -2)
         self.set_rect(QRectF(0, top, self.text_x - _APART_PX - 3, self.header - top))
-        self.frame.set_rect(QRectF(0, 0, place.width - 4, place.height))
+        self.frame.set_rect(QRectF(-_FRAME_AIR, 0, place.width - 4, place.height))
         self.texts.arrange()
         self._frame()
 
