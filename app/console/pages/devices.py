@@ -200,6 +200,8 @@ class DevicesPage(Page):
             rtt = NOTHING if math.isnan(status.rtt_ms) else format_value(status.rtt_ms, 1, "ms")
             parts.append(tr("round trip {time}", time=rtt))
             parts.append(tr("errors {n}", n=status.errors))
+            if status.remarks:
+                parts.append(tr("{n} points refused", n=len(status.remarks)))
             if status.last_error:
                 parts.append(status.last_error.in_(language.name()))
             if status.next_try > now:

@@ -107,6 +107,7 @@ class _Tile(QFrame):
 
     def show_energies(self, caption: str, *energies: tuple[str, Figure]) -> None:
         """Label and energy of today, a line each, under a caption that says since when. What is not there has none."""
+        caption = caption if any(figure.there for _, figure in energies) else ""
         if caption != self._caption:
             self._caption = caption
             self.set_narrow(self._narrow)

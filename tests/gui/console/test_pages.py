@@ -83,6 +83,9 @@ def test_what_a_station_lacks_takes_no_room_on_the_overview(qtbot: QtBot, dresse
         assert ("+ chargers" in labels) == shown
         assert len([value for value in load.findChildren(ValueLabel) if value.isVisible()]) == 1 + shown
     assert strip._tiles["genset"].isHidden()
+    strip.show_figures(replace(figures, import_today=lacking, export_today=lacking), "kWh today")
+    shown = [label.text() for label in strip._tiles["grid"].findChildren(QLabel) if label.isVisible()]
+    assert not {"kWh today", "imported", "exported"} & set(shown), "a meter without counters"
     names = ("pv", "storage", "soc", "load", "grid", "genset")
     strip.show_figures(replace(figures, **dict.fromkeys(names, lacking)), "")
     assert strip.isHidden(), "an empty strip takes no room"
@@ -210,6 +213,8 @@ def test_a_refused_point_says_why(
     assert cells == ["–", "IV", "exception 2, illegal data address"]
     language.choose("zh")
     assert devices.model.cell(row, Column.REMARK).text == "异常码 2，非法数据地址"
+    devices.show_device("inv1")
+    assert "1 个测点被拒绝" in devices._link.text()
     assert not devices.table.isColumnHidden(Column.REMARK)
 
 
