@@ -210,9 +210,10 @@ def test_the_grid_meter_says_the_direction_in_words(make: Make) -> None:
     assert view._symbols["meter"].texts.lines == ("importing",)
 
 
-def test_only_what_changed_is_painted_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scale", [1.0, 0.8])
+def test_only_what_changed_is_painted_again(make: Make, monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
     view = make(park())
-    view.look_at(1.0, (300, 300))
+    view.look_at(scale, (300, 300))
     view.set_values({**CLOSED, "grid": V(120, voltage_v=10_000), "pcs": V(-100), "works": V(50)})
     settle()
     painted: list[str] = []
