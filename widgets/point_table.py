@@ -50,7 +50,7 @@ class Column(IntEnum):
 
 
 _TITLES: Final = ("Device", "Point", "Value", "Unit", "Quality", "Age", "Source time", "Limits", "Remark", "Id")
-_WIDTHS: Final = (110, 180, 120, 56, 76, 64, 104, 226, 60, 160)
+_WIDTHS: Final = (110, 180, 118, 52, 76, 60, 104, 236, 60, 160)
 """All but the id stand side by side in a window of 1366 px; four limits are whole."""
 _STYLE_TOKENS: Final = {
     MarkStyle.GOOD: "live",
