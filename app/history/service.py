@@ -158,7 +158,8 @@ class History:
         parts = self._parts
         if parts is None:
             task: Task[T] = Task()
-            task.set_exception(StorageError(f"the history is not open: {self.state()}"))
+            why = self.trouble() or Text("it is stopped", "已停止")
+            task.set_exception(StorageError(Text(f"the history is not open: {why.en}", f"历史库未打开：{why.zh}")))
             return task
         return parts.readers.submit(lambda task: work(task, parts))
 

@@ -25,7 +25,17 @@ _LONGEST: Final = 800
 
 
 class GridroomError(Exception):
-    """Anything that Gridroom reports on purpose."""
+    """Anything that Gridroom reports on purpose: `text` for the screen, `str()` in English for logs and command line.
+
+    Plain text stands for both languages: for what only the command line says.
+    """
+
+    def __init__(self, text: Text | str) -> None:
+        super().__init__(text)
+        self.text = text if isinstance(text, Text) else Text.of(text)
+
+    def __str__(self) -> str:
+        return self.text.en
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +64,11 @@ class ConfigFaults(GridroomError):
 
 
 class DeviceError(GridroomError):
-    """Trouble with one device: `text` for the screen in both languages, `str()` in English for the log.
-
-    `device` may be empty where the thrower does not know it (a shared line).
-    """
+    """Trouble with one device, in both languages. `device` may be empty where the thrower does not know it."""
 
     def __init__(self, text: Text, *, device: str = "") -> None:
         super().__init__(text)
-        self.text = text
         self.device = device
-
-    def __str__(self) -> str:
-        return self.text.en
 
 
 class TransportError(DeviceError):

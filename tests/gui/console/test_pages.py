@@ -480,8 +480,20 @@ def test_an_export_can_be_called_off(trends: TrendsPage, facade: FakeStation, qt
     assert facade.exporting.cancelled() and "nothing was written" in trends.exporting._text.text()
 
 
-def test_an_export_that_fails_says_why(trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tongue", "why"), [("en", "disk full"), ("zh", "磁盘已满")])
+def test_an_export_that_fails_says_why_in_the_language_of_the_screen(
+    trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path, *, tongue: str, why: str
+) -> None:
+    language.choose(tongue)
     exporting(trends, facade, qtbot, tmp_path / "out.csv")
-    facade.exporting.set_exception(StorageError("out.csv cannot be written (disk full); make room there"))
+    facade.exporting.set_exception(StorageError(Text("out.csv: disk full", "out.csv：磁盘已满")))
     qtbot.waitUntil(lambda: not trends.exporting.running, timeout=5000)
-    assert "disk full" in trends.exporting._text.text()
+    assert why in trends.exporting._text.text() and why in trends.exporting._text.toolTip()
+
+
+def test_a_trend_that_history_does_not_answer_says_why_in_the_language_of_the_screen(
+    trends: TrendsPage,
+) -> None:
+    language.choose("zh")
+    trends._on_error(StorageError(Text("the disk is gone", "磁盘不见了")))
+    assert "磁盘不见了" in trends._note.text() and "disk" not in trends._note.text()
