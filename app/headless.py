@@ -92,11 +92,12 @@ def status_line(running: RunningStation) -> str:
     """One line that tells how the station is."""
     health = running.health()
     local = to_datetime(running.now_ns()).astimezone(running.station.zone)
+    history = health.history.en if health.history else "ok"
     active = running.alarms.active()
     unacknowledged = sum(row.acknowledged == 0 for row in active)
     return (
         f"{local:%H:%M:%S}  {running.mode}  devices {health.devices_online}/{health.devices_total}  "
-        f"{health.points_per_s:,.0f} points/s  late p99 {health.late_p99_ms:.0f} ms  history {health.history}  "
+        f"{health.points_per_s:,.0f} points/s  late p99 {health.late_p99_ms:.0f} ms  history {history}  "
         f"alarms {len(active)} ({unacknowledged} unacknowledged)"
     )
 

@@ -69,7 +69,7 @@ def _file(path: Path) -> logging.Handler:
     except OSError as error:
         why = error.strerror or str(error)
         raise StorageError(
-            f"log {path} cannot be written ({why}); {mend_of(error)}, or name another folder with --data"
+            f"log {path} cannot be written ({why}); {mend_of(error).en}, or name another folder with --data"
         ) from error
     file.setFormatter(logging.Formatter(FORM))
     return file

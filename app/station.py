@@ -147,7 +147,7 @@ class RunningStation:
             points_per_s=self._engine.points_per_s,
             devices_online=sum(device.state is LinkState.ONLINE for device in devices),
             devices_total=sum(device.driver is not None for device in self.station.devices),
-            history=self.history.state(),
+            history=self.history.trouble(),
             late_p99_ms=self._engine.lateness.percentile_ms(99),
             uptime_s=(self._clock.monotonic_ns() - self._started_ns) / SECOND_NS,
         )

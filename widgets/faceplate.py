@@ -92,6 +92,7 @@ class _Value(QWidget):
         self.name = QLabel(point.label.in_(language.name()))
         self.name.setProperty("soft", True)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.name.setWordWrap(True)
         self.value = ValueLabel(15, widest="−00,000.0", unit=symbol(point.unit))
         self.bar = RangeBar(*point.form.range, point.form.alarms) if point.form.range is not None else None
         self.spark = Sparkline() if spark else None
@@ -139,6 +140,7 @@ class Faceplate(QFrame):
         self._title.setProperty("level", "title")
         self._title.setWordWrap(True)
         self._kind.setProperty("soft", True)
+        self._kind.setWordWrap(True)
         self._close = QToolButton()
         self._close.setProperty("flat", True)
         keep(self._close, "close")
@@ -288,7 +290,8 @@ class Faceplate(QFrame):
         if status.next_try:
             ahead = status.next_try - self._now_ns
             next_try = tr("in {time}", time=age_text(ahead)) if ahead > 0 else tr("now")
-        return rtt, str(status.errors), status.last_error or NOTHING, next_try
+        last_error = status.last_error.in_(language.name()) if status.last_error else NOTHING
+        return rtt, str(status.errors), last_error, next_try
 
     # ------------------------------------------------------------------------------------------------- texts
 

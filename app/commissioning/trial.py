@@ -11,6 +11,7 @@ from app.model import quality as q
 from app.model.clock import Clock
 from app.model.errors import DeviceError
 from app.model.station import Device
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Link, Pollable, Reporting
 from drivers.registry import driver
@@ -26,8 +27,8 @@ class TrialRow:
     quality: int
     time: int
     """Source time, UTC nanoseconds; 0 where nothing came."""
-    remark: str
-    """Why the device refuses it; empty where it does not."""
+    remark: Text | None
+    """Why the device refuses it, if it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Trial:
     """What came of trying a device."""
 
     device: str
-    trouble: str
-    """What went wrong, in words; empty when the device answered."""
+    trouble: Text | None
+    """What went wrong; None when the device answered."""
     took_ms: float
     """From the beginning until all points were read; of a device that sends by itself, until it was there."""
     rows: tuple[TrialRow, ...]
@@ -45,7 +46,7 @@ class Trial:
 async def try_device(device: Device, clock: Clock, seconds: float) -> Trial:
     """Connect, read every point once, or listen for `seconds` to a device that sends by itself. Nothing is written."""
     if device.driver is None:
-        return Trial(device.id, "it has no connection; add one first", 0.0, ())
+        return Trial(device.id, Text("it has no connection; add one first", "设备没有连接，请先添加"), 0.0, ())
     began = clock.monotonic_ns()
     points = [point for point in device.points if point.polled]
     newest: dict[int, tuple[float, int, int]] = {}
@@ -60,7 +61,7 @@ async def try_device(device: Device, clock: Clock, seconds: float) -> Trial:
         if np.isnan(took_ms):
             took_ms = (clock.monotonic_ns() - began) / 1e6
 
-    trouble = ""
+    trouble: Text | None = None
     link: Link | None = None
     try:
         link = driver(device.driver).open([device], clock, read_only=True)
@@ -73,14 +74,16 @@ async def try_device(device: Device, clock: Clock, seconds: float) -> Trial:
                 await link.report(device, keep, there)
     except TimeoutError:
         if np.isnan(took_ms):
-            trouble = f"it did not come within {seconds:g} s"
-    except (DeviceError, ValueError, OSError) as error:
-        trouble = str(error)
+            trouble = Text(f"it did not come within {seconds:g} s", f"{seconds:g} s 内无数据")
+    except DeviceError as error:
+        trouble = error.text
+    except (ValueError, OSError) as error:
+        trouble = Text.of(str(error))
     remarks = link.remarks(device) if link is not None else {}
     if link is not None:
         await link.close()
     rows = [
-        TrialRow(point.name, *newest.get(point.index, (float("nan"), q.NT, 0)), remarks.get(point.name, ""))
+        TrialRow(point.name, *newest.get(point.index, (float("nan"), q.NT, 0)), remarks.get(point.name))
         for point in points
     ]
     return Trial(device.id, trouble, took_ms, tuple(rows))

@@ -77,7 +77,7 @@ def _save(picture: QPixmap, file: Path) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         raise StorageError(
-            f"{file} cannot be written ({why}); {mend_of(error)}, or name another folder with -o"
+            f"{file} cannot be written ({why}); {mend_of(error).en}, or name another folder with -o"
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -99,7 +99,7 @@ def _make(folder: Path) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         raise GridroomError(
-            f"folder {folder} cannot be made ({why}); {mend_of(error)}, or name another with -o"
+            f"folder {folder} cannot be made ({why}); {mend_of(error).en}, or name another with -o"
         ) from error
 
 

@@ -16,6 +16,7 @@ from app.model.clock import SECOND_NS, Clock
 from app.model.errors import DeviceError, RefusedByDevice
 from app.model.own_points import ERRORS, LATE_SCANS, ONLINE, RTT_MS
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
 from drivers.contract import Link, Plan, Pollable, Reporting
@@ -70,10 +71,10 @@ class Supervisor:
         self._rtt_ms = float("nan")
         self._errors = 0
         self._late_scans = 0
-        self._last_error = ""
+        self._last_error: Text | None = None
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
-        self._refused: Mapping[str, str] = {}
+        self._refused: Mapping[str, Text] = {}
         """Full point name -> why, as it was said last."""
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
@@ -117,7 +118,7 @@ class Supervisor:
                 except DeviceError as error:
                     self._lost(error)
                 except Exception as error:  # a fault in one driver stays with its devices
-                    if str(error) != self._last_error:  # it may fail alike for months
+                    if _text(error) != self._last_error:  # it may fail alike for months
                         log.exception("device %s: the driver failed; it is tried again", self.device.id)
                     self._lost(error)
                 if self._online_ns and self._clock.monotonic_ns() - self._online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
@@ -212,7 +213,7 @@ class Supervisor:
         remarks = self._link.remarks(self.device)
         if remarks == self._refused:
             return
-        new: dict[str, list[str]] = {}
+        new: dict[Text, list[str]] = {}
         for name, why in remarks.items():
             if self._refused.get(name) != why:
                 new.setdefault(why, []).append(self._place(name))
@@ -221,7 +222,7 @@ class Supervisor:
             more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
             log.warning(
                 "device %s refuses %s%s, marked IV: %s; compare the address with the device's own register list",
-                self.device.id, ", ".join(places[:MOST_NAMED]), more, why,
+                self.device.id, ", ".join(places[:MOST_NAMED]), more, why.en,
             )  # fmt: skip
 
     def _place(self, name: str) -> str:
@@ -241,7 +242,7 @@ class Supervisor:
 
     def _note(self, error: Exception) -> None:
         self._errors += 1
-        self._last_error = str(error)
+        self._last_error = _text(error)
 
     def _lost(self, error: Exception) -> None:
         self._note(error)
@@ -268,6 +269,17 @@ class Supervisor:
         point, value, quality = zip(*self.own(), strict=True)
         now = self._clock.now_ns()
         self._publish(Updates.of(point, value, quality, now, now))
+
+
+def _text(error: Exception) -> Text:
+    """What an error says on the screen."""
+    if isinstance(error, DeviceError):
+        return error.text
+    what = f"{type(error).__name__}: {error}"
+    return Text(
+        f"the driver failed ({what}); it is tried again, and the log says where",
+        f"驱动程序出错（{what}）；将重试，详见日志",
+    )
 
 
 def _own_index(device: Device, id_: str) -> int:

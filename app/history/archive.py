@@ -26,6 +26,7 @@ from app.history.whole import set_aside
 from app.model.clock import Clock
 from app.model.errors import StorageError
 from app.model.station import Station
+from app.model.text import Text
 
 log = logging.getLogger("gridroom.history.archive")
 
@@ -132,11 +133,21 @@ class Archive:
             if not broken and not told and is_damage(error):
                 told = True
                 self.on_damage(str(error))
-        raise StorageError(f"the history cannot be read ({error}); see the alarms of the history")
+        raise StorageError(
+            Text(
+                f"the history cannot be read ({error}); see the alarms of the history",
+                f"历史数据无法读取（{error}）；请查看历史库的告警",
+            )
+        )
 
     def _set_aside(self, file: Path, why: str) -> None:
         if self.troubles is None:
-            raise StorageError(f"{file} cannot be read ({why}); restore it from a backup, or take it out of the folder")
+            raise StorageError(
+                Text(
+                    f"{file} cannot be read ({why}); restore it from a backup, or take it out of the folder",
+                    f"{file} 无法读取（{why}）；请用备份恢复，或将其移出文件夹",
+                )
+            )
         block = next((block for block in self.catalogue.view.blocks if block.path == file), None)
         if block is None:
             return

@@ -120,7 +120,7 @@ class DataFolder:
 def _unwritable(path: Path, error: OSError) -> StorageError:
     why = error.strerror or str(error)
     return StorageError(
-        f"data folder {path} cannot be written ({why}); {mend_of(error)}, or name another folder with --data"
+        f"data folder {path} cannot be written ({why}); {mend_of(error).en}, or name another folder with --data"
     )
 
 

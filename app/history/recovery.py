@@ -22,6 +22,7 @@ from app.history.trouble import Troubles
 from app.history.whole import set_aside
 from app.model.clock import Clock
 from app.model.errors import StorageError, mend_of
+from app.model.text import Text
 
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": 2,
@@ -129,7 +130,13 @@ def _passes(error: duckdb.Error | OSError) -> bool:
 
 
 def _not_now(path: Path, error: Exception) -> StorageError:
-    return StorageError(f"{path} cannot be opened just now ({error}); {mend_of(error)}; it is tried again")
+    mend = mend_of(error)
+    return StorageError(
+        Text(
+            f"{path} cannot be opened just now ({error}); {mend.en}; it is tried again",
+            f"{path} 暂时无法打开（{error}）；{mend.zh}；将自动重试",
+        )
+    )
 
 
 def _wal_cut(wal: Path, why: str, clock: Clock, troubles: Troubles) -> None:

@@ -23,7 +23,7 @@ from app.history.settings import Settings
 from app.history.trouble import Troubles
 from app.history.writer import Failures, Shelf, Writer
 from app.model.clock import SECOND_NS, Clock
-from app.model.errors import StorageError
+from app.model.errors import GridroomError, StorageError
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
@@ -117,9 +117,14 @@ class History:
         self.lost_rows = parts.writer.waiting_rows
         parts.opened.archive.store.close()
 
+    def trouble(self) -> Text | None:
+        """What is wrong; None while it is well."""
+        return self._troubles.standing()
+
     def state(self) -> str:
-        """`ok`, or what is wrong, in words."""
-        return self._troubles.words()
+        """`ok`, or what is wrong, in English."""
+        trouble = self.trouble()
+        return trouble.en if trouble else "ok"
 
     def flush(self) -> Future[None]:
         """Done when everything taken until now is stored, or cannot be just now."""
@@ -161,7 +166,8 @@ class History:
         parts = self._parts
         if parts is None:
             task: Task[T] = Task()
-            task.set_exception(StorageError(f"the history is not open: {self.state()}"))
+            why = self.trouble() or Text("it is stopped", "已停止")
+            task.set_exception(StorageError(Text(f"the history is not open: {why.en}", f"历史库未打开：{why.zh}")))
             return task
         return parts.readers.submit(lambda task: work(task, parts))
 
@@ -223,11 +229,11 @@ class History:
             return
 
     def _tell(self, error: Exception) -> None:
-        why = str(error).strip().splitlines()[0]
+        why = error.text if isinstance(error, GridroomError) else Text.of(str(error).strip().splitlines()[0])
         self._troubles.tell(
             _OPENING,
-            f"the history is not open, and nothing is recorded until it is: {why}",
-            f"历史库未打开，恢复之前不记录数据：{why}",
+            f"the history is not open, and nothing is recorded until it is: {why.en}",
+            f"历史库未打开，恢复之前不记录数据：{why.zh}",
         )
 
 

@@ -48,11 +48,11 @@ class DeviceStatus:
     rtt_ms: float
     errors: int
     late_scans: int
-    last_error: str
-    """What went wrong last, in words; empty when nothing did."""
+    last_error: Text | None
+    """What went wrong last; None when nothing did."""
     next_try: int
     """UTC nanoseconds of the next attempt while lost; 0 otherwise."""
-    remarks: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, Text] = field(default_factory=dict)
     """Point name -> why the device refuses it, for instance `exception 2, illegal data address`."""
     texts: dict[str, str] = field(default_factory=dict)
     """Point id -> text read from the device (serial number, version)."""
@@ -65,8 +65,8 @@ class Health:
     points_per_s: float
     devices_online: int
     devices_total: int
-    history: str
-    """`ok`, or what is wrong in words."""
+    history: Text | None
+    """What is wrong with it; None while it is well."""
     late_p99_ms: float
     uptime_s: float
 

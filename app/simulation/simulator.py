@@ -152,7 +152,7 @@ class Simulator:
         except OSError as error:
             why = error.strerror or str(error)
             raise StorageError(
-                f"overlay {path} cannot be written ({why}); {mend_of(error)}, or name another file with -o"
+                f"overlay {path} cannot be written ({why}); {mend_of(error).en}, or name another file with -o"
             ) from error
         finally:
             part.unlink(missing_ok=True)

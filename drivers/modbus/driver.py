@@ -77,7 +77,7 @@ def _faults_in_use(device: Device, point: Point, address: Address) -> list[KeyFa
         found.append(KeyFault("type", f"a {point.kind} cannot be a string", "write `kind: text`"))
     why = trouble(address.table, address.register, address.end, device.blocks)
     if why:
-        what = f"{address.type} at register {address.register} {why}"
+        what = f"{address.type} at register {address.register} {why.en}"
         found.append(KeyFault("register", what, "correct the address, or the device's blocks"))
     return found
 

@@ -11,6 +11,7 @@ from typing import Final
 from pymodbus.transport import CommParams
 
 from app.model.errors import DeviceError, ReadOnlyError, TransportError
+from app.model.text import Text
 from drivers.modbus import requests
 from drivers.modbus.frames import Framing
 from drivers.modbus.late import LateAnswers
@@ -53,7 +54,7 @@ class Line:
         self._free_since = 0.0
         """When the last exchange ended, by the loop's clock."""
         self._failures = 0
-        self._refusal = ""
+        self._refusal = Text("", "")
         self._closed = False
 
     async def open(self, timeout_s: float) -> None:
@@ -90,7 +91,7 @@ class Line:
     async def _ready(self, failures: int, timeout_s: float, device: str = "") -> None:
         """An open wire. Whoever waited while another failed to open it fails likewise, instead of one after another."""
         if self._closed:
-            raise TransportError(f"{self._endpoint.name} was closed here", device=device)
+            raise self._closed_here(device)
         if self._wire and self._wire.is_open:
             return
         if failures != self._failures:
@@ -99,15 +100,19 @@ class Line:
         try:
             await wire.open(timeout_s)
             if self._closed:  # meanwhile
-                raise TransportError(f"{self._endpoint.name} was closed here", device=device)
+                raise self._closed_here(device)
         except BaseException as error:
             wire.shut()
             if isinstance(error, TransportError):
                 self._failures += 1
-                self._refusal = str(error)
+                self._refusal = error.text
                 error.device = device
             raise
         self._wire = wire
+
+    def _closed_here(self, device: str) -> TransportError:
+        name = self._endpoint.name
+        return TransportError(Text(f"{name} was closed here", f"{name} 已由本程序关闭"), device=device)
 
     async def _exchange(self, request: Request) -> bytes:
         peer = request.peer
@@ -148,8 +153,12 @@ class Line:
             if wait_s > 0:
                 await asyncio.sleep(min(wait_s, peer.timeout_s / 4))
             elif count > 1:
-                what = f"unit {peer.unit} at {self._endpoint.name} still owes {count} answers"
-                raise TransportError(f"{what}; give it a longer `timeout`", device=peer.device)
+                name = self._endpoint.name
+                text = Text(
+                    f"unit {peer.unit} at {name} still owes {count} answers; give it a longer `timeout`",
+                    f"{name} 单元 {peer.unit} 仍欠 {count} 个应答；请为其设置更长的 timeout",
+                )
+                raise TransportError(text, device=peer.device)
             else:
                 return
 
@@ -158,7 +167,12 @@ class Line:
         await self._keep_silence(peer)
         wire = self._wire
         if wire is None or not wire.is_open:
-            raise TransportError(f"{self._endpoint.name}: the connection was lost", device=peer.device)
+            name = self._endpoint.name
+            text = Text(
+                f"{name}: the connection was lost; check that the device runs, and the cable",
+                f"{name}：连接已断开；请检查设备是否运行正常以及线缆",
+            )
+            raise TransportError(text, device=peer.device)
         self._transaction = self._transaction % 0xFFFF + 1
         frames = len(request.pdu) + request.size + 2 * self._endpoint.framing.overhead
         timeout_s = peer.timeout_s + frames * self._endpoint.character_s

@@ -207,9 +207,6 @@ class FakeHistory:
         self._open.set()
         self.asked: list[tuple[tuple[str, ...], int, int, int]] = []
 
-    def state(self) -> str:
-        return "ok"
-
     def hold(self) -> None:
         self._open.clear()
 
@@ -373,6 +370,7 @@ class FakeStation:
         self._time = np.zeros(n, dtype=np.int64)
         self._changed = np.zeros(n, dtype=np.int64)
         self._lost: dict[str, int] = {}
+        self.history_trouble: Text | None = None
         self.exported: list[tuple[tuple[str, ...], int, int, str, Path]] = []
         self.exporting: Future[Exported] = Future()
         """Of the last export: the test finishes it."""
@@ -488,14 +486,14 @@ class FakeStation:
                 DeviceStatus(
                     device.id, LinkState.LOST if lost else LinkState.ONLINE,
                     self._lost.get(device.id, now - 4 * 3600 * SECOND_NS), math.nan if lost else 3.2, 4 if lost else 0,
-                    0, "no answer within 1 s" if lost else "", now + 8 * SECOND_NS if lost else 0,
+                    0, Text("no answer within 1 s", "1 s 内无应答") if lost else None, now + 8 * SECOND_NS if lost else 0,
                 )
             )  # fmt: skip
         return rows
 
     def health(self) -> Health:
         total = len(self.station.devices)
-        return Health(12_400.0, total - len(self._lost), total, self.history.state(), 12.0, 14_400.0)
+        return Health(12_400.0, total - len(self._lost), total, self.history_trouble, 12.0, 14_400.0)
 
     def close(self) -> None:
         self.history.close()

@@ -12,6 +12,7 @@ import numpy as np
 from app.model.clock import Clock
 from app.model.errors import TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Complaint, Deliver, Driver, Link, Plan
 
@@ -81,7 +82,7 @@ class MemoryLink(BareLink):
         self.owner.reads.append(device)
         if device in self.owner.hanging:
             await asyncio.sleep(0.05)
-            raise TransportError(f"no answer from {device} within 50 ms")
+            raise TransportError(Text.of(f"no answer from {device} within 50 ms"))
         for name in (device, *plan.names):
             if name in self.owner.failing:
                 raise self.owner.failing[name]
@@ -93,8 +94,8 @@ class MemoryLink(BareLink):
             raise self.owner.failing[f"{device.id} texts"]
         return {}
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
-        return {name: why for name, why in self.owner.refusing.items() if name.startswith(f"{device.id}.")}
+    def remarks(self, device: Device) -> Mapping[str, Text]:
+        return {name: Text(why, why) for name, why in self.owner.refusing.items() if name.startswith(f"{device.id}.")}
 
 
 class ReportingLink(BareLink):

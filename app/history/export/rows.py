@@ -14,6 +14,7 @@ from app.history.layout import BUCKET_MS, Tier
 from app.history.query import of_point, tier_rows
 from app.history.readers import Task
 from app.history.reduce import Drawn, as_they_are, draw_buckets
+from app.model.text import Text
 
 _ROWS_AT_ONCE: Final = 300_000
 
@@ -57,8 +58,12 @@ def matching(archive: Archive, patterns: str | tuple[str, ...]) -> list[ExportPo
         order = index if index is not None else len(archive.station.points)
         found.append(((place, device, order, name), ExportPoint(id_, name, device, unit)))
     if not found:
+        pattern = " ".join(wanted)
         raise ExportError(
-            f"no point with a history matches '{' '.join(wanted)}'; write a pattern such as inv1.* or *.p_kw"
+            Text(
+                f"no point with a history matches '{pattern}'; write a pattern such as inv1.* or *.p_kw",
+                f"没有带历史的测点与“{pattern}”相符；请写 inv1.* 或 *.p_kw 这样的模式",
+            )
         )
     return [point for _, point in sorted(found, key=lambda pair: pair[0])]
 

@@ -109,7 +109,7 @@ def test_templates_are_there_to_choose_from(service: Commissioning, file: Path) 
 
 def test_a_trial_tells_why_nobody_answers(service: Commissioning) -> None:
     trial = service.try_("m").result(20)
-    assert "127.0.0.1:1 cannot be opened" in trial.trouble
+    assert trial.trouble is not None and "127.0.0.1:1 cannot be opened" in trial.trouble.en
     assert len(trial.rows) > 5 and all(math.isnan(row.value) for row in trial.rows)
     with pytest.raises(EditError, match="no device 'z'"):
         service.try_("z").result(20)

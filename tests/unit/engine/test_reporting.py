@@ -10,6 +10,7 @@ import pytest
 
 from app.model import quality as q
 from app.model.errors import TransportError
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import LinkState
 from tests.support.field import MemoryField
@@ -39,7 +40,7 @@ async def test_a_device_is_there_once_it_sent_and_lost_when_its_link_says_so(
         assert np.isnan(engine.table.value[1]), "nothing is polled"
         queue.put_nowait(TransportError("the broker says it died"))
         await until(lambda: state(engine, "a") is LinkState.LOST)
-        assert engine.devices()[0].last_error == "the broker says it died"
+        assert engine.devices()[0].last_error == Text.of("the broker says it died")
         assert (engine.table.value[0], engine.table.quality[0]) == (7.0, q.NT)
         queue.put_nowait(sent(8.0, 2_000))
         await until(lambda: state(engine, "a") is LinkState.ONLINE)

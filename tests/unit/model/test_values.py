@@ -98,5 +98,5 @@ def test_a_manual_clock_set_back_stays_monotonic() -> None:
 )
 def test_the_mend_of_a_file_is_that_of_the_systems_error(code: int, mend: str) -> None:
     """A full disk is not mended by rights."""
-    assert mend in mend_of(OSError(code, os.strerror(code)))
-    assert mend in mend_of(RuntimeError(f'IO Error: Could not write file "x": {os.strerror(code)}'))
+    assert mend in mend_of(OSError(code, os.strerror(code))).en
+    assert mend in mend_of(RuntimeError(f'IO Error: Could not write file "x": {os.strerror(code)}')).en
