@@ -24,6 +24,7 @@ PYTHON = os.path.join(BIN, "python" + EXE)
 STAMP = os.path.join(VENV, "gridroom-set-up")
 SCREEN = " with a screen"  # ends the stamp once the libraries of a real display have been seen to
 LOCK = os.path.join(ROOT, "requirements.lock")
+IEC104_LOCK = os.path.join(ROOT, "requirements-iec104.lock")  # GPL-3.0, not for every system: docs/decisions/0003
 PROJECT = os.path.join(ROOT, "pyproject.toml")
 
 # What Qt loads on Debian and Ubuntu: file name -> package. The second group only for a real display.
@@ -57,6 +58,7 @@ DISPLAY = {
 CJK_FONTS = ("cjk", "wqy", "sourcehan", "uming", "ukai", "droidsansfallback", "simsun", "msyh")
 
 NO_DISPLAY = "There is no display here: the demo station runs without a screen, with a status line a second."
+NO_IEC104 = "IEC 60870-5-104 cannot be spoken on this machine: its library c104 is not made for it. All else works."
 GET_WINDOW = "For the window, run this on a desktop, or connect with 'ssh -X' and start again. Ctrl-C ends it."
 
 
@@ -101,6 +103,8 @@ def set_up() -> None:
         print("Setting up Gridroom in {} (once; it takes a few minutes) ...".format(VENV), flush=True)
         pip = make_venv()
         install(pip, ["--require-hashes", "-r", LOCK])
+        if not installs(pip, ["--require-hashes", "--only-binary", ":all:", "-r", IEC104_LOCK]):
+            print(NO_IEC104)
         install(pip, ["--no-deps", "--no-build-isolation", "-e", ROOT])
         check_system()
         print("Set up.", flush=True)
@@ -111,11 +115,12 @@ def set_up() -> None:
 def fingerprint() -> str:
     """Changes when a set-up is due: other pins, another Python, another place."""
     digest = hashlib.sha256()
-    with open(LOCK, "rb") as file:
-        digest.update(file.read())
+    for lock in (LOCK, IEC104_LOCK):
+        with open(lock, "rb") as file:
+            digest.update(file.read())
     with open(PROJECT, "rb") as file:
         digest.update(file.read().split(b"[tool.", 1)[0])
-    digest.update(repr((sys.version_info[:3], sys.base_prefix, ROOT)).encode())
+    digest.update(repr((sys.version_info[:2], sys.base_prefix, ROOT)).encode())
     return digest.hexdigest()
 
 
@@ -159,8 +164,8 @@ def find_pip() -> "list[str]":
 
 def fits() -> bool:
     """Whether `.venv` is of this Python and was made in this place: the scripts of a moved one are dead."""
-    question = "import sys; print(sys.version_info[:3], sys.base_prefix)"
-    expected = "{} {}".format(sys.version_info[:3], sys.base_prefix)
+    question = "import sys; print(sys.version_info[:2], sys.base_prefix)"
+    expected = "{} {}".format(sys.version_info[:2], sys.base_prefix)
     try:
         answer = subprocess.run([PYTHON, "-c", question], stdout=subprocess.PIPE, universal_newlines=True, check=True)
         with open(os.path.join(VENV, "pyvenv.cfg"), encoding="utf-8") as file:
@@ -171,9 +176,13 @@ def fits() -> bool:
 
 
 def install(pip: "list[str]", what: "list[str]") -> None:
-    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *what]
-    if subprocess.call(command, env=environment()) != 0:
+    if not installs(pip, what):
         raise Trouble("pip could not install; look above, mend it (is there a network?), and start again")
+
+
+def installs(pip: "list[str]", what: "list[str]") -> bool:
+    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *what]
+    return subprocess.call(command, env=environment()) == 0
 
 
 def succeeds(command: "list[str]") -> bool:

@@ -22,9 +22,12 @@ class Configuration:
     expressions: Mapping[int, Expression]
 
 
-def configure(directory: Path, overlay: Path | None = None) -> Configuration:
-    """Load and judge everything. Raises ConfigFaults with all faults of files, connections, addresses, expressions."""
-    loaded = load_station(directory, overlay)
+def configure(directory: Path, overlay: Path | None = None, text: str | None = None) -> Configuration:
+    """Load and judge everything; `text` in place of what stands in `station.yaml`.
+
+    Raises ConfigFaults with all faults of files, connections, addresses, expressions.
+    """
+    loaded = load_station(directory, overlay, text)
     expressions, faults = parse_all(loaded)
     faults += _driver_faults(loaded)
     if loaded.station.history.url is not None:

@@ -1,24 +1,30 @@
 """The driver contract: what a protocol must do for the engine, and nothing more.
 
-A `Driver` judges configuration and groups devices into lines; a `Link` is one open line (a socket, a serial port) and
-serves every device on it. The engine supervises each device by itself: it decides when to read, how long to back off
-and what is marked; a link only does what it is asked, and raises `TransportError` or `ProtocolError` when it cannot.
+A `Driver` judges configuration and groups devices into lines; a `Link` is one open line (a socket, a serial port, a
+broker) and serves every device on it. The engine supervises each device by itself: it decides when to read, how long to
+back off and what is marked; a link only does what it is asked, and raises `TransportError` or `ProtocolError` when it
+cannot.
 What errors and remarks say is shown to operators as it stands, so they carry it in both languages (`app.model.text`).
 
-Abilities beyond reading in turn are asked of small protocols (`Writable`), not of flags.
+What a link can do is asked of small protocols, not of flags: `Pollable` (answers when it is asked), `Reporting` (its
+devices send by themselves), `Writable`, `ClockSettable`; and of a driver `Discovering`. A link is one of the first two
+at least, and may be both: then each point is also read by its scan, because reports get lost.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from app.model.clock import Clock
 from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
+
+Deliver = Callable[[Updates], None]
+"""Takes a batch. Called on the engine's loop; it never blocks or raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,15 @@ class Complaint:
     """The key in `address` or `connection` that is wrong; empty for the whole."""
     what: str
     mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A device that was found in the field, as `devices` of a station file would have it. Applied by a person only."""
+
+    device: Mapping[str, Any]
+    why: str
+    """Where it was found."""
 
 
 class Plan:
@@ -48,11 +63,22 @@ class Link(ABC):
     async def close(self) -> None:
         """Close the line for good. Never raises; may be called twice."""
 
-    @abstractmethod
+    async def read_texts(self, device: Device) -> Mapping[str, str]:
+        """The device's texts by point id; empty when it has none. Raises as `Pollable.read` does."""
+        return {}
+
+    def remarks(self, device: Device) -> Mapping[str, Text]:
+        """Full point name -> why the device refuses it, for the points that it refused. Any thread."""
+        return {}
+
+
+@runtime_checkable
+class Pollable(Protocol):
+    """A link whose devices answer when they are asked."""
+
     def plan(self, device: Device, points: Sequence[Point]) -> Plan:
         """Prepare reading these points of one device together. Pure; called once a scan group."""
 
-    @abstractmethod
     async def read(self, plan: Plan) -> Updates:
         """Read every point of the plan once, one row each.
 
@@ -61,13 +87,18 @@ class Link(ABC):
         busy or broken as a whole. Cancelling it leaves the line usable.
         """
 
-    @abstractmethod
-    async def read_texts(self, device: Device) -> Mapping[str, str]:
-        """The device's texts by point id; empty when it has none. Raises as `read` does."""
 
-    @abstractmethod
-    def remarks(self, device: Device) -> Mapping[str, Text]:
-        """Full point name -> why the device refuses it, for the points that it refused."""
+@runtime_checkable
+class Reporting(Protocol):
+    """A link whose devices send by themselves."""
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        """Give what the device sends to `deliver`, as whole batches, from now until cancelled.
+
+        Calls `online` when the device is known to be there: it answered, was born, or its subscription was granted.
+        Called after `connect`; after an error `connect` and this are called again. Raises TransportError when the
+        device does not come in time or is lost, ProtocolError when it cannot be trusted any more.
+        """
 
 
 @runtime_checkable
@@ -77,8 +108,17 @@ class Writable(Protocol):
     async def write(self, point: Point, value: float) -> float:
         """Write one value in the point's unit, ahead of all polls, and return what the device then holds (read back).
 
-        Raises TransportError, ProtocolError, RefusedByDevice, or ValueError where the value does not fit the register.
+        NaN where the device took it but cannot be asked for it. Raises ReadOnlyError, TransportError (then it is not
+        known whether the device took it), ProtocolError, RefusedByDevice, or ValueError where the value does not fit.
         """
+
+
+@runtime_checkable
+class ClockSettable(Protocol):
+    """A link that can set its devices' clocks."""
+
+    async def set_clock(self, device: Device) -> None:
+        """Set the device's clock to the link's. Raises as `Writable.write` does."""
 
 
 class Driver(ABC):
@@ -99,3 +139,11 @@ class Driver(ABC):
     @abstractmethod
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
         """The link for the devices of one line. Does not connect yet. If read-only, it refuses writes at the socket."""
+
+
+@runtime_checkable
+class Discovering(Protocol):
+    """A driver that finds devices by itself."""
+
+    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
+        """Look around on one connection for this long; nothing is written to the field. Raises TransportError."""

@@ -91,6 +91,13 @@ class Engine:
         """Every connection, in the station's order. Any thread."""
         return [supervisor.status() for supervisor in self._supervisors]
 
+    async def read_once(self, point: Point) -> Updates:
+        """Read one point now, one row. Raises DeviceError, or ValueError for a point that cannot be read."""
+        for supervisor in self._supervisors:
+            if supervisor.device.id == point.device:
+                return await supervisor.read_once(point)
+        raise ValueError(f"{point.name} is computed; it is not read from the field")
+
     async def run(self) -> None:
         """Acquire until cancelled; then close every line, and hand the sinks what was pending."""
         try:

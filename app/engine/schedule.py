@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.model.clock import SECOND_NS
 from app.model.station import Device, Point
-from drivers.contract import Plan
+from drivers.contract import Plan, Pollable
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class ScanGroup:
 
     period_ns: int
     points: Sequence[Point]
+    link: Pollable
     plan: Plan
     due_ns: int = 0
     failures: int = 0

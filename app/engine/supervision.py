@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final
 
 from app.engine.lateness import Lateness
@@ -19,7 +19,7 @@ from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
-from drivers.contract import Link
+from drivers.contract import Link, Plan, Pollable, Reporting
 
 log = logging.getLogger("gridroom.engine")
 
@@ -29,6 +29,8 @@ SHORTEST_BACK_OFF_S: Final = 1.0
 LONGEST_BACK_OFF_S: Final = 30.0
 """A device that stays for less than this goes on where its back-off was: it comes and goes."""
 JITTER: Final = 0.2
+MOST_NAMED: Final = 8
+"""Points named in one line of the log."""
 
 Publish = Callable[[Updates], None]
 
@@ -55,17 +57,25 @@ class Supervisor:
         self._lateness = lateness
         self._phase = phase
         self._random = random.Random(device.id)
-        self._groups = [
-            ScanGroup(period, points, link.plan(device, points)) for period, points in group_by_scan(device)
-        ]
+        self._groups = (
+            [ScanGroup(period, points, link, link.plan(device, points)) for period, points in group_by_scan(device)]
+            if isinstance(link, Pollable)
+            else []
+        )
+        self._single: dict[int, Plan] = {}
+        """Plans of points that a person read by themselves, by index: a link keeps each plan that it makes."""
         self._state = LinkState.STARTING
         self._since = clock.now_ns()
+        self._online_ns = 0
+        """Monotonic, since when this attempt has the device; 0 while it does not."""
         self._rtt_ms = float("nan")
         self._errors = 0
         self._late_scans = 0
         self._last_error: Text | None = None
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
+        self._refused: Mapping[str, Text] = {}
+        """Full point name -> why, as it was said last."""
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
@@ -76,6 +86,22 @@ class Supervisor:
             self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
         )  # fmt: skip
 
+    async def read_once(self, point: Point) -> Updates:
+        """Read one point now, beside all schedules; what comes is published as any other value.
+
+        Raises DeviceError, or ValueError for a point that cannot be read.
+        """
+        if not isinstance(self._link, Pollable):
+            raise ValueError(f"{point.name} cannot be asked for: its device sends by itself")
+        if not point.polled:
+            raise ValueError(f"{point.name} is no point that is read from the field")
+        plan = self._single.get(point.index) or self._link.plan(self.device, [point])
+        self._single[point.index] = plan
+        await self._link.connect()
+        updates = await self._link.read(plan)
+        self._publish(updates)
+        return updates
+
     def reset_figures(self) -> None:
         """Count late scans anew."""
         self._late_scans = 0
@@ -85,18 +111,17 @@ class Supervisor:
         attempt = 0
         try:
             while True:
-                online_ns = None
+                self._online_ns = 0
                 try:
-                    await self._connect()
-                    online_ns = self._clock.monotonic_ns()
-                    await self._poll()
+                    await self._link.connect()
+                    await self._attend()
                 except DeviceError as error:
                     self._lost(error)
                 except Exception as error:  # a fault in one driver stays with its devices
                     if _text(error) != self._last_error:  # it may fail alike for months
                         log.exception("device %s: the driver failed; it is tried again", self.device.id)
                     self._lost(error)
-                if online_ns is not None and self._clock.monotonic_ns() - online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
+                if self._online_ns and self._clock.monotonic_ns() - self._online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
                     attempt = 0
                 delay_s = min(SHORTEST_BACK_OFF_S * 2**attempt, LONGEST_BACK_OFF_S)
                 delay_s *= 1 + JITTER * (2 * self._random.random() - 1)
@@ -106,19 +131,40 @@ class Supervisor:
         finally:
             self._state, self._since = LinkState.STOPPED, self._clock.now_ns()
 
-    async def _connect(self) -> None:
-        """Connected means: the line is open and the device has answered the first read."""
-        await self._link.connect()
-        if self._groups:
-            await self._read(self._groups[0])
+    async def _attend(self) -> None:
+        """Poll the device, take what it reports, or both, until one of them fails."""
+        if not isinstance(self._link, Reporting):
+            await self._poll()
+            return
+        report: Coroutine[None, None, None] = self._link.report(self.device, self._publish, self._online)
+        if not self._groups:
+            await report
+            return
+        work: list[Coroutine[None, None, None]] = [report, self._poll()]
+        tasks = [asyncio.create_task(one, name=f"device {self.device.id}") for one in work]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _online(self) -> None:
+        """The device is there."""
+        self._online_ns = self._online_ns or self._clock.monotonic_ns()
         if self._state is not LinkState.ONLINE:
             if self._state is LinkState.LOST:
                 log.info("device %s is back", self.device.id)
             self._state, self._since, self._next_try = LinkState.ONLINE, self._clock.now_ns(), 0
-        self._publish_online(1.0)
+            self._publish_online(1.0)
 
     async def _poll(self) -> None:
-        """Everything once, then each group by its schedule."""
+        """Everything once, then each group by its schedule. The device is there once the first group is answered."""
+        if self._groups:
+            await self._read(self._groups[0])
+        self._online()
         for group in self._groups[1:]:
             await self._try(group)
         await self._read_texts()
@@ -154,12 +200,37 @@ class Supervisor:
 
     async def _read(self, group: ScanGroup) -> None:
         began = self._clock.monotonic_ns()
-        updates = await self._link.read(group.plan)
+        updates = await group.link.read(group.plan)
         self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
         self._publish(updates)
+        self._tell_refusals()
         if group.lost:
             log.info("device %s: %d points are back", self.device.id, len(group.points))
         group.failures, group.lost = 0, False
+
+    def _tell_refusals(self) -> None:
+        """What the device refuses is said once, and again when that changes: without a screen nobody sees an IV."""
+        remarks = self._link.remarks(self.device)
+        if remarks == self._refused:
+            return
+        new: dict[str, list[str]] = {}
+        for name, why in remarks.items():
+            if self._refused.get(name) != why:
+                new.setdefault(why.en, []).append(self._place(name))
+        self._refused = dict(remarks)
+        for reason, places in new.items():
+            more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+            log.warning(
+                "device %s refuses %s%s, marked IV: %s; compare the address with the device's own register list",
+                self.device.id, ", ".join(places[:MOST_NAMED]), more, reason,
+            )  # fmt: skip
+
+    def _place(self, name: str) -> str:
+        """`meter1.p_kw (table input, register 52)`: a point, and where it was looked for."""
+        point = next((p for p in (*self.device.points, *self.device.texts) if p.name == name), None)
+        address = (point.form.address or {}) if point is not None else {}
+        where = ", ".join(f"{key} {address[key]}" for key in ("table", "register") if key in address)
+        return f"{name} ({where})" if where else name
 
     async def _read_texts(self) -> None:
         """A device without its serial number is still a device: it is asked again when it connects again."""

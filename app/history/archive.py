@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import numpy as np
 from numpy.typing import NDArray
 
 from app.history.catalogue import Catalogue
@@ -76,6 +77,27 @@ class Archive:
             return bucket_source(tier, [hour.buckets for hour in hours], files, where)
 
         return self._fetch(task, tier, window_ms, source)
+
+    def stored(self, task: Task[Any], tier: Tier, window_ms: tuple[int, int]) -> list[tuple[int, int]]:
+        """The parts of a window outside which nothing of a tier is stored now: start <= time < end, milliseconds."""
+        start, end = window_ms
+
+        def ends(hours: Sequence[Hour], files: Sequence[Path]) -> str:
+            tables = [hour.raw if tier is Tier.RAW else hour.buckets for hour in hours]
+            return " UNION ALL ".join(
+                f"SELECT min(time) AS first, max(time) AS last FROM {table} WHERE time >= {start} AND time < {end}"
+                for table in tables or ["(SELECT 0 AS time)"]
+            )
+
+        hot = self._fetch(task, tier, window_ms, ends)
+        first, last = (np.ma.filled(hot[name], end).tolist() for name in ("first", "last"))
+        # Looked at later than the tables, so that an hour that is closed meanwhile is in one of them at least.
+        blocks = [(block.first_ms, block.last_ms) for block in self.catalogue.view.blocks if block.tier is tier]
+        return [
+            (max(first, start), min(last + 1, end))
+            for first, last in [*zip(first, last, strict=True), *blocks]
+            if first < end and last >= start
+        ]
 
     def _fetch(
         self,

@@ -60,10 +60,12 @@ class History:
         clock: Clock,
         *,
         on_trouble: Callable[[str, Text | None], None],
+        on_late: Callable[[], None] = lambda: None,
         settings: Settings | None = None,
     ) -> None:
         """`folder` is the data folder. `on_trouble` is told what is wrong (key, text) and when it is well (key, None),
-        on any thread. Raises StorageError for a station that wants its history elsewhere."""
+        on any thread; `on_late`, on a thread of the history's, when it could be opened only after `start`, and what
+        was held last is known. Raises StorageError for a station that wants its history elsewhere."""
         if station.history.url:
             raise StorageError(
                 "history.url names a database server, which this version cannot write to; remove it from station.yaml, "
@@ -74,8 +76,11 @@ class History:
         self._clock = clock
         self._settings = settings or Settings()
         self._troubles = Troubles(on_trouble)
+        self._on_late = on_late
         self._parts: _Parts | None = None
         self._last: dict[str, tuple[float, int, int]] = {}
+        self.lost_rows = 0
+        """Once it is stopped: what came and could not be stored until then."""
         self._stopped = threading.Event()
         self._opener: threading.Thread | None = None
 
@@ -95,6 +100,8 @@ class History:
         """A batch of the engine. Returns at once; not kept while the store is not open."""
         if self._parts is not None:
             self._parts.writer.take(updates)
+        else:
+            self.lost_rows += len(updates)
 
     def stop(self) -> None:
         """Store everything and close. Nothing may be called after it."""
@@ -107,6 +114,7 @@ class History:
         parts.keeper.stop()
         parts.readers.close()
         parts.writer.stop()
+        self.lost_rows = parts.writer.waiting_rows
         parts.opened.archive.store.close()
 
     def trouble(self) -> Text | None:
@@ -217,6 +225,7 @@ class History:
                 self._tell(error)
                 continue
             self._troubles.clear(_OPENING)
+            self._on_late()
             return
 
     def _tell(self, error: Exception) -> None:

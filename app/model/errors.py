@@ -13,6 +13,8 @@ GridroomError
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,20 @@ from app.model.text import Text
 
 _LONGEST: Final = 800
 """Characters of what is said of one fault."""
+_MENDS: Final = {
+    "ENOSPC": "make room on that disk",
+    "EDQUOT": "make room: this user's share of that disk is used up",
+    "EROFS": "that disk is mounted read-only: mount it for writing",
+    "EACCES": "give this user the right to write there",
+    "EPERM": "give this user the right to write there",
+    "ENOENT": "make its folder first",
+    "ENOTDIR": "a file stands where a folder should: move it",
+    "EEXIST": "a file stands where a folder should: move it",
+    "EISDIR": "a folder stands where the file should be: move it",
+    "EMFILE": "let this user open more files",
+    "EIO": "check that disk",
+}
+"""By the system's error: a full disk asks for room, not for rights."""
 
 
 class GridroomError(Exception):
@@ -61,6 +77,20 @@ class ConfigFaults(GridroomError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(sorted(set(faults), key=lambda fault: (str(fault.file), fault.line, fault.what)))
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def wrong_input(what: str, mend: str) -> ConfigFaults:
+    """Something on the command line that cannot be meant."""
+    return ConfigFaults([Fault(Path("command line"), 1, what, mend)])
+
+
+def mend_of(error: Exception) -> str:
+    """What to do about a file that the system refuses; `error` is an OSError, or quotes one as DuckDB does."""
+    for name, mend in _MENDS.items():
+        code = getattr(errno, name, None)  # Windows does not know them all
+        if code is not None and (getattr(error, "errno", None) == code or os.strerror(code) in str(error)):
+            return mend
+    return "see what the system says about that place"
 
 
 class DeviceError(GridroomError):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from app.model.errors import TransportError
 from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
-from drivers.contract import Complaint, Driver, Link, Plan
+from drivers.contract import Complaint, Deliver, Driver, Link, Plan
 
 
 @dataclass
@@ -33,9 +33,15 @@ class MemoryField(Driver):
 
     failing: dict[str, Exception] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
+    refusing: dict[str, str] = field(default_factory=dict)
+    """Full point name -> why the device refuses it."""
     values: dict[str, float] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
-    links: list[MemoryLink] = field(default_factory=list)
+    links: list[BareLink] = field(default_factory=list)
+    reporting: str = ""
+    """`only` for links whose devices send by themselves, `also` for those that are polled as well."""
+    reports: dict[str, asyncio.Queue[Updates | Exception]] = field(default_factory=dict)
+    """What each device sends; an exception is its loss."""
     read_only: bool | None = None
     """As the engine asked for it."""
 
@@ -47,11 +53,12 @@ class MemoryField(Driver):
 
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
         self.read_only = read_only
-        self.links.append(MemoryLink(self, clock))
+        kind = {"": MemoryLink, "only": ReportingLink, "also": PolledAndReportingLink}[self.reporting]
+        self.links.append(kind(self, clock))
         return self.links[-1]
 
 
-class MemoryLink(Link):
+class BareLink(Link):
     def __init__(self, owner: MemoryField, clock: Clock) -> None:
         self.owner = owner
         self.clock = clock
@@ -63,6 +70,8 @@ class MemoryLink(Link):
     async def close(self) -> None:
         self.closed = True
 
+
+class MemoryLink(BareLink):
     def plan(self, device: Device, points: Sequence[Point]) -> Plan:
         rows = np.array([point.index for point in points], np.int32)
         return MemoryPlan(device, [point.name for point in points], rows)
@@ -86,4 +95,21 @@ class MemoryLink(Link):
         return {}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        return {}
+        return {name: Text.of(why) for name, why in self.owner.refusing.items() if name.startswith(f"{device.id}.")}
+
+
+class ReportingLink(BareLink):
+    """Its devices are there with the first batch that they send."""
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        queue = self.owner.reports.setdefault(device.id, asyncio.Queue())
+        while True:
+            sent = await queue.get()
+            if isinstance(sent, Exception):
+                raise sent
+            online()
+            deliver(sent)
+
+
+class PolledAndReportingLink(MemoryLink, ReportingLink):
+    pass

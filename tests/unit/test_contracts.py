@@ -391,6 +391,16 @@ def test_check_of_a_bad_station_is_2_with_a_line_a_fault(tmp_path: Path) -> None
         (("check", "a", "b"), "unrecognized arguments: b"),
         (("engine", "."), "say where history goes with --data DIR"),
         (("engine", ".", "--data", "d", "--duration", "5"), "is not a duration"),
+        (("engine", ".", "--data", ""), "argument --data: an empty text names no file or folder"),
+        (
+            ("sim", "demo", "-o", "nowhere/o.yaml"),
+            "no overlay can be written to nowhere/o.yaml; name a file in a folder",
+        ),
+        (("sim", "demo", "--base-port", "65530"), "leaves too few ports: 35 are needed; give one up to 65501"),
+        (("screenshots", ".", "-o", "d", "--sizes", "0x0"), "'0x0' is not the size of a window"),
+        (("screenshots", ".", "-o", "d", "--sizes", "abc"), "'abc' is not the size of a window"),
+        (("screenshots", ".", "-o", "d", "--sizes", "99999x99999"), "write WIDTHxHEIGHT from 320x240 to 7680x4320"),
+        (("check", ""), "an empty text names no file or folder"),
         (("sim", "nowhere"), "no such station directory"),
         (("sim", ".", "--time-factor", "0"), "write one such as 10"),
         (("schema", "sation"), "invalid choice"),
@@ -402,6 +412,14 @@ def test_wrong_input_is_2_and_says_what_to_do(tmp_path: Path, arguments: tuple[s
     done = run(*arguments, folder=tmp_path)
     assert done.returncode == 2 and words in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_pictures_where_a_file_is_are_2(tmp_path: Path) -> None:
+    load(tmp_path, MINIMAL)
+    for place in ("station.yaml", "station.yaml/below"):
+        done = run("screenshots", ".", "-o", place, folder=tmp_path)
+        assert done.returncode == 2 and f"no folder can be made at {place}: a file is in the way" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display to ask for")
@@ -418,6 +436,19 @@ def test_a_held_data_folder_is_1_and_names_its_holder(tmp_path: Path) -> None:
     with DataFolder.open(tmp_path / "data", "another gridroom"):
         done = run("engine", str(tmp_path), "--data", str(tmp_path / "data"), "--duration", "1s")
     assert done.returncode == 1 and "is in use by another gridroom" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_export_from_a_folder_that_is_none_names_it_and_makes_nothing(tmp_path: Path) -> None:
+    load(tmp_path, MINIMAL)
+    (tmp_path / "mine").mkdir()
+    for data in ("typo", "mine"):
+        done = run(
+            "export", ".", "--data", data, "--points", "*", "--from", "2026-01-01", "--to", "2026-01-02", "-o", "x.csv",
+            folder=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 2 and f"{data} is no data folder; give the one" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine", "station.yaml"]
 
 
 @pytest.mark.parametrize("verb", cli._VERBS)

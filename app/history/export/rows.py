@@ -74,10 +74,16 @@ def portions(
     """All rows of the points with start <= time < end. Raises StorageError, CancelledError."""
     start, end = window_ms
     step_ms = BUCKET_MS[tier] or _scan_ms(archive, points)
-    each = max(1, (end - start) // step_ms)
+    stored = archive.stored(task, tier, window_ms)
+    each = max(1, sum(last - first for first, last in stored) // step_ms)
     at_once = max(1, _ROWS_AT_ONCE // each)
-    slice_ms = end - start if at_once > 1 or each <= _ROWS_AT_ONCE else _ROWS_AT_ONCE * step_ms
-    slices = range(start, end, slice_ms)
+    slice_ms = end - start if each <= _ROWS_AT_ONCE else _ROWS_AT_ONCE * step_ms
+    # Nobody waits for months in which nothing was recorded.
+    slices = [
+        since
+        for since in range(start, end, slice_ms)
+        if any(first < since + slice_ms and last > since for first, last in stored)
+    ]
     for first in range(0, len(points), at_once):
         some = points[first : first + at_once]
         for number, since in enumerate(slices):

@@ -12,7 +12,7 @@ from app.history.export.sinks import SINKS
 from app.history.layout import MS_NS
 from app.history.readers import Task
 from app.history.whole import publish, unfinished
-from app.model.errors import StorageError
+from app.model.errors import StorageError, mend_of
 from app.model.text import Text
 
 log = logging.getLogger("gridroom.history.run")
@@ -48,8 +48,8 @@ def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> Exp
         publish(request.path)
     except OSError as error:
         text = Text(
-            f"{request.path} cannot be written ({error}); make room there, or choose another place",
-            f"{request.path} 无法写入（{error}）；请腾出空间或另选位置",
+            f"{request.path} cannot be written ({error.strerror or error}); {mend_of(error)}, or choose another place",
+            f"{request.path} 无法写入（{error.strerror or error}）；请腾出空间或另选位置",
         )
         raise StorageError(text) from error
     finally:

@@ -287,6 +287,26 @@ async def test_a_device_that_comes_and_goes_is_asked_ever_more_seldom(
 
 
 @pytest.mark.asyncio
+async def test_what_a_device_refuses_is_said_once_and_again_when_it_changes(
+    tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a screen nobody sees an IV."""
+    device = DEVICE.format(id="a").replace("address: {}", "address: {table: holding, register: 52}", 1)
+    field.refusing["a.p"] = "exception 2, illegal data address"
+    async with running(tmp_path, device):
+        await until(lambda: field.reads.count("a") > 6)
+        field.refusing["a.slow"] = "exception 3, illegal data value"
+        seen = len(field.reads)
+        await until(lambda: len(field.reads) > seen + 6)
+    said = [record.getMessage() for record in caplog.records if "marked IV" in record.getMessage()]
+    mend = "compare the address with the device's own register list"
+    assert said == [
+        f"device a refuses a.p (table holding, register 52), marked IV: exception 2, illegal data address; {mend}",
+        f"device a refuses a.slow, marked IV: exception 3, illegal data value; {mend}",
+    ]
+
+
+@pytest.mark.asyncio
 async def test_a_lost_device_has_no_round_trip(tmp_path: Path, field: MemoryField) -> None:
     async with running(tmp_path, "a") as (engine, collector):
         rtt = engine._station.by_name["a._rtt_ms"]

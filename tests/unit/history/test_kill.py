@@ -11,12 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from app.history.layout import Tier, blocks_in
+from app.history.layout import Tier
+from app.history.opening import open_archive
 from app.history.schema import file_list
-from tests.support.history_station import SECOND_NS, START_NS, Site, plain
+from app.model.clock import ManualClock
+from tests.support.history_station import QUICK, SECOND_NS, START_NS, Site, plain
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = [f"p{i}" for i in range(20)]
@@ -107,13 +108,20 @@ def campaign(folder: Path, cycles: int, seed: int) -> None:
 
 
 def counts(folder: Path, there: set[int]) -> None:
-    """Hour buckets, most of them rebuilt after a kill, count each stored update once."""
-    files = [block.path for block in blocks_in(folder / "history") if block.tier is Tier.H1]
-    with duckdb.connect(str(folder / "history.duckdb"), read_only=True) as connection:
-        tables = connection.sql("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'buckets%'").fetchall()
-        sources = [f"SELECT count FROM {table} WHERE point = 3 AND tier = 4" for (table,) in tables]
+    """Hour buckets, most of them rebuilt after a kill, count each stored update once.
+
+    Of tables and files those are counted that are seen: stopped at the right moment, an hour stands in both.
+    """
+    archive = open_archive(folder, plain(*NAMES, scan="2s"), ManualClock(START_NS), QUICK)
+    try:
+        view = archive.catalogue.view
+        sources = [f"SELECT count FROM {hour.buckets} WHERE point = 3 AND tier = 4" for hour in view.hours]
+        files = [block.path for block in view.blocks if block.tier is Tier.H1]
         sources += [f"SELECT count FROM read_parquet({file_list([file])}) WHERE point = 3" for file in files]
-        total = connection.sql(f"SELECT sum(count) FROM ({' UNION ALL '.join(sources)})").fetchall()[0][0]
+        with archive.store.cursor() as cursor:
+            total = cursor.execute(f"SELECT sum(count) FROM ({' UNION ALL '.join(sources)})").fetchall()[0][0]
+    finally:
+        archive.store.close()
     assert total == len(there)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-ENTRIES = [entry for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")]
+IEC104_LOCK = (ROOT / "requirements-iec104.lock").read_text(encoding="utf-8")
+ENTRIES = [entry for lock in (LOCK, IEC104_LOCK) for entry in re.split(r"\n(?=\S)", lock) if not entry.startswith("#")]
 
 
 def test_every_entry_is_exact_and_hashed() -> None:
@@ -18,8 +19,9 @@ def test_every_entry_is_exact_and_hashed() -> None:
 
 
 def test_it_names_no_place() -> None:
-    assert "://" not in LOCK
-    assert not re.search(r"^\s*(-i|-f|--(extra-)?index-url|--find-links)\b", LOCK, re.MULTILINE)
+    for lock in (LOCK, IEC104_LOCK):
+        assert "://" not in lock
+        assert not re.search(r"^\s*(-i|-f|--(extra-)?index-url|--find-links)\b", lock, re.MULTILINE)
 
 
 def test_it_holds_what_the_project_declares() -> None:
@@ -28,5 +30,9 @@ def test_it_holds_what_the_project_declares() -> None:
     locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", LOCK, re.MULTILINE))
     for requirement in declared:
         name, _, version = requirement.partition("==")
-        assert locked[name.lower()] == (version or locked[name.lower()]), requirement
+        name = re.sub(r"[-_.]+", "-", name).lower()
+        assert locked[name] == (version or locked[name]), requirement
+    (iec104,) = project["project"]["optional-dependencies"]["iec104"]
+    assert iec104 == IEC104_LOCK.split()[0], "the GPL part stands in a lock of its own"
+    assert "c104" not in locked
     assert all("==" in requirement for requirement in project["project"]["dependencies"])

@@ -39,6 +39,7 @@ def test_help_sets_nothing_up(small_project: Path, start: Start) -> None:
 def test_a_project_is_set_up_once_and_again_after_a_move(small_project: Path, start: Start, tmp_path: Path) -> None:
     first = start(small_project, "check", "my station")
     assert "Setting up" in first.stdout, first.stderr
+    assert "IEC 60870-5-104 cannot be spoken on this machine" in first.stdout, "told, and no reason to stop"
     assert first.stdout.splitlines()[-1] == "['check', 'my station'] 1", first.stderr
     assert first.returncode == 7, "the exit code is gridroom's"
 
@@ -136,6 +137,20 @@ def test_a_set_up_that_failed_is_not_taken_for_done(
     assert run.main(["setup"]) == 1
     assert run.main(["setup"]) == 0 and len(steps) == 4
     assert run.main(["setup"]) == 0 and len(steps) == 4, "and what is done is not done again"
+
+
+def test_a_newer_patch_of_the_same_python_keeps_what_is_set_up(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run.fingerprint()
+    (tmp_path / "pyvenv.cfg").write_text(f"command = python -m venv {tmp_path}\n", encoding="utf-8")
+    monkeypatch.setattr(run, "VENV", str(tmp_path))
+    monkeypatch.setattr(run, "PYTHON", sys.executable)
+    major, minor, patch = sys.version_info[:3]
+    monkeypatch.setattr(run.sys, "version_info", (major, minor, patch + 1))
+    assert run.fingerprint() == before and run.fits()
+    monkeypatch.setattr(run.sys, "version_info", (major, minor + 1, 0))
+    assert run.fingerprint() != before and not run.fits(), "another minor version has other packages"
 
 
 @pytest.mark.parametrize(
