@@ -281,7 +281,8 @@ def test(arguments: "list[str]") -> int:
         ("ruff format", [tool("ruff"), "format", "--check", "--quiet", "."]),
         ("mypy", [tool("mypy")]),
         ("import-linter", [tool("lint-imports"), "--no-cache"]),
-        ("pytest", [PYTHON, "-m", "pytest", *arguments]),
+        # A file stays on one core: what it starts for all of its tests is started once.
+        ("pytest", [PYTHON, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *arguments]),
     ]
     failed = []
     for name, command in steps:
