@@ -71,7 +71,7 @@ class RunningStation:
             self.alarms.start()
             self.events.start()
             self.history.start()
-            self._restore_totals()
+            self._restore()
             self._thread.start()
             gc.collect()
             gc.freeze()  # what was built for good is not searched again: a full collection held the loop 40 ms
@@ -142,12 +142,13 @@ class RunningStation:
         """Forget lateness and late scans so far: what a measurement counts begins now."""
         self._engine.reset_figures()
 
-    def _restore_totals(self) -> None:
-        """Totals go on where the last run stored them."""
+    def _restore(self) -> None:
+        """Totals and counters go on where the last run stored them."""
         known = self.station.by_name
         stored = self.history.last_values()
         last = {known[name]: row for name, row in stored.items() if name in known}
         self._engine.computed.restore(last, self._clock.now_ns())
+        self._engine.cleaning.restore(last)
 
     def _on_trouble(self, key: str, message: Text | None) -> None:
         """Trouble of Gridroom's own, from any thread, becomes an alarm; None ends it."""
