@@ -40,7 +40,7 @@ class Cleaning:
             self._chain[points] = i
             self._slot[points] = np.arange(len(points))
         self._broken: set[int] = set()
-        """Chains that failed by a fault of ours. Their points are invalid from there on, never raw under a clean name."""
+        """Chains that failed by a fault of ours: their points are invalid from there on, never uncleaned unmarked."""
 
     def clean(self, updates: Updates, now: Now) -> Updates:
         """The same rows cleaned, in their order; without those that a filter keeps back."""
@@ -67,7 +67,8 @@ class Cleaning:
             if i in self._broken:
                 continue
             try:
-                own = chain.tick(now)
+                with np.errstate(all="ignore"):
+                    own = chain.tick(now)
             except Exception:
                 self._break(i)
                 points = self._points[i]
@@ -116,7 +117,8 @@ class Cleaning:
     def _run(self, i: int, rows: Rows, now: Now) -> Rows:
         if i not in self._broken:
             try:
-                return self.chains[i].run(rows, now)
+                with np.errstate(all="ignore"):  # a number that overflows is told by its quality
+                    return self.chains[i].run(rows, now)
             except Exception:
                 self._break(i)
         rows.quality |= np.uint16(q.IV)

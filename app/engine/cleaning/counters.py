@@ -64,10 +64,9 @@ class Counter(Judging):
         passed_s = (rows.time - self._time[slot]) / SECOND_NS
         limited = np.isfinite(self._per_s[slot]) & (passed_s > 0)
         most = np.where(limited, self._per_s[slot] * np.maximum(passed_s, 0), np.inf) + self._rounding[slot]
-        with np.errstate(invalid="ignore"):
-            grown = reading - before
-            grew = (grown >= -self._rounding[slot]) & (grown <= most)
-            rolled = ~grew & (grown < 0) & (grown + span >= 0) & (grown + span <= np.minimum(most, span / 2))
+        grown = reading - before
+        grew = (grown >= -self._rounding[slot]) & (grown <= most)
+        rolled = ~grew & (grown < 0) & (grown + span >= 0) & (grown + span <= np.minimum(most, span / 2))
         sure = first | grew | (rolled & limited)
         settled = ~sure & self._confirm(slot, reading, ~sure)
         added = self._behind_a_break(rows, rolled, most)

@@ -110,9 +110,8 @@ class Spike(_Rejecting):
         self._windows.push(slot, value, rows.quality)
         window, count = self._windows.values(slot), self._windows.count(slot)
         middle = lower_median(window, count)
-        with np.errstate(over="ignore"):
-            spread = lower_median(np.abs(window - middle[:, None]), count)
-            apart = np.abs(value - middle)
+        spread = lower_median(np.abs(window - middle[:, None]), count)
+        apart = np.abs(value - middle)
         bound = np.maximum(self._reach[slot] * spread, self._least[slot])
         doubted = (apart > bound) & (count == self._width) & (self._run[slot] < self._half)
         self._run[slot] = np.where(doubted, self._run[slot] + 1, 0)
@@ -140,8 +139,7 @@ class Rate(_Rejecting):
         slot = rows.slot
         last = self._last[slot]
         passed_s = (rows.time - self._last_time[slot]) / SECOND_NS
-        with np.errstate(invalid="ignore", over="ignore"):
-            doubted = (np.abs(rows.value - last) > self._per_s[slot] * passed_s) & (passed_s > 0)
+        doubted = (np.abs(rows.value - last) > self._per_s[slot] * passed_s) & (passed_s > 0)
         return doubted, last
 
     def believe(self, slot: Slots, value: Floats, rows: Rows) -> None:

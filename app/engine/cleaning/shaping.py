@@ -43,8 +43,7 @@ class Scale(Judging):
 
     def judge(self, rows: Rows, now: Now) -> tuple[Floats, Marks]:
         line = np.searchsorted(self._before[1:-1], rows.value, side="right")
-        with np.errstate(over="ignore"):
-            value = self._after[line] + (rows.value - self._before[line]) * self._slope[line]
+        value = self._after[line] + (rows.value - self._before[line]) * self._slope[line]
         return value, marked(rows.quality, ~np.isfinite(value), q.IV)
 
 
