@@ -189,10 +189,8 @@ _OTHER_NUMBERS: Final = ("scale", "bits", "map")
 """Behind them a value is another number than before."""
 
 
-def whole_chain(
-    chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, limits: Sequence[tuple[str, float]]
-) -> None:
-    """Judge a chain against its point; `limits` are (name, number) of its alarms. Raises ValueError with the mend."""
+def fits_point(chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, offset: float) -> None:
+    """Judge a chain against what else is said of its point. Raises ValueError with the mend."""
     if chain and computed:
         raise ValueError("a computed point is not cleaned; clean the points that it reads")
     if chain and kind not in ("measurement", "status", "counter"):
@@ -202,14 +200,21 @@ def whole_chain(
         raise ValueError("'counter' judges the device's own numbers; let it stand first, and once")
     if "counter" in names and scale < 0:
         raise ValueError("'counter' needs a scale above 0; turn the sign round in a computed point")
+    if names[:1] == ["bits"] and (scale, offset) != (1.0, 0.0):
+        raise ValueError("'bits' reads the register as it is; leave scale and offset out, and write 'scale' behind it")
     if kind == "status" and "mean" in names:
         raise ValueError("a mean of states is no state; write 'median'")
+
+
+def leaves_alarms(chain: Sequence[CleanForm], limits: Sequence[tuple[str, float]]) -> None:
+    """Judge a chain against (name, number) of its point's alarm limits. Raises ValueError with the mend."""
+    names = [step.name for step in chain]
     for i, step in enumerate(chain):
         if step.clamp is None or set(names[i:]) & set(_OTHER_NUMBERS):
             continue
+        low, high = step.clamp.low, step.clamp.high
         for name, limit in limits:
-            low, high = step.clamp.low, step.clamp.high
-            if (name in ("h", "hh") and high is not None and limit > high) or (
-                name in ("l", "ll") and low is not None and limit < low
-            ):
+            above = name in ("h", "hh") and high is not None and limit > high
+            below = name in ("l", "ll") and low is not None and limit < low
+            if above or below:
                 raise ValueError(f"clamp keeps the value from alarm limit {name} ({limit:g}); let it clamp beyond it")

@@ -18,11 +18,13 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
-from app.model.cleaning import CleanForm, whole_chain
+from app.model.cleaning import CleanForm, fits_point, leaves_alarms
 from app.model.fields import DURATION_FORM, DurationS, Finite, Form, State, duration_s
 from app.model.roles import ROLES
 from app.model.text import Text
@@ -213,11 +215,19 @@ class PointForm(Form):
             raise ValueError(f"role {self.role} has no unit; leave 'unit' out, or the role")
         return self
 
+    @field_validator("clean", mode="after")
+    @classmethod
+    def _cleanable(cls, clean: tuple[CleanForm, ...], info: ValidationInfo) -> tuple[CleanForm, ...]:
+        said = info.data
+        if {"kind", "scale", "offset"} <= said.keys():
+            computed = said.get("value") is not None
+            fits_point(clean, kind=said["kind"], computed=computed, scale=said["scale"], offset=said["offset"])
+        return clean
+
     @model_validator(mode="after")
-    def _cleanable(self) -> Self:
-        found = [(name, limit_value(getattr(self.alarms, name, None))) for name in ("ll", "l", "h", "hh")]
-        limits = [(name, limit) for name, limit in found if limit is not None]
-        whole_chain(self.clean, kind=self.kind, computed=self.value is not None, scale=self.scale, limits=limits)
+    def _alarmed(self) -> Self:
+        limits = [(name, limit_value(getattr(self.alarms, name, None))) for name in ("ll", "l", "h", "hh")]
+        leaves_alarms(self.clean, [(name, limit) for name, limit in limits if limit is not None])
         return self
 
 

@@ -69,6 +69,7 @@ def test_a_fault_is_told_where_it_stands(tmp_path: Path, chain: str, words: str)
         ("[{spike: {}}]", "kind: measurement", "value: other * 2", "a computed point is not cleaned"),
         ("[{mean: {window: 3}}]", "kind: status", "address: {}", "a mean of states"),
         ("[{counter: {}}]", "kind: counter, scale: -1", "address: {}", "needs a scale above 0"),
+        ("[{bits: {first: 1}}]", "kind: status, scale: 2", "address: {}", "leave scale and offset out"),
         ("[{clamp: {high: 99}}]", "kind: measurement, alarms: {hh: 110}", "address: {}", "alarm limit hh (110)"),
         ("[{clamp: {low: 0}}]", "kind: measurement, alarms: {l: -1}", "address: {}", "alarm limit l (-1)"),
     ],
