@@ -81,11 +81,16 @@ class Cleaning:
     def restore(self, last: Mapping[int, tuple[float, int, int]]) -> None:
         """Go on from the last run: point index -> (value, quality, time in UTC nanoseconds). Counters remember."""
         for points, chain in zip(self._points, self.chains, strict=True):
-            if isinstance(chain.stages[0], Counter):
-                known = [i for i, point in enumerate(points.tolist()) if np.isfinite(last.get(point, (np.nan,))[0])]
-                value = np.array([last[int(points[i])][0] for i in known], np.float64)
-                time = np.array([last[int(points[i])][2] for i in known], np.int64)
-                chain.stages[0].restore(np.array(known, np.intp), value, time)
+            counter = chain.stages[0]
+            known = [i for i, point in enumerate(points.tolist()) if np.isfinite(last.get(point, (np.nan,))[0])]
+            if isinstance(counter, Counter) and known:
+                value, quality, time = zip(*(last[int(points[i])] for i in known), strict=True)
+                counter.restore(
+                    np.array(known, np.intp),
+                    np.array(value, np.float64),
+                    np.array(quality, np.uint16),
+                    np.array(time, np.int64),
+                )
 
     def _through(self, updates: Updates, at: Slots, now: Now) -> Updates:
         """Every row at a position of `at` through its chain; of several rows of one point first the first."""

@@ -49,13 +49,23 @@ class Counter(Judging):
         self._doubted = np.full(self.k, np.nan)
         self._doubts = np.zeros(self.k, np.intp)
 
-    def restore(self, slots: Slots, value: Floats, time: Times) -> None:
-        """Go on from what was given out last, before the first row."""
+    def restore(self, slots: Slots, value: Floats, quality: Marks, time: Times) -> None:
+        """Go on from what was given out last, before the first row. Of what was not usable the time says nothing."""
         with np.errstate(invalid="ignore"):
             rolled = np.floor(value / self._span[slots]) * self._span[slots]
         self._base[slots] = np.where(np.isnan(rolled), 0.0, rolled)
         self._reading[slots] = value - self._base[slots]
-        self._given[slots], self._time[slots], self._guessed[slots] = value, time, True
+        self._given[slots], self._guessed[slots] = value, True
+        self._time[slots] = np.where(q.usable(value, quality), time, 0)
+
+    def apply(self, rows: Rows, now: Now) -> Rows:
+        """As any filter; only that a row which is not usable holds the last value, or history would see a fall."""
+        bad = ~q.usable(rows.value, rows.quality)
+        rows = super().apply(rows, now)
+        if bad.any():
+            given = self._given[rows.slot[bad]]
+            rows.value[bad] = np.where(np.isnan(given), rows.value[bad], given)
+        return rows
 
     def judge(self, rows: Rows, now: Now) -> tuple[Floats, Marks]:
         slot, reading = rows.slot, rows.value

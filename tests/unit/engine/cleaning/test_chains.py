@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.engine.cleaning.chain import FILTERS, shape
@@ -70,6 +70,7 @@ def same(one: Sequence[Row], other: Sequence[Row]) -> bool:
     return np.array_equal(np.array(one), np.array(other), equal_nan=True)
 
 
+@settings(deadline=None)
 @given(
     chains=st.lists(CHAINS, min_size=4, max_size=4),
     batches=st.lists(ROWS, max_size=4),
@@ -84,6 +85,7 @@ def test_batches_may_be_cut_anywhere(chains: list[Any], batches: list[Sent], cut
     assert all(same(whole.rows(point), cut.rows(point)) for point in range(4))
 
 
+@settings(deadline=None)
 @given(chains=st.lists(CHAINS, min_size=4, max_size=4), batches=st.lists(ROWS, max_size=4))
 def test_each_point_is_cleaned_as_if_it_were_alone(chains: list[Any], batches: list[Sent]) -> None:
     """Also where several share columns."""
@@ -102,6 +104,7 @@ def test_each_point_is_cleaned_as_if_it_were_alone(chains: list[Any], batches: l
     assert all(same(together.rows(point), alone[point].rows()) for point in range(4))
 
 
+@settings(deadline=None)
 @given(chain=CHAINS, rows=ROWS)
 def test_a_chain_is_its_filters_one_behind_the_other(chain: list[Any], rows: Sent) -> None:
     """Without time passing: what comes out of one filter is what the next one takes."""
@@ -118,6 +121,7 @@ def test_a_chain_is_its_filters_one_behind_the_other(chain: list[Any], rows: Sen
     assert same(together.rows(), values)
 
 
+@settings(deadline=None)
 @given(
     chain=st.lists(st.sampled_from([*ONE_EACH[:4], {"median": {"window": 5}}, {"median": {"over": "1s"}}]), max_size=4),
     rows=ROWS,
@@ -133,6 +137,7 @@ def test_what_is_given_out_was_measured(chain: list[Any], rows: Sent) -> None:
         assert math.isfinite(value) or any(not math.isfinite(one) for one in came) or quality & q.UNUSABLE
 
 
+@settings(deadline=None)
 @given(chain=CHAINS, rows=ROWS)
 def test_only_a_declared_substitute_makes_a_bad_value_usable(chain: list[Any], rows: Sent) -> None:
     chain = without_other(chain)
@@ -144,6 +149,7 @@ def test_only_a_declared_substitute_makes_a_bad_value_usable(chain: list[Any], r
                 assert any("substitute" in step for step in chain) and out.quality[0] & q.SB
 
 
+@settings(deadline=None)
 @given(chain=CHAINS, rows=ROWS)
 def test_source_times_are_those_that_came(chain: list[Any], rows: Sent) -> None:
     cleaned = Cleaned(without_other(chain))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model import quality as q
@@ -105,6 +105,24 @@ def test_a_point_that_the_history_does_not_know_begins_with_its_reading() -> Non
     assert cleaned.run([42]) == [(42, 0)]
 
 
+def test_a_row_that_is_not_usable_holds_the_last_value() -> None:
+    """Or the history would end with it, and the next run begin from there."""
+    assert counter(FREE).run([1000, 1010]) == [(1000, 0), (1010, 0)]
+    cleaned = counter(FREE)
+    cleaned.run([1000])
+    assert cleaned.run([0], q.IV) == [(1000, q.IV)]
+    cleaned.lose()
+    assert cleaned.rows()[-1] == (1000, q.NT)
+    assert cleaned.run([1001]) == [(1001, 0)]
+
+
+def test_what_grew_since_a_bad_last_row_of_the_history_counts() -> None:
+    cleaned = counter(SURE)
+    cleaned.cleaning.restore({0: (1000, q.NT, T0 - 1_000_000_000)})
+    assert cleaned.run([9000]) == [(9000, 0)]
+
+
+@settings(deadline=None)
 @given(
     readings=st.lists(st.one_of(st.integers(0, 65535), st.sampled_from([0, 1, 65535])), min_size=1, max_size=60),
     chain=st.sampled_from([FREE, SHORT, SURE]),
@@ -112,10 +130,13 @@ def test_a_point_that_the_history_does_not_know_begins_with_its_reading() -> Non
 )
 def test_it_never_falls(readings: list[int], chain: list[dict[str, Any]], stored: int | None) -> None:
     cleaned = counter(chain) if stored is None else restored(chain, stored)
-    values = [value for value, _ in cleaned.run(readings, step_s=0.1)]
+    for i, reading in enumerate(readings):
+        cleaned.run([reading], q.IV if reading % 7 == 3 and i else 0, step_s=0.1)
+    values = cleaned.values()
     assert all(a <= b for a, b in zip([stored or 0, *values], values, strict=False))
 
 
+@settings(deadline=None)
 @given(
     steps=st.lists(st.integers(0, 90), min_size=1, max_size=200),
     start=st.integers(0, 65535),

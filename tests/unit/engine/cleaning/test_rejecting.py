@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model import quality as q
@@ -27,6 +27,7 @@ def test_a_step_comes_through_after_half_the_window(window: int) -> None:
     assert rows == [(5.0, EST)] * half + [(100.0, 0)] * (window - half)
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.floats(-1e12, 1e12), min_size=20, max_size=60), window=st.sampled_from([3, 7, 9]))
 def test_never_more_than_half_a_window_in_a_row_is_held_back(values: list[float], window: int) -> None:
     """Even of what grows beyond every bound."""

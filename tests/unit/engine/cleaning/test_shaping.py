@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model import quality as q
@@ -34,6 +34,7 @@ def test_a_number_that_scale_cannot_hold_is_invalid() -> None:
     assert clean([{"scale": {"through": [[0, 0], [1, 1e300]]}}], 1e300) == [(math.inf, q.IV)]
 
 
+@settings(deadline=None)
 @given(number=st.integers(-(2**52), 2**52), first=st.integers(0, 52), count=st.integers(1, 53))
 def test_bits_are_those_of_python(number: int, first: int, count: int) -> None:
     count = min(count, 53 - first)
