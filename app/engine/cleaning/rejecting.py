@@ -56,7 +56,10 @@ class _Rejecting(Judging):
             return rows.value, rows.quality
         since = self._since[slot]
         since[since == NOT_SET] = now.monotonic_ns
-        doubted &= now.monotonic_ns - since < self._hold[slot]
+        believed_late = doubted & (now.monotonic_ns - since >= self._hold[slot])
+        if believed_late.any():
+            doubted &= ~believed_late
+            self.begin_from(rows.take(believed_late))
         self._since[slot] = np.where(doubted, since, NOT_SET)
         self._held[slot], self._held_marks[slot], self._held_time[slot] = rows.value, rows.quality, rows.time
         value = np.where(doubted, instead, rows.value)
@@ -71,6 +74,7 @@ class _Rejecting(Judging):
         self._since[slot] = NOT_SET
         rows = Rows.own(slot, self._held[slot], self._held_marks[slot], self._held_time[slot])
         self.believe(slot, rows.value, rows)
+        self.begin_from(rows)
         return rows
 
     def forget(self, slots: Slots) -> None:
@@ -79,6 +83,9 @@ class _Rejecting(Judging):
     @abstractmethod
     def doubt(self, rows: Rows) -> tuple[Bools, Floats]:
         """Which rows are not believed, bool[m], and what to say in their place, float64[m]."""
+
+    def begin_from(self, rows: Rows) -> None:
+        """What was held back long enough is the new level: what came before it says nothing of what follows."""
 
     def believe(self, slot: Slots, value: Floats, rows: Rows) -> None:
         """What is given out of these points, after `doubt` of the same rows or on its own."""
@@ -117,6 +124,10 @@ class Spike(_Rejecting):
         self._run[slot] = np.where(doubted, self._run[slot] + 1, 0)
         return doubted, middle
 
+    def begin_from(self, rows: Rows) -> None:
+        self.forget(rows.slot)
+        self._windows.push(rows.slot, rows.value, rows.quality)
+
     def forget(self, slots: Slots) -> None:
         super().forget(slots)
         self._windows.forget(slots)
@@ -141,6 +152,9 @@ class Rate(_Rejecting):
         passed_s = (rows.time - self._last_time[slot]) / SECOND_NS
         doubted = (np.abs(rows.value - last) > self._per_s[slot] * passed_s) & (passed_s > 0)
         return doubted, last
+
+    def begin_from(self, rows: Rows) -> None:
+        """What was held back long enough is the new level: what came before it says nothing of what follows."""
 
     def believe(self, slot: Slots, value: Floats, rows: Rows) -> None:
         given = value == rows.value

@@ -165,6 +165,13 @@ def without_other(chain: list[Any]) -> list[Any]:
     return [step for step in chain if "point" not in next(iter(step.values()))]
 
 
+def test_what_a_filter_says_by_itself_goes_through_those_behind_it() -> None:
+    cleaned = Cleaned([{"stuck": {"after": "2s"}}, {"substitute": {"value": 4}}])
+    cleaned.send([0], [7.0])
+    cleaned.wait(5)
+    assert cleaned.rows() == [(7.0, 0), (4.0, q.SB)]
+
+
 def test_points_with_alike_chains_share_columns() -> None:
     chains = [[{"spike": {"sigmas": s}}, {"rate": {"per_s": s}}, {"stuck": {"after": f"{s}s"}}] for s in range(1, 50)]
     assert len(Cleaned(*chains, [{"spike": {"window": 9}}]).cleaning.chains) == 2

@@ -70,6 +70,21 @@ def test_a_jump_that_the_device_cannot_have_made_is_not_counted() -> None:
     assert swapped[-2:] == [(1000, 0), (1010, 0)]
 
 
+def test_behind_a_reset_no_more_is_counted_than_can_have_been() -> None:
+    """A meter that was replaced by a used one."""
+    assert counter([{"counter": {"per_s": 100}}]).run([60_000, 20_000, 20_010, 20_020])[-1] == (60_000, 0)
+
+
+def test_each_break_is_confirmed_by_readings_of_its_own() -> None:
+    assert counter(SURE).run([1000, 60_000, 60_010, 60_020, 65_000])[-2:] == [(1000, 0), (1000, EST)]
+
+
+def test_a_slow_fall_is_not_taken_for_rounding() -> None:
+    rows = counter(FREE, precision=0).run([100, 99.4, 98.8, 98.2])
+    assert [value for value, _ in rows] == [100] * 4
+    assert [quality for _, quality in rows] == [0, 0, EST, EST]
+
+
 def test_what_grew_while_the_device_was_lost_counts() -> None:
     cleaned = counter(SURE)
     cleaned.run([1000])

@@ -97,3 +97,24 @@ def test_where_time_does_not_rise_no_rate_is_known() -> None:
     cleaned.send([0], [50.0], times_s=[100])
     cleaned.send([0], [99.0], times_s=[40])
     assert cleaned.rows() == [(0, 0), (50, 0), (99, 0)]
+
+
+def test_what_became_true_by_time_is_not_doubted_again() -> None:
+    """A slow scan: its next value comes long after `hold`, and the window is still full of the old level."""
+    cleaned = Cleaned(SPIKE)
+    cleaned.run([5.0] * 7, step_s=60)
+    assert cleaned.run([100.0] * 3, step_s=60) == [(5.0, EST), (100.0, 0), (100.0, 0), (100.0, 0)]
+
+
+def test_time_counts_also_where_no_tick_came_between() -> None:
+    for chain in (SPIKE, [{"rate": {"per_s": 1}}]):
+        cleaned = Cleaned(chain)
+        for second in range(9):
+            cleaned.at_s = 60.0 * second
+            cleaned.send([0], [5.0 if second < 7 else 100.0])
+        cleaned.at_s += 9
+        cleaned.send([0], [100.0])
+        cleaned.at_s += 60
+        cleaned.send([0], [100.0])
+        assert cleaned.rows()[-1] == (100.0, 0)
+        assert cleaned.rows()[7] == (5.0, EST)
