@@ -60,7 +60,7 @@ class RunningStation:
         self.events = Events(self.station, self.records, self._clock)
         self.history = History(
             self.station, data, self._clock, on_trouble=self._on_trouble,
-            on_late=lambda: self._thread.call(self._restore_totals),
+            on_late=lambda: self._thread.call(self._restore),
         )  # fmt: skip
         self._engine = Engine(
             self.station,
@@ -88,7 +88,7 @@ class RunningStation:
             self.alarms.start()
             self.events.start()
             self.history.start()
-            self._restore_totals()
+            self._restore()
             self._thread.start()
             gc.collect()
             gc.freeze()  # what was built for good is not searched again: a full collection held the loop 40 ms
@@ -166,12 +166,13 @@ class RunningStation:
         """Forget lateness and late scans so far: what a measurement counts begins now."""
         self._engine.reset_figures()
 
-    def _restore_totals(self) -> None:
-        """Totals go on where the last run stored them; also when that is known only while they count."""
+    def _restore(self) -> None:
+        """Totals and counters go on where the last run stored them; also when that is known only while they count."""
         known = self.station.by_name
         stored = self.history.last_values()
         last = {known[name]: row for name, row in stored.items() if name in known}
         self._engine.computed.restore(last, self._clock.now_ns())
+        self._engine.cleaning.restore(last)
 
     def _on_trouble(self, key: str, message: Text | None) -> None:
         """Trouble of Gridroom's own, from any thread, becomes an alarm; None ends it."""

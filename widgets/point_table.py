@@ -26,8 +26,9 @@ from app.model.views import Snapshot
 from widgets import language
 from widgets.cells import Cell, CellDelegate, CellModel
 from widgets.language import tr
+from widgets.point_tip import point_tip
 from widgets.tables import COPY_ROLE, Table
-from widgets.times import clock_text, moment_text
+from widgets.times import moment_text
 from widgets.values import MarkStyle, age_text, format_value, quality_mark
 
 MIME: Final = "application/x-gridroom-points"
@@ -277,21 +278,8 @@ class PointModel(CellModel):
         return self._cell(i, column).text
 
     def _tip(self, i: int) -> str:
-        point, shot = self._station.points[i], self._snapshot
-        zone, time, received = self._station.zone, int(shot.time[i]), int(shot.received[i])
-        device = self._station.by_id[point.device].name.in_(language.name())
-        lines = [
-            f"{point.name} · {device}",
-            format_value(float(shot.value[i]), point.form.precision, point.unit, point.form.states),
-            tr("Quality: {letters}", letters=quality_mark(int(shot.quality[i])).text or tr("good")),
-        ]
-        if remark := self._remark(point):
-            lines.append(tr("The device says: {why}", why=remark))
-        if time:
-            lines.append(tr("Source time: {time}", time=clock_text(time, zone)))
-        if received:
-            lines.append(tr("Received: {time}", time=clock_text(received, zone)))
-        return "\n".join(lines)
+        point = self._station.points[i]
+        return point_tip(self._station, self._snapshot, point, self._remark(point))
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         return _FLAGS

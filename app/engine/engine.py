@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from app.engine.cleaning import Cleaning, Now
 from app.engine.computed import Computed
 from app.engine.expression import Expression
 from app.engine.faults import Faults
@@ -53,6 +54,7 @@ class Engine:
     ) -> None:
         self.table = LiveTable(station)
         self.lateness = Lateness()
+        self.cleaning = Cleaning(station, self.table)
         self.computed = Computed(station, expressions)
         self._station = station
         self._clock = clock
@@ -138,9 +140,16 @@ class Engine:
         )
 
     def _from_field(self, updates: Updates) -> None:
-        """Judge the range, then it is true."""
+        """Clean, then judge the range: what is true is judged, not what a filter took away."""
         self._received += len(updates)
-        self.publish(in_range(updates, self._station.columns))
+        self._take(self.cleaning.clean(updates, self._now()))
+
+    def _take(self, cleaned: Updates) -> None:
+        if len(cleaned):
+            self.publish(in_range(cleaned, self._station.columns))
+
+    def _now(self) -> Now:
+        return Now(self._clock.now_ns(), self._clock.monotonic_ns())
 
     def publish(self, updates: Updates) -> None:
         """Into the table at once, to computed points and sinks with the next tick."""
@@ -149,15 +158,16 @@ class Engine:
         self._pending.append(updates)
 
     def _lose(self, points: Sequence[Point]) -> None:
-        """The last values of what is lost stay visible, and visibly old."""
+        """The last values of what is lost stay visible, and visibly old, unless a filter puts others in their place."""
         rows = np.array([point.index for point in points], np.int32)
-        known = self.table.time[rows] != 0
-        now = self._clock.now_ns()
+        now = self._now()
+        quality = self.table.quality[rows] | np.uint16(q.NT)
+        lost = self.cleaning.lose(Updates.of(rows, self.table.value[rows], quality, now.wall_ns, now.wall_ns), now)
+        known = (self.table.time[lost.point] != 0) | ((lost.quality & q.NT) == 0)
         if known.any():
-            last = rows[known]
-            self.publish(Updates.of(last, self.table.value[last], self.table.quality[last] | q.NT, now, now))
+            self.publish(lost.take(known))
         if not known.all():  # nothing becomes true in the table, but whoever watches for a lost device hears of it
-            self._pending.append(Updates.of(rows[~known], np.full((~known).sum(), np.nan), q.NT, now, now))
+            self._pending.append(lost.take(~known))
 
     async def _tick(self) -> None:
         own_due = 0
@@ -168,6 +178,8 @@ class Engine:
                 own_due = monotonic + round(OWN_POINTS_EVERY_S * SECOND_NS)
                 self._publish_own()
             self._watch_clock()
+            for said in self.cleaning.tick(self._now()):
+                self._take(said)
             self._hand_over()
             try:
                 self._on_tick()

@@ -409,9 +409,26 @@ class _Loading:
         ]
         for path, what, mend in (*element_faults(form.topology, self.known), *parent_faults(parents)):
             self._fault(self.source, path, what, mend)
+        if complete:
+            self._substitutes(names)
 
-    def _must_exist(self, id_: object, known: AbstractSet[str], path: Path_, what: str) -> None:
+    def _substitutes(self, names: AbstractSet[str]) -> None:
+        """A point that stands in for another is there, and is another."""
+        for point in self.points:
+            for i, step in enumerate(point.form.clean):
+                if step.substitute is None or step.substitute.point is None:
+                    continue
+                source, path = self.lines.get((point.device, point.id)) or self.lines[(point.device, "")]
+                path, name = (*path, "clean", i, "substitute", "point"), point.beside(step.substitute.point)
+                self._must_exist(name, names, path, f"point {point.name}: unknown point", source)
+                if name == point.name:
+                    what = f"point {point.name} stands in for itself"
+                    self._fault(source, path, what, "name another point, or write 'last: 1min'")
+
+    def _must_exist(
+        self, id_: object, known: AbstractSet[str], path: Path_, what: str, source: YamlSource | None = None
+    ) -> None:
         if isinstance(id_, str) and id_ not in known:
             near = get_close_matches(id_, sorted(known), 1)
             mend = f"did you mean '{near[0]}'?" if near else "correct the id, or add it"
-            self._fault(self.source, path, f"{what} '{id_}'", mend)
+            self._fault(source or self.source, path, f"{what} '{id_}'", mend)

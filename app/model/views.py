@@ -13,6 +13,23 @@ from app.model.text import Text
 
 
 @dataclass(frozen=True, slots=True)
+class RawValues:
+    """What drivers read last of the m points that have filters (`clean`), before any of them; points rise."""
+
+    point: NDArray[np.int32]
+    value: NDArray[np.float64]
+    """In the point's unit as its `scale` and `offset` make it; NaN before the first."""
+    quality: NDArray[np.uint16]
+    time: NDArray[np.int64]
+    """Source time, UTC nanoseconds; 0 before the first."""
+
+    def row(self, point: int) -> int | None:
+        """Where a point stands here; None for one without filters."""
+        at = int(np.searchsorted(self.point, point))
+        return at if at < len(self.point) and self.point[at] == point else None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The live table at one moment: copies of its columns, all of length n (`Station.points`)."""
 
@@ -26,6 +43,8 @@ class Snapshot:
     received: NDArray[np.int64]
     changed: NDArray[np.int64]
     """Sequence at which each row last changed: rows with `changed > earlier.sequence` are new."""
+    raw: RawValues | None = None
+    """None where no point of the station has filters."""
 
 
 class LinkState(StrEnum):

@@ -119,6 +119,6 @@ def _where(address: Address) -> str:
 
 
 def _may_share(first: Point, before: Address, second: Point, address: Address) -> bool:
-    """Whether two points may mean the same bits: as one type, and one of them is written."""
+    """Whether two points may mean the same bits: as one type, and one of them is written or has filters of its own."""
     same = (before.type, before.word_order) == (address.type, address.word_order)
-    return same and (first.kind in _WRITTEN or second.kind in _WRITTEN)
+    return same and any(point.kind in _WRITTEN or point.form.clean for point in (first, second))
