@@ -17,6 +17,11 @@ from pymodbus.transport.transport import CommType
 from app.model.durations import format_duration
 from app.model.errors import TransportError
 
+try:
+    from termios import error as _PortError
+except ImportError:  # Windows
+    _PortError = OSError  # type: ignore[misc,assignment]
+
 LONGEST_RUBBISH: Final = 4096
 """Bytes without a frame in them that are kept."""
 _BITS_A_CHARACTER: Final = 11
@@ -76,7 +81,7 @@ class Channel(ModbusProtocol):
             async with asyncio.timeout(timeout_s):
                 self.transport, _ = await self.call_create()
                 await asyncio.sleep(0)  # pymodbus' serial transport is only ready in the loop's next round
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, _PortError) as error:
             raise TransportError(f"{self._name} cannot be opened: {_reason(error, timeout_s)}") from None
 
     def shut(self, why: str = "the connection was closed here") -> None:
