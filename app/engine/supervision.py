@@ -76,8 +76,14 @@ class Supervisor:
         """How the connection is. Any thread."""
         return DeviceStatus(
             self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
-            self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
+            self._next_try, self._remarks(), dict(self._texts),
         )  # fmt: skip
+
+    def _remarks(self) -> dict[str, str]:
+        try:
+            return dict(self._link.remarks(self.device))
+        except Exception as error:  # a fault in one driver must not hide all connections
+            return {self.device.id: f"its driver cannot tell what is refused: {type(error).__name__}: {error}"}
 
     def reset_figures(self) -> None:
         """Count late scans anew."""
