@@ -45,7 +45,7 @@ def fill(service: MeterServerService) -> MeterServerService:
     return service
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def meter() -> Iterator[dict[str, Any]]:
     """The connection of a meter of the package behind TCP."""
     service = fill(MeterServerService.new_tcp_server("127.0.0.1", 0, 5.0))

@@ -83,7 +83,10 @@ async def test_what_is_no_answer_is_said_and_the_next_read_is_sound(
     assert (await link.read(plan)).value.tolist() == VALUES
 
 
-@pytest.mark.parametrize("fault", [faults.noise_before, faults.torn,
+ECHO = faults.frame(A, 0x11, bytes.fromhex("00000302"))
+
+
+@pytest.mark.parametrize("fault", [faults.noise_before, faults.torn, faults.preceded_by(ECHO),
                                    faults.preceded_by(faults.frame(B, 0x91, bytes.fromhex("00000302999999")))])  # fmt: skip
 async def test_an_answer_is_found_behind_noise_in_pieces_and_between_others(
     kind: str, fault: faults.Fault, serve: Serve, open_link: Open

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -113,3 +115,9 @@ def test_meters_of_one_line_agree_about_it_and_differ_in_their_address() -> None
     keys = [complaint.key for complaint in dlt645().check_line([first, other])]
     assert keys == ["baudrate", "address"]
     assert dlt645().line(first) == dlt645().line(other) == "/dev/ttyUSB0"
+
+
+def test_what_a_simulator_needs_loads_no_library() -> None:
+    modules = ", ".join(f"drivers.dlt645.{name}" for name in ("frames", "values", "identifiers", "address"))
+    code = f"import sys, {modules}; sys.exit({{'pymodbus', 'serial', 'dlt645'}} & set(sys.modules) != set())"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
