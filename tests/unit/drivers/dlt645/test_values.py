@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 
 import pytest
 from dlt645.common.transform import bcd_to_float, datetime_to_bcd, float_to_bcd
@@ -75,3 +76,25 @@ def test_any_bytes_are_a_value_or_none(data: bytes, form: Format) -> None:
     value = number(data, form)
     assert value is None or isinstance(value, float)
     assert isinstance(text(data, form), str)
+
+
+def fuzz(count: int, seed: int) -> None:
+    """Bytes of any kind and length in every format: a number or none, and what is a number is written back alike."""
+    source = random.Random(seed)
+    forms = [*FORMATS, TIME, Format(4, type=Type.BINARY), Format(12)]
+    for _ in range(count):
+        form = source.choice(forms)
+        data = source.randbytes(source.choice((form.size, form.size, source.randrange(20))))
+        value = number(data, form)
+        assert isinstance(text(data, form), str)
+        if value is not None and form.type is not Type.TIME and abs(value) > 0:
+            assert encode(value, form) == data
+
+
+def test_any_bytes_are_survived() -> None:
+    fuzz(5_000, 1)
+
+
+@pytest.mark.slow
+def test_a_million_inputs_are_survived() -> None:
+    fuzz(1_000_000, 2)
