@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from app.configuration import configure
 from app.demo import is_demo, station_directory
 from app.model.clock import from_datetime, to_datetime
-from app.model.errors import GridroomError, wrong_input
+from app.model.errors import ConfigFaults, GridroomError, wrong_input
 from app.schema import schema as make_schema
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ log = logging.getLogger("gridroom.headless")
 
 def check(station: Path, overlay: Path | None) -> int:
     """Judge the files; ConfigFaults become exit 2 above."""
-    found = configure(station_directory(station), overlay).station
+    configuration = configure(station_directory(station), overlay)
+    if configuration.absent:  # the station would run without these devices
+        raise ConfigFaults(configuration.absent)
+    found = configuration.station
     print(f"{found.directory}: good, {len(found.devices)} devices, {len(found.points)} points")
     return DONE
 

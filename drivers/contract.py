@@ -16,12 +16,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import Any, ClassVar, Final, NoReturn, Protocol, runtime_checkable
 
 from app.model.clock import Clock
 from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
+
+VERSION: Final = 1
+"""Of this contract. Additions keep it; what breaks a driver of others raises it."""
 
 Deliver = Callable[[Updates], None]
 """Takes a batch. Called on the engine's loop; it never blocks or raises."""
@@ -123,6 +126,9 @@ class ClockSettable(Protocol):
 
 class Driver(ABC):
     """One protocol."""
+
+    contract_version: ClassVar[int] = 0
+    """The `VERSION` that a plugin was written for. Gridroom's own drivers go along with the contract and say none."""
 
     @abstractmethod
     def check(self, device: Device) -> list[Complaint]:

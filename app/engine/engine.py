@@ -20,8 +20,10 @@ from app.engine.table import LiveTable
 from app.model import quality as q
 from app.model.clock import SECOND_NS, Clock
 from app.model.station import Device, Point, Station
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus
+from drivers.absent import AbsentLink
 from drivers.contract import Link
 from drivers.registry import driver
 
@@ -113,7 +115,10 @@ class Engine:
             raise
         finally:
             for link in set(self._links.values()):
-                await link.close()
+                try:
+                    await link.close()
+                except Exception:  # the other lines are closed all the same
+                    self._faults.say(f"{type(link).__name__} could not close its line")
             self._hand_over()
 
     def _open(self) -> dict[str, Link]:
@@ -121,17 +126,34 @@ class Engine:
         lines: dict[tuple[str, str], list[Device]] = {}
         for device in self._station.devices:
             if device.driver is not None:
-                lines.setdefault((device.driver, driver(device.driver).line(device)), []).append(device)
+                lines.setdefault((device.driver, self._line(device, device.driver)), []).append(device)
         links: dict[str, Link] = {}
         for (name, _), devices in lines.items():
-            link = driver(name).open(devices, self._clock, read_only=self._station.read_only)
+            link: Link
+            try:
+                link = driver(name).open(devices, self._clock, read_only=self._station.read_only)
+            except Exception as error:  # a fault in one driver stays with its devices
+                link = _stand_in(devices, error)
             links |= {device.id: link for device in devices}
         return links
 
+    @staticmethod
+    def _line(device: Device, name: str) -> str:
+        try:
+            return driver(name).line(device)
+        except Exception:  # it is told when the line cannot be opened
+            return f"of {device.id} alone"
+
     def _supervise(self, device: Device, phase: float) -> Supervisor:
+        try:
+            return self._supervisor(device, self._links[device.id], phase)
+        except Exception as error:  # its driver could not plan
+            return self._supervisor(device, _stand_in([device], error), phase)
+
+    def _supervisor(self, device: Device, link: Link, phase: float) -> Supervisor:
         return Supervisor(
             device,
-            self._links[device.id],
+            link,
             self._clock,
             publish=self._from_field,
             lose=self._lose,
@@ -219,3 +241,15 @@ class Engine:
         if abs(jump_s) >= CLOCK_JUMP_S:
             log.warning("the clock was set by %+.1f s; records go on with the new time", jump_s)
             self._on_clock_jump(jump_s)
+
+
+def _stand_in(devices: Sequence[Device], error: Exception) -> AbsentLink:
+    """A link that never connects, in the place of one that could not be made."""
+    names = ", ".join(device.id for device in devices)
+    log.error("the driver '%s' of %s failed; they stay lost", devices[0].driver, names, exc_info=error)
+    word, why = devices[0].driver, f"{type(error).__name__}: {error}"
+    text = Text(
+        f"the driver '{word}' failed ({why}); tell who wrote it, and see the log",
+        f"驱动 {word} 出错（{why}）；请告知其作者，并查看日志",
+    )
+    return AbsentLink(text)

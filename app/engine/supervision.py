@@ -83,8 +83,16 @@ class Supervisor:
         """How the connection is. Any thread."""
         return DeviceStatus(
             self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
-            self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
+            self._next_try, self._remarks(), dict(self._texts),
         )  # fmt: skip
+
+    def _remarks(self) -> dict[str, Text]:
+        try:
+            return dict(self._link.remarks(self.device))
+        except Exception as error:  # a fault in one driver must not hide all connections
+            what = f"{type(error).__name__}: {error}"
+            text = Text(f"its driver cannot tell what is refused: {what}", f"其驱动无法说明拒绝原因：{what}")
+            return {self.device.id: text}
 
     async def read_once(self, point: Point) -> Updates:
         """Read one point now, beside all schedules; what comes is published as any other value.

@@ -9,9 +9,10 @@ from app.model.clock import Clock
 from app.model.config import PointKind
 from app.model.station import Device, Point
 from drivers.contract import Complaint, Driver, Link
+from drivers.judging import KeyFault
 from drivers.modbus import address as addresses
 from drivers.modbus import connection as connections
-from drivers.modbus.address import Address, KeyFault, Table, Type
+from drivers.modbus.address import Address, Table, Type
 from drivers.modbus.blocks import trouble
 from drivers.modbus.connection import Kind
 from drivers.modbus.link import ModbusLink

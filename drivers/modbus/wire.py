@@ -1,22 +1,20 @@
 """One open connection: a request goes out, its answer comes back, and everything else that comes is told apart from it.
 
-This sits on pymodbus' transport (TCP and serial) in the place of its transaction manager. That one lets a request wait
-for its time-out when the connection is lost, skips a wrong unit without a word, takes any function and any number of
-registers for the answer, and unpacks registers one by one into a list; here each of these faults is named at once, and
-an answer stays bytes, which numpy decodes.
+This takes the place of pymodbus' transaction manager. That one lets a request wait for its time-out when the connection
+is lost, skips a wrong unit without a word, takes any function and any number of registers for the answer, and unpacks
+registers one by one into a list; here each of these faults is named at once, and an answer stays bytes, which numpy
+decodes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
-
-from pymodbus.transport import CommParams, ModbusProtocol
+from typing import Final
 
 from app.model.durations import format_duration
 from app.model.errors import ProtocolError, TransportError
 from app.model.text import Text
-from drivers.causes import cause
+from drivers.channel import Channel, Endpoint
 from drivers.modbus.frames import Frame, Framing
 from drivers.modbus.late import LateAnswers
 from drivers.modbus.requests import Request
@@ -25,44 +23,18 @@ SILENCES_UNTIL_REOPENED: Final = 2
 """Unanswered requests in a row after which a TCP connection is no longer believed to lead anywhere."""
 
 
-class Wire(ModbusProtocol):
-    """A connection, from `open` until `is_open` is false; then a new one is made. One request at a time."""
+class Wire(Channel):
+    """A connection that carries one request at a time."""
 
-    def __init__(self, params: CommParams, framing: Framing, name: str, late: LateAnswers) -> None:
-        super().__init__(params, is_server=False)
-        self.max_buffer_size = 4096
+    def __init__(self, endpoint: Endpoint, framing: Framing, late: LateAnswers) -> None:
+        super().__init__(endpoint)
         self._framing = framing
-        self._name = name
         self._late = late
         self._request: Request | None = None
         self._transaction = 0
         self._answer: asyncio.Future[bytes] | None = None
         self._strange: Text | None = None
         self._silences = 0
-
-    @property
-    def is_open(self) -> bool:
-        return self.is_active() and not self.transport.is_closing()
-
-    async def open(self, timeout_s: float) -> None:
-        """Raises TransportError."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                self.transport, _ = await self.call_create()
-                await asyncio.sleep(0)  # pymodbus' serial transport is only ready in the loop's next round
-        except (OSError, TimeoutError, ValueError) as error:
-            why = cause(error, timeout_s)
-            text = Text(f"{self._name} cannot be opened: {why.en}", f"{self._name} 无法打开：{why.zh}")
-            raise TransportError(text) from None
-
-    def shut(self) -> None:
-        """Close at once. A request that waits for its answer fails."""
-        active, transport = self.is_active(), self.transport
-        self.close()
-        if active:
-            cast(asyncio.WriteTransport, transport).abort()
-        name = self._name
-        self._fail(TransportError(Text(f"{name}: the connection was closed here", f"{name}：连接已由本程序关闭")))
 
     async def exchange(self, request: Request, transaction: int, timeout_s: float) -> bytes:
         """Send a request and return the PDU that answers it, an exception among them.
@@ -76,8 +48,7 @@ class Wire(ModbusProtocol):
             self.recv_buffer = b""
         timer = self.loop.call_later(timeout_s, self._expire, timeout_s)
         try:
-            frame = self._framing.build(request.peer.unit, transaction, request.pdu)
-            cast(asyncio.WriteTransport, self.transport).write(frame)
+            self._write(self._framing.build(request.peer.unit, transaction, request.pdu))
             result = await answer
         except BaseException:
             if not self._framing.numbered:  # its answer may still come
@@ -92,26 +63,6 @@ class Wire(ModbusProtocol):
         return result
 
     # ------------------------------------------------------------------------------ what pymodbus' transport calls
-
-    def callback_new_connection(self) -> ModbusProtocol:
-        raise NotImplementedError("a client is never connected to")
-
-    def callback_connected(self) -> None:
-        pass
-
-    def callback_disconnected(self, exc: Exception | None) -> None:
-        name = self._name
-        if exc is None or isinstance(exc, ConnectionError):
-            text = Text(
-                f"{name}: the connection was closed by the other side; check that the device runs",
-                f"{name}：连接被对方关闭；请检查设备是否运行正常",
-            )
-        else:
-            text = Text(
-                f"{name}: the connection broke: {exc}; check the cable",
-                f"{name}：连接已断开：{exc}；请检查线缆",
-            )
-        self._fail(TransportError(text))
 
     def callback_data(self, data: bytes, addr: object = None) -> int:
         used = 0
@@ -159,8 +110,7 @@ class Wire(ModbusProtocol):
                 f"with {rest} bytes of an unfinished frame ({seen})", f"只收到不完整的帧，{rest} 个字节（{seen}）"
             )
         self._fail(self._answered(self._strange, self._hint) if self._strange else self._unanswered(timeout_s))
-        serial = self.comm_params.baudrate > 0
-        if not serial and (self._silences >= SILENCES_UNTIL_REOPENED or (rest and self._framing.numbered)):
+        if not self._serial and (self._silences >= SILENCES_UNTIL_REOPENED or (rest and self._framing.numbered)):
             self.shut()
 
     def _answered(self, how: Text, hint: Text | None = None) -> ProtocolError:

@@ -28,6 +28,9 @@ from app.model.station import Station
 from app.model.units import UNITS
 from app.model.yaml_source import YamlSource
 from app.schema import schema
+from drivers.dlt645 import connection as dlt645_connection
+from drivers.dlt645 import frames
+from drivers.dlt645.address import Address
 from drivers.modbus.connection import peer_of
 
 ROOT: Final = Path(__file__).parents[2]
@@ -197,10 +200,22 @@ def test_defaults_of_control(tmp_path: Path) -> None:
     assert (control.expiry, control.ramp_kw_per_s, control.soc) == (10.0, None, (5.0, 95.0))
 
 
-@pytest.mark.parametrize("driver", ["iec104", "mqtt", "http", "bacnet", "dlt645"])
+@pytest.mark.parametrize("driver", ["iec104", "mqtt", "http", "bacnet"])
 def test_protocols_of_later_issues_are_unknown_drivers_today(tmp_path: Path, driver: str) -> None:
     content = changed("devices", 0, "connection", value={"driver": driver, "host": "h"})
     assert any(f"unknown driver '{driver}'" in fault for fault in faults(tmp_path, content))
+
+
+def test_a_dlt645_address_as_the_contract_writes_it(tmp_path: Path) -> None:
+    text = """version: 1
+station: {id: s, name: S, timezone: UTC, location: {latitude: 1, longitude: 2}}
+devices:
+  - {id: d, name: D, kind: meter, connection: {driver: dlt645, device: COM3, address: 000012345678}, points: [
+     {id: p, name: P, kind: measurement, address: {di: 02030000}}]}
+"""
+    device = load(tmp_path, text).by_id["d"]
+    assert frames.address_digits(dlt645_connection.peer_of(device).address) == "000012345678"
+    assert Address.of(device.points[0].form.address or {}).di == 0x02030000
 
 
 # ------------------------------------------------------------------------------------------- Ids, words, units

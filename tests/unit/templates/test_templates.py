@@ -43,6 +43,15 @@ def read(file: Path) -> TemplateForm:
     return TemplateForm.model_validate(source.data)
 
 
+def driver_of(file: Path) -> str:
+    """The driver that a template is for: it says so where that is not Modbus."""
+    return str(read(file).connection.get("driver", "modbus-tcp"))
+
+
+MODBUS = [name for name, file in zip(NAMES, FILES, strict=True) if driver_of(file) == "modbus-tcp"]
+every_modbus_template = pytest.mark.parametrize("file", [TEMPLATES / f"{name}.yaml" for name in MODBUS], ids=MODBUS)
+
+
 def roles(template: TemplateForm) -> list[str]:
     return [point.role for point in template.points if point.role is not None]
 
@@ -92,7 +101,7 @@ def cells(point: PointForm) -> set[tuple[str, int, int]]:
     return {(address.table, register, bit) for register in range(address.register, address.end) for bit in bits}
 
 
-@every_template
+@every_modbus_template
 def test_addresses_are_understood_and_do_not_overlap(file: Path) -> None:
     taken: dict[tuple[str, int, int], PointForm] = {}
     for point in read(file).points:
@@ -105,7 +114,7 @@ def test_addresses_are_understood_and_do_not_overlap(file: Path) -> None:
             assert other is point or shared, f"{other.id} and {point.id}: {cell}"
 
 
-@every_template
+@every_modbus_template
 def test_orders_go_to_tables_that_can_be_written(file: Path) -> None:
     for point in read(file).points:
         if point.kind in (PointKind.COMMAND, PointKind.SETPOINT) and point.address is not None:
@@ -129,7 +138,7 @@ def test_states_hold_what_alarms_wait_for(file: Path) -> None:
             assert set(value if isinstance(value, tuple) else (value,)) <= set(point.states), point.id
 
 
-@every_template
+@every_modbus_template
 def test_what_a_command_may_write_fits_its_register(file: Path) -> None:
     for point in read(file).points:
         if point.kind in (PointKind.COMMAND, PointKind.SETPOINT) and point.address is not None:
@@ -144,14 +153,15 @@ def test_a_station_of_all_templates_loads_and_suits_its_driver(tmp_path: Path) -
         "devices:",
     ]
     for number, (file, name) in enumerate(zip(FILES, NAMES, strict=True)):
-        connection = f"{{driver: modbus-tcp, host: 127.0.0.1, port: {20000 + number}}}"
+        more = ', address: "000012345678"' if driver_of(file) == "dlt645" else ""
+        connection = f"{{driver: {driver_of(file)}, host: 127.0.0.1, port: {20000 + number}{more}}}"
         kind = read(file).kind.value
         lines.append(f"  - {{id: d{number}, name: D, kind: {kind}, template: {name}, connection: {connection}}}")
     (tmp_path / "station.yaml").write_text("\n".join(lines), encoding="utf-8")
     station = load_station(tmp_path).station
     assert [device.template for device in station.devices] == NAMES
     assert all(device.vendor for device in station.devices)
-    assert [complaint for device in station.devices for complaint in driver("modbus-tcp").check(device)] == []
+    assert [fault for device in station.devices for fault in driver(device.driver or "").check(device)] == []
 
 
 def test_reference_page_lists_every_template() -> None:
