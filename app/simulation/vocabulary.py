@@ -9,7 +9,10 @@ from typing import Final
 
 from app.simulation.dynamics import State, Verb
 
-UNITS_AT_END: Final = r"_(kw|kvar|kva|kwh|kvarh|v|a|hz|pct|degc|ohm|hpa|h|min|s|ms|mm|m_s|w_m2|rpm|lx|l|m|kpa|ah|deg|mm_h|l_h|g_m3|kwh_m2|kw_min)$"
+UNITS_AT_END: Final = (
+    r"_(kw|kvar|kva|kwh|kvarh|v|a|hz|pct|degc|ohm|hpa|h|min|s|ms|mm|m_s|w_m2|rpm|lx|l|m"
+    r"|kpa|ah|deg|mm_h|l_h|g_m3|kwh_m2|kw_min)$"
+)
 
 LETTERS: Final = {
     "u": "voltage", "i": "current", "p": "active_power", "q": "reactive_power", "s": "apparent_power",
@@ -81,9 +84,10 @@ FORMS: Final[dict[str, str]] = {
     r"oil": "oil_level",
     r"t_(coolant|oil|core)": r"\1_temperature",
     r"u_charger": "alternator_voltage",
+    r"u_starter": "battery_voltage",
     r"gen_breaker|contactor": "breaker closed",
-    r"t_(l[123])": r"winding_temperature_\1",
-    r"t_winding": "winding_temperature",
+    r"t_(?:max_)?(l[123])": r"winding_temperature_\1",
+    r"t_winding(?:_final|_max)?": "winding_temperature",
     # batteries
     r"u_(cell|module)_(max|min)(_no)?": r"\1_voltage_\2\3",
     r"t_(cell|module)_(max|min)(_no)?": r"\1_temperature_\2\3",
