@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,20 @@ SAME_IN_BOTH = re.compile(r"[A-Z][A-Za-z0-9]*")
 every_template = pytest.mark.parametrize("file", FILES, ids=NAMES)
 
 
+@cache
 def read(file: Path) -> TemplateForm:
     source = YamlSource(file)
     assert source.faults == []
     return TemplateForm.model_validate(source.data)
+
+
+def driver_of(file: Path) -> str:
+    """The driver that a template is for: it says so where that is not Modbus."""
+    return str(read(file).connection.get("driver", "modbus-tcp"))
+
+
+MODBUS = [name for name, file in zip(NAMES, FILES, strict=True) if driver_of(file) == "modbus-tcp"]
+every_modbus_template = pytest.mark.parametrize("file", [TEMPLATES / f"{name}.yaml" for name in MODBUS], ids=MODBUS)
 
 
 def roles(template: TemplateForm) -> list[str]:
@@ -103,7 +114,7 @@ def cells(point: PointForm) -> set[tuple[str, int, int]]:
     return {(address.table, register, bit) for register in range(address.register, address.end) for bit in bits}
 
 
-@every_template
+@every_modbus_template
 def test_addresses_are_understood_and_do_not_overlap(file: Path) -> None:
     taken: dict[tuple[str, int, int], PointForm] = {}
     for point in read(file).points:
@@ -116,7 +127,7 @@ def test_addresses_are_understood_and_do_not_overlap(file: Path) -> None:
             assert other is point or shared, f"{other.id} and {point.id}: {cell}"
 
 
-@every_template
+@every_modbus_template
 def test_orders_go_to_tables_that_can_be_written(file: Path) -> None:
     for point in read(file).points:
         if point.kind in (PointKind.COMMAND, PointKind.SETPOINT) and point.address is not None:
@@ -140,7 +151,7 @@ def test_states_hold_what_alarms_wait_for(file: Path) -> None:
             assert set(value if isinstance(value, tuple) else (value,)) <= set(point.states), point.id
 
 
-@every_template
+@every_modbus_template
 def test_what_a_command_may_write_fits_its_register(file: Path) -> None:
     for point in read(file).points:
         if point.kind in (PointKind.COMMAND, PointKind.SETPOINT) and point.address is not None:
