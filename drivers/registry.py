@@ -12,6 +12,9 @@ _FACTORIES: Final[dict[str, str]] = {
     "modbus-tcp": "drivers.modbus:tcp",
     "modbus-rtu": "drivers.modbus:rtu",
     "modbus-rtu-tcp": "drivers.modbus:rtu_tcp",
+    "sunspec-tcp": "drivers.sunspec:tcp",
+    "sunspec-rtu": "drivers.sunspec:rtu",
+    "sunspec-rtu-tcp": "drivers.sunspec:rtu_tcp",
 }
 """Word -> `module:factory`. Imported when first asked for, so that a station loads only the protocols it speaks."""
 

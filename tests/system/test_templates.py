@@ -105,7 +105,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Device, 
             return await asyncio.gather(*(serve_and_read(simulator, device) for device in station.devices))
 
     found = asyncio.run(read_all())
-    return {name: pair for name, pair in zip(MODBUS, zip(station.devices, found, strict=True), strict=True)}
+    return dict(zip(MODBUS, zip(station.devices, found, strict=True), strict=True))
 
 
 @pytest.mark.parametrize("name", MODBUS)
