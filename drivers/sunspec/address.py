@@ -28,8 +28,8 @@ class Address:
     point: str
     instance: int = 1
     """Which model of that number in the chain, 1-based."""
-    group: int = 1
-    """Which repetition, 1-based; of no meaning for a point of the fixed part."""
+    group: int = 0
+    """Which repetition, 1-based; 0 where none is said: the fixed part, or else the first repetition."""
     bit: int | None = None
 
     @staticmethod
@@ -41,7 +41,7 @@ class Address:
             _numbers(mapping["model"]),
             mapping["point"],
             mapping.get("instance", 1),
-            mapping.get("group", 1),
+            mapping.get("group", 0),
             mapping.get("bit"),
         )
 
@@ -74,9 +74,10 @@ def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     return found
 
 
-def field_of(model: int, point: str) -> Field | None:
-    """The definition of a model's point, if it has it."""
-    return models()[model].fields.get(point) or models()[model].repeated.get(point)
+def field_of(model: int, point: str, group: int = 0) -> Field | None:
+    """The definition of a model's point, if it has it; with a group, that of the repetition."""
+    fixed = None if group else models()[model].fields.get(point)
+    return fixed or models()[model].repeated.get(point)
 
 
 def _use_faults(field: Field, model: int, mapping: Mapping[str, Any]) -> list[KeyFault]:

@@ -71,7 +71,9 @@ class Chain:
     def place(self, address: Address) -> Place | str:
         """Where a point is, or why it is not there."""
         for number in address.models:
-            several = [each for each in self.found if each.model == number and field_of(number, address.point)]
+            several = [
+                each for each in self.found if each.model == number and field_of(number, address.point, address.group)
+            ]
             if len(several) >= address.instance:
                 return _place_in(several[address.instance - 1], address)
         return f"the device has no {address}" + (f"; {self.trouble}" if self.trouble else "")
@@ -79,12 +81,14 @@ class Chain:
 
 def _place_in(found: Found, address: Address) -> Place | str:
     model = models()[found.model]
-    field, start = model.fields.get(address.point), found.start
+    field = None if address.group else model.fields.get(address.point)
+    start = found.start
     if field is None:
         field = model.repeated[address.point]
-        start += model.size + (address.group - 1) * model.repeat_size
-        if address.group > found.repetitions:
-            return f"model {found.model} has {found.repetitions} repetitions here, not {address.group}"
+        group = max(address.group, 1)
+        start += model.size + (group - 1) * model.repeat_size
+        if group > found.repetitions:
+            return f"model {found.model} has {found.repetitions} repetitions here, not {group}"
     register = start + field.at
     if register + field.size > found.end:
         return f"model {found.model} has {found.length} registers here, and {field.name} stands behind them"
