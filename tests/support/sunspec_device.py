@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -94,13 +95,18 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(words: Sequence[int], base: int = 40000, port: int = 0) -> AsyncIterator[Served]:
-    """pymodbus' server with these registers from `base` on; anything else is an illegal address."""
-    registers = SimData(base, values=list(words), datatype=DataType.REGISTERS)
-    server = ModbusTcpServer(SimDevice(1, [registers]), address=("127.0.0.1", port))
+async def serve(
+    *units: Sequence[int], base: int = 40000, port: int = 0, framer: FramerType = FramerType.SOCKET
+) -> AsyncIterator[Served]:
+    """pymodbus' server: units 1 and on with these registers from `base` on; anything else is an illegal address."""
+    devices = [
+        SimDevice(number, [SimData(base, values=list(words), datatype=DataType.REGISTERS)])
+        for number, words in enumerate(units, 1)
+    ]
+    server = ModbusTcpServer(devices, framer=framer, address=("127.0.0.1", port))
     await server.serve_forever(background=True)
     port = server.transport.sockets[0].getsockname()[1]
-    served = Served(port, AsyncModbusTcpClient("127.0.0.1", port=port, timeout=3, retries=0), server)
+    served = Served(port, AsyncModbusTcpClient("127.0.0.1", port=port, framer=framer, timeout=3, retries=0), server)
     try:
         await served.client.connect()
         yield served

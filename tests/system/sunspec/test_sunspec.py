@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,14 +10,16 @@ from typing import Any
 
 import pytest
 import yaml
+from pymodbus import FramerType
 
 from app.model import quality as q
 from app.model.clock import ManualClock
 from app.model.errors import ProtocolError, ReadOnlyError, TransportError
 from app.model.loading import load_station
 from app.model.station import Device
+from app.model.updates import Updates
 from drivers.contract import Discovering, Pollable, Writable
-from drivers.sunspec import tcp
+from drivers.sunspec import rtu_tcp, tcp
 from drivers.sunspec.link import SunSpecLink
 from tests.support.modbus_devices import device, point
 from tests.support.sunspec_device import INVERTER_103, Served, chain, model, serve
@@ -80,19 +83,40 @@ async def test_an_inverter_written_out_by_hand_is_read_as_its_definition_says() 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("base", [40000, 50000, 0])
 async def test_the_map_is_found_at_each_usual_base(base: int) -> None:
-    async with serve(chain(COMMON, IDLE, INVERTER_103), base) as served, linked(served, w()) as (link, its):
+    async with serve(chain(COMMON, IDLE, INVERTER_103), base=base) as served, linked(served, w()) as (link, its):
         assert (await values(link, its))["w"] == 15234.0
         assert (await link.chain("d")).base == base
 
 
 @pytest.mark.asyncio
 async def test_an_unusual_base_is_given() -> None:
-    async with serve(chain(INVERTER_103), 30) as served:
+    async with serve(chain(INVERTER_103), base=30) as served:
         async with linked(served, w(), base=30) as (link, its):
             assert (await values(link, its))["w"] == 15234.0
         async with linked(served, w()) as (link, its):
             with pytest.raises(ProtocolError, match=r"40000, 50000, 0 holds 'SunS'.*`base`"):
                 await values(link, its)
+
+
+@pytest.mark.asyncio
+async def test_several_units_behind_one_gateway_have_a_chain_each() -> None:
+    """RTU frames within TCP; one unit has no map, which is its own trouble alone."""
+    units = (chain(INVERTER_103), chain(COMMON, model(113, W=-5.0)), [0] * 9)
+    async with serve(*units, framer=FramerType.RTU) as served:
+        connection = {"host": "127.0.0.1", "port": served.port, "timeout": "2s"}
+        devices = [device(f"d{u}", {**connection, "unit": u}, [w(model=[103, 113])], first_index=u) for u in (1, 2, 3)]
+        link = rtu_tcp().open(devices, ManualClock(), read_only=True)
+        assert isinstance(link, SunSpecLink)
+        try:
+            await link.connect()
+            reads = (link.read(link.plan(each, each.points)) for each in devices)
+            first, second, third = await asyncio.gather(*reads, return_exceptions=True)
+        finally:
+            await link.close()
+        assert isinstance(first, Updates) and isinstance(second, Updates)
+        assert (first.point.tolist(), first.value.tolist()) == ([1], [15234.0])
+        assert (second.point.tolist(), second.value.tolist()) == ([2], [-5.0])
+        assert isinstance(third, ProtocolError) and third.device == "d3"
 
 
 @pytest.mark.asyncio
@@ -310,8 +334,10 @@ async def values_of_polled(link: SunSpecLink, its: Device) -> dict[str, float]:
 
 @pytest.mark.asyncio
 async def test_looking_around_where_nothing_is_says_so_in_time() -> None:
-    async with serve([1, 2, 3], 0) as served:
+    driver = tcp()
+    assert isinstance(driver, Discovering)
+    async with serve([1, 2, 3], base=0) as served:
         with pytest.raises(ProtocolError, match="no SunSpec map"):
-            await tcp().discover({"host": "127.0.0.1", "port": served.port}, ManualClock(), 5.0)  # type: ignore[attr-defined]
+            await driver.discover({"host": "127.0.0.1", "port": served.port}, ManualClock(), 5.0)
     with pytest.raises(TransportError):
-        await tcp().discover({"host": "127.0.0.1", "port": served.port}, ManualClock(), 5.0)  # type: ignore[attr-defined]
+        await driver.discover({"host": "127.0.0.1", "port": served.port}, ManualClock(), 5.0)

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from app.model.errors import ProtocolError
 from app.model.station import Device
+from drivers.modbus.address import Type
 from drivers.registry import driver
 from drivers.sunspec import rtu, tcp
 from drivers.sunspec.address import Address, faults
 from drivers.sunspec.chain import MOST_MODELS, Chain, walk
 from drivers.sunspec.models import models
+from drivers.sunspec.polling import modbus_address
 from tests.support.modbus_devices import device, point
 
 
@@ -99,6 +101,11 @@ def test_the_words_are_registered_and_lines_are_those_of_modbus() -> None:
     assert driver("sunspec-rtu-tcp").check(its({"host": "h"})) == []
     one, other = its({"device": "COM3"}), its({"device": "COM3", "unit": 2, "baudrate": 19200})
     assert "baudrate 19200 on COM3" in rtu().check_line([one, other])[0].what
+
+
+def test_a_bit_of_a_long_bit_field_is_written_into_its_own_register() -> None:
+    at = {bit: modbus_address(10, Type.U32, 2, bit) for bit in (0, 15, 16, 31)}
+    assert [(each["register"], each["bit"]) for each in at.values()] == [(11, 0), (11, 15), (10, 0), (10, 15)]
 
 
 # --- any content ----------------------------------------------------------------------------------------------------
