@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.model.errors import ProtocolError
+from app.model.errors import ProtocolError, RefusedByDevice
 from drivers.modbus.address import LAST
 from drivers.sunspec.address import Address, field_of
 from drivers.sunspec.models import HEADER, Field, models
@@ -101,11 +101,21 @@ def _place_in(found: Found, address: Address) -> Place | str:
 
 
 async def walk(registers: Registers, bases: Sequence[int] = BASES) -> Chain:
-    """Find the chain. Raises ProtocolError where there is none, and what `registers` raises."""
+    """Find the chain. Raises ProtocolError where there is none, and what `registers` raises.
+
+    A refusal at one base is no reason not to try the next: devices refuse registers that they have not in many ways.
+    """
+    refusal: RefusedByDevice | None = None
     for base in bases:
-        mark = await registers(base, 2)
+        try:
+            mark = await registers(base, 2)
+        except RefusedByDevice as error:
+            refusal = error
+            continue
         if mark == MARK:
             return await _follow(registers, base)
+    if refusal is not None:
+        raise refusal
     where = ", ".join(map(str, bases))
     raise ProtocolError(f"no SunSpec map: none of the registers {where} holds 'SunS'; check the unit, or give `base`")
 

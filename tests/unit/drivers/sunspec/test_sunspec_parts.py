@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.model.errors import ProtocolError
+from app.model.errors import ProtocolError, RefusedByDevice
 from app.model.station import Device
 from drivers.modbus.address import Type
 from drivers.registry import driver
@@ -106,6 +106,22 @@ def test_the_words_are_registered_and_lines_are_those_of_modbus() -> None:
 def test_a_bit_of_a_long_bit_field_is_written_into_its_own_register() -> None:
     at = {bit: modbus_address(10, Type.U32, 2, bit) for bit in (0, 15, 16, 31)}
     assert [(each["register"], each["bit"]) for each in at.values()] == [(11, 0), (11, 15), (10, 0), (10, 15)]
+
+
+@pytest.mark.parametrize("map_at", [0, None])
+def test_a_base_that_is_refused_is_no_reason_not_to_try_the_next(map_at: int | None) -> None:
+    words = {0: b"SunS", 2: b"\xff\xff\0\0"} if map_at == 0 else {}
+
+    async def registers(start: int, count: int) -> bytes | None:
+        if start == 40000:
+            raise RefusedByDevice("exception 4", device="d", code=4)
+        return words.get(start)
+
+    if map_at == 0:
+        assert asyncio.run(walk(registers)) == Chain(0, ())
+    else:
+        with pytest.raises(RefusedByDevice):
+            asyncio.run(walk(registers))
 
 
 # --- any content ----------------------------------------------------------------------------------------------------
