@@ -29,7 +29,7 @@ from drivers.sunspec.chain import Chain
 from drivers.sunspec.link import SunSpecLink
 from drivers.sunspec.models import Field, models
 
-VOCABULARY: Final = ("inverter", "der", "battery", "meter")
+VOCABULARY: Final = ("inverter", "der", "battery", "meter", "weather")
 MOST_REPETITIONS: Final = 64
 _NO_POINTS: Final = ("ID", "L")
 _STORAGE: Final = frozenset({124, 713, 801, 802, 803, 804, 805})
@@ -136,7 +136,8 @@ def _unique(places: Iterator[_Place]) -> Iterator[dict[str, Any]]:
     for place in places:
         for point in _known(place) or [_generic(place)]:
             if point["id"] in ids:
-                point["id"] = f"{point['id']}_m{place.model}" + (f"_{place.instance}" if place.instance > 1 else "")
+                again = "".join(f"_{n}" for n in (place.instance, place.group) if n > 1)
+                point["id"] = f"{point['id']}_m{place.model}{again}"
             if point.get("role") in roles:
                 del point["role"]
             ids.add(point["id"])
@@ -153,10 +154,15 @@ def _known(place: _Place) -> list[dict[str, Any]]:
             continue
         own = {**point, "address": place.address}
         if place.group > 1:
-            own["id"] = own["id"].replace("1", str(place.group), 1)
-            own["name"] = {key: text.replace("1", str(place.group), 1) for key, text in own["name"].items()}
+            own["id"] = _numbered(own["id"], place.group, "_")
+            own["name"] = {key: _numbered(text, place.group, " ") for key, text in own["name"].items()}
         found.append(own)
     return found
+
+
+def _numbered(text: str, number: int, between: str) -> str:
+    """`mppt1_u_v` as `mppt2_u_v`; what has no 1 gets the number behind it."""
+    return text.replace("1", str(number), 1) if "1" in text else f"{text}{between}{number}"
 
 
 @cache

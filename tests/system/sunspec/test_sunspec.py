@@ -333,6 +333,25 @@ async def values_of_polled(link: SunSpecLink, its: Device) -> dict[str, float]:
 
 
 @pytest.mark.asyncio
+async def test_several_instruments_and_strings_get_ids_and_names_of_their_own() -> None:
+    temperatures = model(303, [{"TmpBOM": value} for value in (251, 262, 273)])
+    strings = [model(804, SoC=50, SoC_SF=0, Idx=number) for number in (1, 2, 3)]
+    async with serve(chain(COMMON, temperatures, model(802, SoC=55, SoC_SF=0), *strings)) as served:
+        driver = tcp()
+        assert isinstance(driver, Discovering)
+        (proposal,) = await driver.discover({"host": "127.0.0.1", "port": served.port}, ManualClock(), 10.0)
+        points = proposal.device["points"]
+        ids = [each["id"] for each in points]
+        assert len(ids) == len(set(ids)) and proposal.device["kind"] == "bms"
+        assert {"t_module_degc", "t_module_degc_2", "t_module_degc_3", "soc_pct", "m804_so_c", "m804_so_c_3"} <= set(
+            ids
+        )
+        names = {each["id"]: each["name"] for each in points}
+        assert names["t_module_degc_3"] == {"en": "Module temperature 3", "zh": "组件温度 3"}
+        assert [each["id"] for each in points if each.get("role") == "module_temperature"] == ["t_module_degc"]
+
+
+@pytest.mark.asyncio
 async def test_looking_around_where_nothing_is_says_so_in_time() -> None:
     driver = tcp()
     assert isinstance(driver, Discovering)
