@@ -20,6 +20,9 @@ _FACTORIES: Final[dict[str, str]] = {
     "modbus-rtu": "drivers.modbus:rtu",
     "modbus-rtu-tcp": "drivers.modbus:rtu_tcp",
     "dlt645": "drivers.dlt645:dlt645",
+    "sunspec-tcp": "drivers.sunspec:tcp",
+    "sunspec-rtu": "drivers.sunspec:rtu",
+    "sunspec-rtu-tcp": "drivers.sunspec:rtu_tcp",
 }
 """Word -> `module:factory`."""
 

@@ -46,15 +46,7 @@ class ModbusDriver(Driver):
 
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Devices of one serial line that disagree about the line."""
-        found = []
-        for first, other in pairwise(devices):
-            for key in _OF_THE_LINE if self._kind is Kind.RTU else ():
-                default = {"baudrate": connections.BAUDRATE, "parity": connections.PARITY, "stopbits": 1}[key]
-                ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
-                if ours != theirs:
-                    what = f"{key} {theirs} on {self.line(other)}, where {first.id} has {ours}"
-                    found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
-        return found
+        return line_complaints(self._kind, devices)
 
     def line(self, device: Device) -> str:
         return connections.line_of(self._kind, device.connection)
@@ -65,6 +57,19 @@ class ModbusDriver(Driver):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         endpoint = connections.endpoint_of(self._kind, devices[0].connection)
         return ModbusLink(endpoint, devices, clock, read_only=read_only)
+
+
+def line_complaints(kind: Kind, devices: Sequence[Device]) -> list[Complaint]:
+    """What devices of one serial line disagree about."""
+    found = []
+    for first, other in pairwise(devices):
+        for key in _OF_THE_LINE if kind is Kind.RTU else ():
+            default = {"baudrate": connections.BAUDRATE, "parity": connections.PARITY, "stopbits": 1}[key]
+            ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
+            if ours != theirs:
+                what = f"{key} {theirs} on {connections.line_of(kind, other.connection)}, where {first.id} has {ours}"
+                found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
+    return found
 
 
 def _faults_in_use(device: Device, point: Point, address: Address) -> list[KeyFault]:

@@ -70,6 +70,16 @@ class ModbusLink(Link):
     def remarks(self, device: Device) -> Mapping[str, Text]:
         return self._remarks.get(device.id, _NO_REMARKS)
 
+    async def registers(self, device: str, start: int, count: int, precedence: Precedence) -> bytes | None:
+        """Holding registers as they are; None where the device says that they do not exist. Raises as `read` does."""
+        request = requests.read(self._peers[device], Table.HOLDING, start, count)
+        answer = await self._line.ask(request, precedence)
+        if not answer[0] & 0x80:
+            return answer[2:]
+        if answer[1] in LASTING:
+            return None
+        raise _refusal(request, answer[1])
+
     async def _poll(self, plan: ModbusPlan) -> None:
         """Ask for every block, in turns of one request."""
         await self._retry_refused(plan)
