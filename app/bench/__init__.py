@@ -16,6 +16,7 @@ BENCHES: Final = {
     "alarms": ("app.bench.alarms",),
     "iec104": ("app.bench.iec104",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
+    "cleaning": ("app.bench.cleaning",),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""
 
