@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.model.durations import parse_duration_s
+from app.model.secrets import is_reference
 
 
 class KeyFault(ValueError):
@@ -45,21 +46,34 @@ def duration_faults(key: str, value: object, *, may_be_nothing: bool = False) ->
     return [KeyFault(key, f"{key} '{value}' is not a duration", "write a number and a unit, such as 250ms or 1s")]
 
 
+def secret_faults(key: str, value: object) -> list[KeyFault]:
+    """A reference to a secret, and not the secret itself. What stands there is never repeated."""
+    if is_reference(value):
+        return []
+    mend = "write env:NAME, and set the environment variable NAME"
+    return [KeyFault(key, f"{key} is a secret, and a file is no place for one", mend)]
+
+
 def tcp_faults(connection: Mapping[str, Any], port: int | None = None) -> list[KeyFault]:
     """`host` and `port`; `port` is required where there is no usual one."""
     if "port" not in connection and port is None:
         found = [KeyFault("port", "connection has no port", "add `port:`, the gateway's TCP port")]
     else:
         found = number_faults("port", connection.get("port", port), 1, 65535)
-    host = connection.get("host")
-    if "host" not in connection:
-        found.append(KeyFault("host", "connection has no host", "add `host:`, a name or an IP address"))
-    elif not isinstance(host, str) or not host.strip():
-        found.append(KeyFault("host", f"host '{host}' is not a name", "write a name or an IP address"))
-    elif not _is_host(host):
+    return found + host_faults(connection, "host")
+
+
+def host_faults(connection: Mapping[str, Any], key: str) -> list[KeyFault]:
+    """A name or an IP address, which must be there."""
+    host = connection.get(key)
+    if key not in connection:
+        return [KeyFault(key, f"connection has no {key}", f"add `{key}:`, a name or an IP address")]
+    if not isinstance(host, str) or not host.strip():
+        return [KeyFault(key, f"{key} '{host}' is not a name", "write a name or an IP address")]
+    if not _is_host(host):
         mend = "write the bare name or IP address; the port is a key of its own"
-        found.append(KeyFault("host", f"host '{host}' is neither a name nor an IP address", mend))
-    return found
+        return [KeyFault(key, f"{key} '{host}' is neither a name nor an IP address", mend)]
+    return []
 
 
 def _is_host(host: str) -> bool:

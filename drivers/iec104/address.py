@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from drivers.iec104.typeids import COMMANDS_BY_TYPE, MONITORED_BY_TYPE, NUMBERS, Command, Monitored
+from drivers.judging import KeyFault, number_faults, unknown_key
 
 LAST_IOA: Final = 0xFFFFFF
 LAST_CA: Final = 65534
@@ -19,16 +20,6 @@ LAST_CA: Final = 65534
 KEYS: Final = ("ioa", "type", "ca", "select", "qualifier", "termination")
 TERMINATIONS: Final = ("expected", "none")
 _COMMANDS_ONLY: Final = ("select", "qualifier", "termination")
-
-
-class KeyFault(ValueError):
-    """One thing wrong with an `address` or a `connection`: the key, what is wrong, and the mend."""
-
-    def __init__(self, key: str, what: str, mend: str) -> None:
-        super().__init__(f"{what}; {mend}")
-        self.key = key
-        self.what = what
-        self.mend = mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +65,23 @@ class Address:
 def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `address` of a point; empty when `Address.of` takes it."""
     found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
-    found += number_faults(mapping, "ioa", 1, LAST_IOA, required="its number, 1 to 16777215")
-    found += number_faults(mapping, "ca", 1, LAST_CA)
+    if "ioa" not in mapping:
+        found.append(KeyFault("ioa", "address has no ioa", "add `ioa:`, its number, 1 to 16777215"))
+    found += given_faults(mapping, "ioa", 1, LAST_IOA)
+    found += given_faults(mapping, "ca", 1, LAST_CA)
+    type_ = mapping.get("type")
     if "type" not in mapping:
         found.append(KeyFault("type", "address has no type", "add `type:`, such as M_ME_NC_1 or C_SC_NA_1"))
-    elif mapping["type"] not in NUMBERS:
-        found.append(_unknown_type(mapping["type"]))
+    elif not isinstance(type_, str) or type_ not in NUMBERS:
+        found.append(_unknown_type(type_))
     else:
-        found += _command_faults(mapping, COMMANDS_BY_TYPE.get(NUMBERS[mapping["type"]]))
+        found += _command_faults(mapping, COMMANDS_BY_TYPE.get(NUMBERS[type_]))
     return found
+
+
+def given_faults(mapping: Mapping[str, Any], key: str, low: int, high: int) -> list[KeyFault]:
+    """A whole number from `low` to `high`, where there is one."""
+    return number_faults(key, mapping[key], low, high) if key in mapping else []
 
 
 def _unknown_type(given: object) -> KeyFault:
@@ -107,26 +106,9 @@ def _command_faults(mapping: Mapping[str, Any], command: Command | None) -> list
     elif select and command.element == "bits":
         found.append(KeyFault("select", f"{command.name} has no select", "leave it out"))
     last = {"single": 3, "double": 3, "step": 3, "bits": 0}.get(command.element, 127)
-    found += number_faults(mapping, "qualifier", 0, last)
+    found += given_faults(mapping, "qualifier", 0, last)
     termination = mapping.get("termination", TERMINATIONS[0])
     if termination not in TERMINATIONS:
         mend = f"write {TERMINATIONS[0]} or {TERMINATIONS[1]}"
         found.append(KeyFault("termination", f"unknown termination '{termination}'", mend))
     return found
-
-
-def number_faults(mapping: Mapping[str, Any], key: str, low: int, high: int, required: str = "") -> list[KeyFault]:
-    """What is wrong with a whole number that may stand under a key; must where `required` says what to write."""
-    if key not in mapping:
-        return [KeyFault(key, f"there is no {key}", f"add `{key}:`, {required}")] if required else []
-    value = mapping[key]
-    if type(value) is int and low <= value <= high:
-        return []
-    return [KeyFault(key, f"{key} '{value}' is not a whole number from {low} to {high}", "correct it")]
-
-
-def unknown_key(key: str, known: tuple[str, ...], where: str) -> KeyFault:
-    """The fault of a key that nobody reads, with the key that was probably meant."""
-    close = difflib.get_close_matches(key, known, n=1)
-    mend = f"write '{close[0]}'" if close else f"known keys: {' '.join(known)}"
-    return KeyFault(key, f"unknown key '{key}' in {where}", mend)

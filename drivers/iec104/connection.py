@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from os.path import isfile
 from typing import Any, Final
 
 from app.model.durations import parse_duration_s
-from drivers.iec104.address import LAST_CA, KeyFault, number_faults, unknown_key
+from drivers.iec104.address import LAST_CA, given_faults
+from drivers.judging import KeyFault, duration_faults, host_faults, secret_faults, unknown_key
 
 PORT: Final = 2404
 CLOCKS: Final = ("utc", "station")
@@ -89,29 +90,20 @@ def line_of(mapping: Mapping[str, Any]) -> str:
 def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `connection` of one device."""
     found = [unknown_key(str(key), KEYS, "connection") for key in mapping if key not in KEYS]
-    found += _host_faults(mapping, "host")
+    found += host_faults(mapping, "host")
     if "backup" in mapping:
-        found += _host_faults(mapping, "backup")
+        found += host_faults(mapping, "backup")
     elif "backup_port" in mapping:
         found.append(KeyFault("backup_port", "backup_port without a backup", "add `backup:`, or leave it out"))
-    found += number_faults(mapping, "ca", 1, LAST_CA, required="the station's common address")
+    if "ca" not in mapping:
+        found.append(KeyFault("ca", "connection has no ca", "add `ca:`, the station's common address"))
     for key, low, high in (
-        ("port", 1, 65535), ("backup_port", 1, 65535), ("originator", 0, 255), ("k", 1, 32767), ("w", 1, 32767),
+        ("ca", 1, LAST_CA), ("port", 1, 65535), ("backup_port", 1, 65535), ("originator", 0, 255), ("k", 1, 32767),
+        ("w", 1, 32767),
     ):  # fmt: skip
-        found += number_faults(mapping, key, low, high)
+        found += given_faults(mapping, key, low, high)
     found += _time_faults(mapping) + _clock_faults(mapping) + _group_faults(mapping) + _tls_faults(mapping)
     return found or _window_faults(mapping)
-
-
-def _host_faults(mapping: Mapping[str, Any], key: str) -> list[KeyFault]:
-    host = mapping.get(key)
-    if key not in mapping:
-        return [KeyFault(key, f"connection has no {key}", f"add `{key}:`, a name or an IP address")]
-    if not isinstance(host, str) or not host or not all(c.isalnum() or c in "-._:" for c in host):
-        return [KeyFault(key, f"{key} '{host}' is neither a name nor an IP address", "write the bare name or address")]
-    if host.count(":") == 1:
-        return [KeyFault(key, f"{key} '{host}' has a port in it", "the port is a key of its own")]
-    return []
 
 
 def _time_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
@@ -120,15 +112,12 @@ def _time_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
         if key not in mapping:
             continue
         value = mapping[key]
-        try:
-            seconds = parse_duration_s(value) if isinstance(value, str) else -1.0
-        except ValueError:
-            seconds = -1.0
-        if seconds <= 0:
-            found.append(KeyFault(key, f"{key} '{value}' is not a duration", "write it such as 10s or 15min"))
-        elif key in _TIMES and (seconds != round(seconds) or not 1 <= seconds <= (172_800 if key == "t3" else 255)):
-            last = "48h" if key == "t3" else "255s"
-            found.append(KeyFault(key, f"{key} '{value}' is not whole seconds from 1s to {last}", "correct it"))
+        if wrong := duration_faults(key, value):
+            found += wrong
+        elif key in _TIMES:
+            seconds, last = parse_duration_s(value), "48h" if key == "t3" else "255s"
+            if seconds != round(seconds) or not 1 <= seconds <= parse_duration_s(last):
+                found.append(KeyFault(key, f"{key} '{value}' is not whole seconds from 1s to {last}", "correct it"))
     return found
 
 
@@ -168,10 +157,8 @@ def _tls_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
         return [KeyFault("tls", f"tls '{tls}' is neither true nor a mapping", f"known keys: {' '.join(TLS_KEYS)}")]
     found = [unknown_key(str(key), TLS_KEYS, "tls") for key in tls if key not in TLS_KEYS]
     for key in ("ca", "certificate", "key"):
-        if key in tls and not Path(str(tls[key])).is_file():
+        if key in tls and not isfile(str(tls[key])):  # noqa: PTH113 (Path.is_file raises for names that are too long)
             found.append(KeyFault("tls", f"tls {key} '{tls[key]}' is no file", "give the whole path of a PEM file"))
     if ("certificate" in tls) != ("key" in tls):
         found.append(KeyFault("tls", "tls has only one of certificate and key", "give both, or neither"))
-    if "password" in tls and not str(tls["password"]).startswith(("env:", "secret:")):
-        found.append(KeyFault("tls", "a password stands in the file", "write `password: env:NAME`"))
-    return found
+    return found + (secret_faults("password", tls["password"]) if "password" in tls else [])

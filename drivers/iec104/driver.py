@@ -12,8 +12,9 @@ from app.model.station import Device, Point
 from drivers.contract import Complaint, Driver, Link
 from drivers.iec104 import address as addresses
 from drivers.iec104 import connection as connections
-from drivers.iec104.address import Address, KeyFault
+from drivers.iec104.address import Address
 from drivers.iec104.link import Iec104Link
+from drivers.judging import KeyFault
 
 LIBRARY: Final = "c104"
 _WRITTEN: Final = (PointKind.COMMAND, PointKind.SETPOINT)
