@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.model.text import Text
+
 START: Final = 0x68
 LONGEST: Final = 253
 """Octets behind the length octet."""
@@ -24,6 +26,12 @@ TESTFR_CON: Final = 0x83
 class FrameFault(ValueError):
     """The stream is none of IEC 60870-5-104, or not any more. Nothing behind the fault can be trusted."""
 
+    def __init__(self, octets: bytes) -> None:
+        """`octets` stand where a frame should begin."""
+        seen = octets.hex(" ")
+        self.text = Text(f"where a frame should begin stands {seen}", f"帧起始处为 {seen}")
+        super().__init__(self.text.en)
+
 
 class Splitter:
     """Cuts a stream, in whatever pieces it comes, into whole APDUs. Holds less than one frame."""
@@ -39,13 +47,13 @@ class Splitter:
         while end - place >= 2:
             length = data[place + 1]
             if data[place] != START or not 4 <= length <= LONGEST:
-                raise FrameFault(f"where a frame should begin stands {data[place : place + 2].hex(' ')}")
+                raise FrameFault(data[place : place + 2])
             if end - place < length + 2:
                 break
             frames.append(data[place : place + length + 2])
             place += length + 2
         if end - place == 1 and data[place] != START:
-            raise FrameFault(f"where a frame should begin stands {data[place]:02x}")
+            raise FrameFault(data[place:])
         self._rest = data[place:]
         return frames
 

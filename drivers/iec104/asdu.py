@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model import quality as q
+from app.model.text import Text
 from drivers.iec104.typeids import MONITORED_BY_TYPE, TIME_OCTETS, Element, Monitored, named
 
 LONGEST: Final = 249
@@ -73,7 +74,7 @@ class Decoded:
 
     columns: Columns
     controls: list[Control]
-    faults: Counter[str]
+    faults: Counter[Text]
     """Why ASDUs were not read -> how many."""
 
 
@@ -91,20 +92,20 @@ class _Group:
 def decode(asdus: Sequence[bytes]) -> Decoded:
     """Read ASDUs. Never raises: what cannot be read is counted."""
     groups: dict[tuple[int, int], _Group] = {}
-    controls, faults = [], Counter[str]()
+    controls, faults = [], Counter[Text]()
     for place, asdu in enumerate(asdus):
         if len(asdu) < HEAD + OBJECT or not asdu[1] & 0x7F:
-            faults["too short, or without objects"] += 1
+            faults[Text("too short, or without objects", "过短或不含信息对象")] += 1
             continue
         kind = MONITORED_BY_TYPE.get(asdu[0])
         if kind is None:
             if asdu[0] < 45:
-                faults[f"type {named(asdu[0])} is not read here"] += 1
+                faults[not_read(asdu[0])] += 1
             else:
                 controls.append(_control(asdu))
             continue
         if len(asdu) != _length(kind, asdu[0], asdu[1]):
-            faults[f"length {len(asdu)} does not fit {asdu[1] & 0x7F} objects of type {named(asdu[0])}"] += 1
+            faults[_misfit(asdu)] += 1
             continue
         key = asdu[0], asdu[1] & SEQUENCE
         group = groups.get(key)
@@ -114,6 +115,19 @@ def decode(asdus: Sequence[bytes]) -> Decoded:
         group.heads.append(asdu[:HEAD])
         group.bodies.append(asdu[HEAD:])
     return Decoded(_columns(groups), controls, faults)
+
+
+def not_read(type_: int) -> Text:
+    """What is said of a type that means nothing to us."""
+    return Text(f"type {named(type_)} is not read here", f"不支持类型标识 {named(type_)}")
+
+
+def _misfit(asdu: bytes) -> Text:
+    length, count, type_ = len(asdu), asdu[1] & 0x7F, named(asdu[0])
+    return Text(
+        f"length {length} does not fit {count} objects of type {type_}",
+        f"长度 {length} 与 {count} 个类型标识为 {type_} 的信息对象不符",
+    )
 
 
 def _control(asdu: bytes) -> Control:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from app.model.errors import DeviceError, TransportError
+from app.model.text import Text
 from drivers.iec104.connection import Connection
 from drivers.iec104.outcomes import Outcome
 from drivers.iec104.session import Session
@@ -25,7 +26,7 @@ class Attendance:
     def __init__(self, ca: int, device: str, connection: Connection, session: Callable[[], Session]) -> None:
         """`device` is whom messages name; `session` gives the present one, or raises TransportError."""
         self.ca = ca
-        self.remark = ""
+        self.remark: Text | None = None
         """What the station leaves undone."""
         self._device = device
         self._connection = connection
@@ -65,7 +66,7 @@ class Attendance:
     def lose(self, error: DeviceError) -> None:
         """The line is lost: nobody waits for this station any more."""
         for waiting in self._taken():
-            waiting.set_exception(type(error)(str(error)))
+            waiting.set_exception(type(error)(error.text))
 
     def _taken(self) -> list[asyncio.Future[None]]:
         waiting, self._waiting = self._waiting, []
@@ -90,7 +91,7 @@ class Attendance:
         telling = asyncio.create_task(self._tell(outcome))
         try:
             await session.activate(outcome, request, self._connection.timeout_s, LONGEST_S)
-            self.remark = ""
+            self.remark = None
         except TransportError as error:
             if not outcome.confirmed.is_set() or outcome.ended.is_set():
                 raise
@@ -128,6 +129,6 @@ class Attendance:
         await self._session().activate(outcome, {"do": "clock", "ca": self.ca}, self._connection.timeout_s)
 
     def _note(self, error: DeviceError) -> None:
-        if self.remark != str(error):
+        if self.remark != error.text:
             log.info("device %s: %s", self._device, error)
-        self.remark = str(error)
+        self.remark = error.text

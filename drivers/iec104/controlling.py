@@ -11,9 +11,11 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from app.model.text import Text, joined
 from drivers.iec104.asdu import Control
 from drivers.iec104.clock import StationClock
 from drivers.iec104.library import Client, Connection, Parameters
@@ -28,6 +30,7 @@ PREFERENCE_S: Final = 2.0
 """How long the second connection waits for the first at the start."""
 COMMANDS_AT_ONCE: Final = 16
 _TICK_S: Final = 0.1
+_NONE: Final = Text("no connection", "未连接")
 
 
 class ControllingStation:
@@ -40,7 +43,7 @@ class ControllingStation:
         self._client = Client(self._parameters, order["answer_s"])
         self._threads = ThreadPoolExecutor(COMMANDS_AT_ONCE, thread_name_prefix="c104")
         clock = StationClock(ZoneInfo(order["zone"]) if order["zone"] else None, 0)
-        self.faults = Counter[str]()
+        self.faults = Counter[Text]()
         self._channels = [
             _Channel(
                 self,
@@ -54,7 +57,7 @@ class ControllingStation:
     def _tap(self, number: int, send: Callable[[bytes], Awaitable[None]]) -> Tap:
         return Tap(send, self._control, lambda: self._started(self._channels[number]), self.faults)
 
-    async def run(self) -> str:
+    async def run(self) -> Text:
         """Until all connections are lost; why they are."""
         tasks = [asyncio.create_task(channel.run()) for channel in self._channels]
         try:
@@ -71,7 +74,7 @@ class ControllingStation:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return "; ".join(dict.fromkeys(channel.why for channel in self._channels if channel.why)) or "no connection"
+        return joined([channel.why for channel in self._channels if channel.why] or [_NONE])
 
     async def close(self) -> None:
         """Close the library; may take a moment."""
@@ -121,7 +124,7 @@ class ControllingStation:
 
     def lost(self, channel: _Channel) -> None:
         """Of a channel: it is down, and says why."""
-        self._say({"note": "lost", "connection": channel.number, "why": channel.why})
+        self._say({"note": "lost", "connection": channel.number, "why": asdict(channel.why or _NONE)})
 
     # -------------------------------------------------------------------------------------------------- requests
 
@@ -161,7 +164,7 @@ class _Channel:
         self.relay = relay
         self.connection: Connection | None = None
         self.is_up = False
-        self.why = ""
+        self.why: Text | None = None
         """Why it is down, once it has been tried."""
         self._station = station
         self._asked = 0.0
@@ -178,7 +181,7 @@ class _Channel:
                     attempt = 0
                     await self.relay.carry(way, self._up)
                 except Ended as ended:
-                    self.is_up, self.why = False, str(ended)
+                    self.is_up, self.why = False, ended.text
                     self._station.lost(self)
                 await self._station.call(self.connection.close)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])

@@ -14,6 +14,7 @@ from app.model.errors import GridroomError, ReadOnlyError, TransportError
 from app.model.own_points import ONLINE
 from app.model.secrets import resolve
 from app.model.station import Device, Point
+from app.model.text import Text, joined
 from drivers.contract import Deliver, Link
 from drivers.iec104.address import Address
 from drivers.iec104.asdu import Columns
@@ -23,7 +24,7 @@ from drivers.iec104.connection import Connection
 from drivers.iec104.lookup import Lookup, monitored
 from drivers.iec104.orders import raw_value
 from drivers.iec104.outcomes import Outcome
-from drivers.iec104.session import Retired, Session
+from drivers.iec104.session import CLOSED_HERE, Retired, Session
 
 log = logging.getLogger("gridroom.iec104")
 
@@ -54,6 +55,7 @@ class Iec104Link(Link):
         self._session: Session | None = None
         self._opening = asyncio.Lock()
         self._keeper: asyncio.Task[NoReturn] | None = None
+        self._closed = False
 
     def _attendances(self) -> dict[int, Attendance]:
         found: dict[int, Attendance] = {}
@@ -64,8 +66,12 @@ class Iec104Link(Link):
 
     def _present(self) -> Session:
         if self._session is None:
-            raise TransportError(f"there is no connection with {self._connection.host}")
+            raise self._unconnected()
         return self._session
+
+    def _unconnected(self) -> TransportError:
+        host = self._connection.host
+        return TransportError(Text(f"there is no connection with {host}", f"与 {host} 未建立连接"))
 
     # -------------------------------------------------------------------------------------------- the line's life
 
@@ -73,9 +79,11 @@ class Iec104Link(Link):
         async with self._opening:
             if self._keeper is not None and not self._keeper.done():
                 return
+            if self._closed:
+                raise TransportError(CLOSED_HERE)
             self._session = await Session.open(self._order(), self)
             self._keeper = asyncio.create_task(self._keep(), name=f"iec104 {self._connection.host}")
-            self._keeper.add_done_callback(lambda task: task.cancelled() or task.exception())  # told by `report`
+            self._keeper.add_done_callback(self._lose)
 
     def _order(self) -> dict[str, Any]:
         """What a worker is told to do (docs/reference/iec104.md, "The pipe")."""
@@ -87,7 +95,8 @@ class Iec104Link(Link):
             try:
                 tls["password"] = resolve(tls["password"]) if tls["password"] else None
             except GridroomError as error:
-                raise TransportError(f"TLS cannot be used: {error}") from None
+                text = Text(f"TLS cannot be used: {error.text.en}", f"无法使用 TLS：{error.text.zh}")
+                raise TransportError(text) from None
         return {
             "role": "controlling",
             "connections": [{"host": host, "port": port, "tls": tls} for host, port in ways],
@@ -101,31 +110,27 @@ class Iec104Link(Link):
 
     async def _keep(self) -> NoReturn:
         """Run the session, and its successors where workers retire, until the line is lost."""
-        try:
-            while True:
-                session = self._present()
-                tasks = [
-                    asyncio.create_task(station.run(read_only=self._read_only), name=f"iec104 station {station.ca}")
-                    for station in self._stations.values()
-                ]
-                try:
-                    await session.run()
-                except Retired:
-                    log.info("iec104 worker %d gives way to a new one: its memory has grown", session.worker.pid)
-                finally:
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
-                    await session.close()
-                    self._session = None  # not before: where this is cancelled, `close` goes on with it
-                self._session = await Session.open(self._order(), self)
-                self.switched()
-        except TransportError as error:
-            for station in self._stations.values():
-                station.lose(error)
-            raise
+        while True:
+            session = self._present()
+            tasks = [
+                asyncio.create_task(station.run(read_only=self._read_only), name=f"iec104 station {station.ca}")
+                for station in self._stations.values()
+            ]
+            try:
+                await session.run()
+            except Retired:
+                log.info("iec104 worker %d gives way to a new one: its memory has grown", session.worker.pid)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await session.close()
+                self._session = None  # not before: where this is cancelled, `close` goes on with it
+            self._session = await Session.open(self._order(), self)
+            self.switched()
 
     async def close(self) -> None:
+        self._closed = True
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -133,20 +138,27 @@ class Iec104Link(Link):
             await self._session.close()
             self._session = None
 
+    def _lose(self, keeper: asyncio.Task[NoReturn]) -> None:
+        """The line is over: nobody waits for its stations any more."""
+        for station in self._stations.values():
+            station.lose(TransportError(_ending(keeper)))
+
     # -------------------------------------------------------------------------------------------------- reporting
 
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         keeper = self._keeper
         if keeper is None:
-            raise TransportError(f"there is no connection with {self._connection.host}")
+            raise self._unconnected()
         number = self._numbers[device.id]
         self._sinks[number] = deliver
         try:
             for ca in stations_of(device):
+                if keeper.done():
+                    raise TransportError(_ending(keeper))
                 await self._stations[ca].interrogated()
             online()
             await asyncio.wait([keeper])
-            raise TransportError(str(keeper.exception()) if not keeper.cancelled() else "the line was closed")
+            raise TransportError(_ending(keeper))
         finally:
             if self._sinks.get(number) is deliver:
                 del self._sinks[number]
@@ -169,25 +181,32 @@ class Iec104Link(Link):
         for station in self._stations.values():
             station.want()
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         names = {point.name for point, _ in monitored(device)}
         found = {name: why for name, why in self._lookup.mismatched.copy().items() if name in names}
         said = [station.remark for ca in stations_of(device) if (station := self._stations[ca]).remark]
         said += self._strangers()
         if self._session is not None:
-            said += [f"{count} ASDUs: {why}" for why, count in self._session.faults.copy().most_common(3)]
+            faults = self._session.faults.copy().most_common(3)
+            said += [Text(f"{count} ASDUs: {why.en}", f"{count} 个 ASDU：{why.zh}") for why, count in faults]
         if said:
-            found[f"{device.id}.{ONLINE}"] = "; ".join(said)
+            found[f"{device.id}.{ONLINE}"] = joined(said)
         return found
 
-    def _strangers(self) -> list[str]:
+    def _strangers(self) -> list[Text]:
         strangers = self._lookup.strangers
         if not strangers.count:
             return []
         first = list(strangers.first.items())[:3]
-        words = ", ".join(f"{ioa} of station {ca} (type {type_})" for (ca, ioa), type_ in first)
-        more = ", ..." if len(strangers.first) > len(first) else ""
-        return [f"{strangers.count} values came for addresses without a point: {words}{more}"]
+        more = ["..."] if len(strangers.first) > len(first) else []
+        en = ", ".join([*(f"{ioa} of station {ca} (type {type_})" for (ca, ioa), type_ in first), *more])
+        zh = "、".join([*(f"站 {ca} 信息对象 {ioa}（{type_}）" for (ca, ioa), type_ in first), *more])
+        return [
+            Text(
+                f"{strangers.count} values came for addresses without a point: {en}",
+                f"{strangers.count} 个值的地址没有对应测点：{zh}",
+            )
+        ]
 
     # -------------------------------------------------------------------------------------------------- commanding
 
@@ -219,6 +238,14 @@ class Iec104Link(Link):
             raise ReadOnlyError(f"the clock of {device.id} was not set: the station is read-only")
         for ca in stations_of(device):
             await self._stations[ca].set_clock()
+
+
+def _ending(keeper: asyncio.Task[NoReturn]) -> Text:
+    """Why the line is over."""
+    error = None if keeper.cancelled() else keeper.exception()
+    if error is None:
+        return CLOSED_HERE
+    return error.text if isinstance(error, GridroomError) else Text.of(f"{type(error).__name__}: {error}")
 
 
 def stations_of(device: Device) -> list[int]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.model import quality as q
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.iec104.address import Address
 from drivers.iec104.asdu import Columns
@@ -50,7 +51,7 @@ class Lookup:
         ]
         rows.sort(key=lambda row: row[0])
         self.strangers = Strangers()
-        self.mismatched: dict[str, str] = {}
+        self.mismatched: dict[str, Text] = {}
         """Full name of a point whose type is another one in the field -> what to say of it."""
         self._clock = clock
         self._names = [point.name for _, _, point, _ in rows]
@@ -116,8 +117,10 @@ class Lookup:
 
     def _note_mismatches(self, types: NDArray[np.uint8], place: NDArray[np.intp]) -> None:
         for at, type_ in {int(at): int(type_) for at, type_ in zip(place, types, strict=True)}.items():
-            self.mismatched[self._names[at]] = (
-                f"the station sends it as type {named(type_)}, not as {named(int(self._type[at]))}; correct `type`"
+            sent, declared = named(type_), named(int(self._type[at]))
+            self.mismatched[self._names[at]] = Text(
+                f"the station sends it as type {sent}, not as {declared}; correct `type`",
+                f"子站以类型标识 {sent} 上送，而非 {declared}；请修改 type",
             )
 
 

@@ -29,6 +29,7 @@ _COLUMNS: Final = (
 ROW_OCTETS: Final = sum(np.dtype(form).itemsize for _, form in _COLUMNS)
 
 Note = Mapping[str, Any]
+"""Of JSON; a text for operators is `{en, zh}` in it (`asdict` there, `Text.of` here)."""
 
 
 class MessageFault(ValueError):

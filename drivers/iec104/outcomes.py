@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.model.errors import RefusedByDevice
+from app.model.text import Text
 from drivers.iec104.asdu import Control
 from drivers.iec104.typeids import COMMANDS_BY_TYPE, REFUSALS, Cause, named
 
 _QUALIFIER_AT: Final = {"single": 0, "double": 0, "step": 0, "normalized": 2, "scaled": 2, "short": 4}
 """Octet of an element that has the S/E bit."""
+_NEGATIVE: Final = Text("its confirmation is negative", "否定确认")
+_LOOK_AT_ADDRESS: Final = Text("look at the address", "请核对地址")
+_LOOK_AT_STATION: Final = Text(
+    "look whether it is in local, locked or selected", "请检查是否处于就地、闭锁或已被其他主站选择"
+)
 
 
 @dataclass
@@ -41,6 +47,14 @@ class Outcome:
         """By which a station's frames are told to be of it."""
         return self.type, self.ca, self.ioa
 
+    @property
+    def name(self) -> Text:
+        """What was activated where, as messages say it."""
+        type_ = named(self.type)
+        if not self.ioa:
+            return Text(f"{type_} of station {self.ca}", f"站 {self.ca} 的 {type_}")
+        return Text(f"{type_} at {self.ioa} of station {self.ca}", f"站 {self.ca} 信息对象 {self.ioa} 的 {type_}")
+
     def take(self, control: Control, sent: bool) -> None:
         """A frame of ours or of the station that has our key."""
         if sent:
@@ -56,13 +70,11 @@ class Outcome:
             self.ended.set()  # one before is of a selection, or of nothing
 
     def _refuse(self, control: Control) -> None:
-        why = REFUSALS.get(control.cause, "its confirmation is negative")
-        what = "the selection of " if is_selection(control) else ""
-        where = f"at {self.ioa} of station {self.ca}" if self.ioa else f"of station {self.ca}"
-        mend = "look at the address" if control.cause in REFUSALS else "look whether it is in local, locked or selected"
-        self.refusal = RefusedByDevice(
-            f"{what}{named(self.type)} {where} was refused: {why}; {mend}", device=self.device, code=control.cause
-        )
+        why, what = REFUSALS.get(control.cause, _NEGATIVE), self.name
+        mend = _LOOK_AT_ADDRESS if control.cause in REFUSALS else _LOOK_AT_STATION
+        of, refused = ("the selection of ", "选择被拒绝") if is_selection(control) else ("", "被拒绝")
+        text = Text(f"{of}{what.en} was refused: {why.en}; {mend.en}", f"{what.zh} {refused}：{why.zh}；{mend.zh}")
+        self.refusal = RefusedByDevice(text, device=self.device, code=control.cause)
         self.confirmed.set()
         self.ended.set()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.model.errors import TransportError
+from app.model.text import Text
 from drivers.iec104 import messages
 from drivers.iec104.asdu import Columns
 from drivers.iec104.messages import Note
@@ -44,7 +45,11 @@ class Worker:
                 *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=_BUFFER, cwd=_ROOT
             )
         except OSError as error:
-            raise TransportError(f"the worker for IEC 60870-5-104 cannot be started: {error}") from error
+            text = Text(
+                f"the worker for IEC 60870-5-104 cannot be started: {error}",
+                f"IEC 60870-5-104 工作进程无法启动：{error}",
+            )
+            raise TransportError(text) from error
         worker = Worker(process)
         worker.send({"do": "open", **order})
         return worker
@@ -69,11 +74,21 @@ class Worker:
                 payload = await stdout.readexactly(length)
             return messages.unpack_values(payload) if kind == messages.VALUES else messages.unpack_note(payload)
         except TimeoutError:
-            raise TransportError(f"its worker process hangs: nothing for {SILENT_S:g} s; it is started anew") from None
+            text = Text(
+                f"its worker process hangs: nothing for {SILENT_S:g} s; it is started anew",
+                f"工作进程无响应：{SILENT_S:g} s 内没有任何消息；将重新启动",
+            )
+            raise TransportError(text) from None
         except (asyncio.IncompleteReadError, OSError):
-            raise TransportError(f"its worker process died{await self._last_words()}; it is started anew") from None
+            words = await self._last_words()
+            text = Text(f"its worker process died {words}; it is started anew", f"工作进程已退出 {words}；将重新启动")
+            raise TransportError(text) from None
         except messages.MessageFault as fault:
-            raise TransportError(f"its worker process talks nonsense ({fault}); it is started anew") from None
+            text = Text(
+                f"its worker process talks nonsense ({fault}); it is started anew",
+                f"工作进程消息无法识别（{fault}）；将重新启动",
+            )
+            raise TransportError(text) from None
 
     async def close(self) -> None:
         """Let it close its connections, or kill it. Never raises."""
@@ -110,4 +125,4 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._errors), 1)
         words = next((line for line in reversed(self._said) if line.strip()), "")
-        return f" with code {code}" + (f" ({words[:200]})" if words else "")
+        return f"(code {code}: {words[:200]})" if words else f"(code {code})"

@@ -18,6 +18,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from app.model.text import Text
+from drivers.causes import cause
 from drivers.iec104 import apci
 from drivers.iec104.asdu import HEAD, Control, decode
 from drivers.iec104.clock import StationClock
@@ -35,13 +37,18 @@ GATHER_S: Final = 0.02
 MOST_ASDUS: Final = 256
 """Decoded together at most, so that whoever takes a batch is done with it in a few milliseconds."""
 _READ: Final = 1 << 16
-_NAMES: Final = {apci.STARTDT_ACT: "STARTDT", apci.TESTFR_ACT: "a test frame"}
+_NAMES: Final = {apci.STARTDT_ACT: "STARTDT", apci.TESTFR_ACT: "TESTFR"}
+_LIBRARY_ABSENT: Final = Text("the library did not begin to connect within 10 s", "10 s 内协议库未开始连接")
 _HARMLESS: Final = (INTERROGATION, COUNTER_INTERROGATION, 102, 104, 107)
 """What may be sent in a station that is read-only: interrogations, reading, tests."""
 
 
 class Ended(Exception):
-    """The connection is over; the message says why."""
+    """The connection is over; `text` says why."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Tap:
     control: Callable[[Control, bool], None]
     """An ASDU that is no value, and whether we sent it."""
     started: Callable[[], None]
-    faults: Counter[str]
+    faults: Counter[Text]
     """Why ASDUs could not be read -> how many."""
 
 
@@ -121,13 +128,12 @@ class Relay:
                 return await asyncio.open_connection(
                     self.way.host, self.way.port, ssl=self.way.tls, server_hostname=name
                 )
-        except TimeoutError:
-            raise Ended(f"no connection to {self.way} within t0, {timeout_s:g} s") from None
         except ssl.SSLError as error:
-            why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
-            raise Ended(f"TLS with {self.way} failed: {why}") from None
-        except OSError as error:
-            raise Ended(f"no connection to {self.way}: {error.strerror or error}") from None
+            said = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
+            raise Ended(Text(f"TLS with {self.way} failed: {said}", f"与 {self.way} 的 TLS 握手失败：{said}")) from None
+        except (OSError, TimeoutError) as error:
+            why = cause(error, timeout_s)
+            raise Ended(Text(f"no connection to {self.way}: {why.en}", f"无法连接 {self.way}：{why.zh}")) from None
 
     async def carry(
         self,
@@ -155,11 +161,16 @@ class Relay:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         except TimeoutError:
-            raise Ended("the library did not begin to connect within 10 s") from None
+            raise Ended(_LIBRARY_ABSENT) from None
         except apci.FrameFault as fault:
-            raise Ended(f"{self.way} does not speak IEC 60870-5-104: {fault}") from None
+            text = Text(
+                f"{self.way} does not speak IEC 60870-5-104: {fault.text.en}",
+                f"{self.way} 的报文不符合 IEC 60870-5-104：{fault.text.zh}",
+            )
+            raise Ended(text) from None
         except OSError as error:
-            raise Ended(f"connection with {self.way} lost: {error.strerror or error}") from None
+            why = error.strerror or str(error)
+            raise Ended(Text(f"connection with {self.way} lost: {why}", f"与 {self.way} 的连接中断：{why}")) from None
         finally:
             self._library = None
             await self._flush()
@@ -182,13 +193,17 @@ class Relay:
                 self._came.set()
             library.write(data)
             await library.drain()
-        raise Ended(f"{self.way} closed the connection{self._suspicion()}")
+        raise Ended(self._over(f"{self.way} closed the connection", f"{self.way} 关闭了连接"))
 
     def _note_inbound(self, frame: bytes) -> None:
         if apci.is_information(frame):
             if apci.send_number(frame) != self._next_receive:
                 number, due = apci.send_number(frame), self._next_receive
-                raise Ended(f"{self.way} sent frame {number} where {due} was due: frames are lost")
+                text = Text(
+                    f"{self.way} sent frame {number} where {due} was due: frames are lost",
+                    f"{self.way} 发送序号为 {number}，应为 {due}：报文丢失",
+                )
+                raise Ended(text)
             self._next_receive = (self._next_receive + 1) % apci.MODULO
             self._acknowledged = apci.receive_number(frame)
             self._asdus.append(frame[HEAD:])
@@ -232,7 +247,7 @@ class Relay:
         while data := await reader.read(_READ):
             station.write(b"".join([self._outgoing(frame) for frame in splitter.feed(data)]))
             await station.drain()
-        raise Ended(f"the connection with {self.way} was given up{self._suspicion()}")
+        raise Ended(self._given_up())
 
     def _outgoing(self, frame: bytes) -> bytes:
         """A frame as it may leave. Raises Ended for a write that is forbidden."""
@@ -244,7 +259,12 @@ class Relay:
             return frame
         type_ = frame[HEAD]
         if self._read_only and type_ not in _HARMLESS:
-            raise Ended(f"a write of type {type_} was stopped: the station is read-only")
+            raise Ended(
+                Text(
+                    f"a write of type {type_} was stopped: the station is read-only",
+                    f"站为只读，已阻止类型标识 {type_} 的写入",
+                )
+            )
         if type_ == CLOCK_SYNCHRONISATION or (type_ in COMMANDS_BY_TYPE and COMMANDS_BY_TYPE[type_].timed):
             frame = frame[:-7] + self._clock.octets(time.time_ns())
         if self._acknowledged == self._next_send:
@@ -260,15 +280,25 @@ class Relay:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._started.wait(), self._t1_s)
             if self.start_sent and not self._started.is_set() and self._suspicion():
-                raise Ended(f"the connection with {self.way} was given up{self._suspicion()}")
+                raise Ended(self._given_up())
         await asyncio.Event().wait()
 
-    def _suspicion(self) -> str:
+    def _given_up(self) -> Text:
+        return self._over(f"the connection with {self.way} was given up", f"已放弃与 {self.way} 的连接")
+
+    def _over(self, en: str, zh: str) -> Text:
+        why = self._suspicion()
+        return Text(f"{en}; {why.en}", f"{zh}；{why.zh}") if why else Text(en, zh)
+
+    def _suspicion(self) -> Text | None:
         """Why a connection was closed, as far as the frames tell."""
         if time.monotonic() - self._owed_since < 0.9 * self._t1_s:
-            return ""
+            return None
         if self._unanswered:
-            return f"; {self._unanswered} was not answered within t1"
+            return Text(f"{self._unanswered} was not answered within t1", f"t1 内未收到 {self._unanswered} 的确认")
         if self._acknowledged != self._next_send:
-            return f"; frames from {self._acknowledged} on were not acknowledged within t1"
-        return ""
+            return Text(
+                f"frames from {self._acknowledged} on were not acknowledged within t1",
+                f"t1 内未收到序号 {self._acknowledged} 起的报文确认",
+            )
+        return None

@@ -8,17 +8,25 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, Protocol
 
-from app.model.errors import TransportError
-from drivers.iec104.asdu import Columns, Control
+from app.model.errors import DeviceError, TransportError
+from app.model.text import Text
+from drivers.iec104.asdu import Columns, Control, not_read
 from drivers.iec104.messages import Note
 from drivers.iec104.outcomes import Outcome
 from drivers.iec104.process import Worker
-from drivers.iec104.typeids import END_OF_INITIALISATION, named
+from drivers.iec104.typeids import END_OF_INITIALISATION
 
 log = logging.getLogger("gridroom.iec104")
 
 MOST_FAULTS: Final = 50
 """Different faults that are counted each by itself."""
+CLOSED_HERE: Final = Text("the line was closed", "线路已关闭")
+_OTHER: Final = Text("other faults", "其他错误")
+_TOO_BIG: Final = Text("its worker process took too much memory at once", "工作进程启动后内存占用过大")
+_CONFIRMED: Final = Text("confirmed", "激活确认")
+_ENDED: Final = Text("ended by an activation termination", "激活终止")
+_SELECTED: Final = Text("; its selection was confirmed", "；选择已确认")
+_UNKNOWN: Final = Text("it is not known whether it was taken", "无法确定是否已执行")
 
 
 class Retired(Exception):
@@ -42,13 +50,13 @@ class Session:
 
     def __init__(self, worker: Worker, watcher: Watcher) -> None:
         self.worker = worker
-        self.faults = Counter[str]()
+        self.faults = Counter[Text]()
         """Why ASDUs could not be read -> how many."""
         self.started = False
         self._watcher = watcher
         self._outcomes: dict[tuple[int, int, int], Outcome] = {}
         self._turns: defaultdict[tuple[int, int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._lost = ""
+        self._lost: Text | None = None
 
     @staticmethod
     async def open(order: Mapping[str, Any], watcher: Watcher) -> Session:
@@ -60,7 +68,7 @@ class Session:
         except BaseException as error:
             await session.close()
             if isinstance(error, Retired):
-                raise TransportError("its worker process took too much memory at once") from None
+                raise TransportError(_TOO_BIG) from None
             raise
         return session
 
@@ -71,15 +79,15 @@ class Session:
                 await self._step()
                 await asyncio.sleep(0)  # where much waits, others have a turn between two batches
         except BaseException as error:
-            self._lose(str(error) or type(error).__name__)
+            self._lose(error.text if isinstance(error, DeviceError) else CLOSED_HERE)
             raise
 
     async def close(self) -> None:
         """End the worker."""
-        self._lose("the line was closed")
+        self._lose(CLOSED_HERE)
         await self.worker.close()
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: Text) -> None:
         self._lost = self._lost or why
         for outcome in self._outcomes.values():
             outcome.confirmed.set()
@@ -96,19 +104,19 @@ class Session:
             case "control":
                 self._control(came)
             case "alive":
-                self._count(came["faults"])
+                self._count({Text.of(why): count for why, count in came["faults"]})
             case "started":
                 self._note_start(came)
             case "lost":
-                log.warning("iec104 connection %s: %s", came["connection"] + 1, came["why"])
+                log.warning("iec104 connection %s: %s", came["connection"] + 1, came["why"]["en"])
             case "end":
-                if came["why"] == "retired":
-                    raise Retired
-                raise TransportError(came["why"])
+                raise TransportError(Text.of(came["why"]))
+            case "retired":
+                raise Retired
 
-    def _count(self, faults: Mapping[str, int]) -> None:
+    def _count(self, faults: Mapping[Text, int]) -> None:
         for why, count in faults.items():
-            self.faults[why if why in self.faults or len(self.faults) < MOST_FAULTS else "other"] += count
+            self.faults[why if why in self.faults or len(self.faults) < MOST_FAULTS else _OTHER] += count
 
     def _note_start(self, note: Note) -> None:
         if self.started:
@@ -126,7 +134,7 @@ class Session:
         elif control.type == END_OF_INITIALISATION:
             self._watcher.initialised(control.ca)
         elif not note["sent"] and control.type not in _CONTROLS:
-            self._count({f"type {named(control.type)} is not read here": 1})
+            self._count({not_read(control.type): 1})
 
     # ------------------------------------------------------------------------------------------------- activating
 
@@ -135,40 +143,44 @@ class Session:
 
         Raises RefusedByDevice, or TransportError: then it is not known whether it was taken.
         """
+        what = outcome.name
         async with self._turns[outcome.key]:
             if self._lost:
-                raise TransportError(f"{_what(outcome)} was not sent: {self._lost}", device=outcome.device)
+                text = Text(f"{what.en} was not sent: {self._lost.en}", f"{what.zh} 未发送：{self._lost.zh}")
+                raise TransportError(text, device=outcome.device)
             self._outcomes[outcome.key] = outcome
             try:
                 self.worker.send(request)
-                await self._await(outcome, outcome.confirmed, confirm_s, "confirmed")
+                await self._await(outcome, outcome.confirmed, confirm_s, _CONFIRMED)
                 if end_s is not None:
-                    await self._await(outcome, outcome.ended, end_s, "ended by an activation termination")
+                    await self._await(outcome, outcome.ended, end_s, _ENDED)
             finally:
                 del self._outcomes[outcome.key]
 
-    async def _await(self, outcome: Outcome, event: asyncio.Event, seconds: float, what: str) -> None:
-        unknown = "it is not known whether it was taken"
+    async def _await(self, outcome: Outcome, event: asyncio.Event, seconds: float, end: Text) -> None:
+        what = outcome.name
         try:
             async with asyncio.timeout(seconds):
                 await event.wait()
         except TimeoutError:
             if not outcome.sent.is_set():
-                why = f"{_what(outcome)} was not sent within {seconds:g} s: the link transfers no data"
+                text = Text(
+                    f"{what.en} was not sent within {seconds:g} s: the link transfers no data",
+                    f"{what.zh} 在 {seconds:g} s 内未发送：链路未启动数据传输",
+                )
             else:
-                after = "; its selection was confirmed" if outcome.selected and not outcome.confirmed.is_set() else ""
-                why = f"{_what(outcome)} was not {what} within {seconds:g} s{after}; {unknown}"
-            raise TransportError(why, device=outcome.device) from None
+                after = _SELECTED if outcome.selected and not outcome.confirmed.is_set() else Text("", "")
+                text = Text(
+                    f"{what.en} was not {end.en} within {seconds:g} s{after.en}; {_UNKNOWN.en}",
+                    f"{what.zh} 在 {seconds:g} s 内未收到{end.zh}{after.zh}；{_UNKNOWN.zh}",
+                )
+            raise TransportError(text, device=outcome.device) from None
         if outcome.refusal is not None:
             raise outcome.refusal
         if self._lost:
-            raise TransportError(f"{_what(outcome)}: {self._lost}; {unknown}", device=outcome.device)
+            text = Text(f"{what.en}: {self._lost.en}; {_UNKNOWN.en}", f"{what.zh}：{self._lost.zh}；{_UNKNOWN.zh}")
+            raise TransportError(text, device=outcome.device)
 
 
 _CONTROLS: Final = range(45, 108)
 """Types whose answers may come late, when nobody waits for them any more."""
-
-
-def _what(outcome: Outcome) -> str:
-    where = f" at {outcome.ioa}" if outcome.ioa else ""
-    return f"{named(outcome.type)}{where} of station {outcome.ca}"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.model.text import Text
+
 Element = Literal["siq", "diq", "vti", "bsi", "nva", "sva", "ieee", "bcr"]
 """The information element that carries the value (7.2.6)."""
 
@@ -114,9 +116,9 @@ class Cause:
 
 
 REFUSALS: Final = {
-    Cause.UNKNOWN_TYPE: "it does not know this type",
-    Cause.UNKNOWN_CAUSE: "it does not know this cause of transmission",
-    Cause.UNKNOWN_ADDRESS: "it does not know this common address",
-    Cause.UNKNOWN_OBJECT: "it does not know this information object address",
+    Cause.UNKNOWN_TYPE: Text("it does not know this type", "未知的类型标识"),
+    Cause.UNKNOWN_CAUSE: Text("it does not know this cause of transmission", "未知的传送原因"),
+    Cause.UNKNOWN_ADDRESS: Text("it does not know this common address", "未知的公共地址"),
+    Cause.UNKNOWN_OBJECT: Text("it does not know this information object address", "未知的信息对象地址"),
 }
 """Causes with which a station refuses what it does not know."""

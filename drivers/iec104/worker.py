@@ -13,12 +13,15 @@ import sys
 import threading
 import time
 from collections import deque
+from dataclasses import asdict
 from typing import Any, BinaryIO, Final
 
+from app.model.text import Text
 from drivers.iec104 import messages
 from drivers.iec104.messages import Note
 
 ALIVE_EVERY_S: Final = 1.0
+_CLOSED: Final = Text("closed", "已关闭")
 MOST_WAITING: Final = 16 << 20
 """Octets that wait for the pipe before the station has to wait."""
 
@@ -98,21 +101,21 @@ async def main(source: BinaryIO, sink: BinaryIO) -> None:
         pipe.put(messages.pack(note))
 
     order = await pipe.requests.get()
-    why = "closed"
+    end = _CLOSED
     if order is not None:
         try:
-            why = await _serve(order, pipe, say)
+            end = await _serve(order, pipe, say)
         except Exception as error:  # whatever it is, the other side is told before this process ends
-            why = f"{type(error).__name__}: {error}"
-    say({"note": "end", "why": why})
+            end = Text.of(f"{type(error).__name__}: {error}")
+    say({"note": "end", "why": asdict(end)})
     pipe.close()
 
 
-async def _serve(order: Note, pipe: Pipe, say: Any) -> str:
+async def _serve(order: Note, pipe: Pipe, say: Any) -> Text:
     from drivers.iec104.controlling import ControllingStation
 
     if order.get("role") != "controlling":
-        return f"unknown role {order.get('role')}"
+        return Text.of(f"unknown role {order.get('role')}")
     station = ControllingStation(order, pipe.send, say)
     line = asyncio.create_task(station.run())
     requests = asyncio.create_task(_requests(station, pipe))
@@ -127,27 +130,29 @@ async def _serve(order: Note, pipe: Pipe, say: Any) -> str:
         await station.close()
 
 
-async def _requests(station: Any, pipe: Pipe) -> str:
+async def _requests(station: Any, pipe: Pipe) -> Text:
     """Carry out requests, each on its own, until told to close or nobody is there any more."""
     running: set[asyncio.Task[None]] = set()
     while (request := await pipe.requests.get()) is not None and request["do"] != "close":
         task = asyncio.create_task(station.do(request))
         running.add(task)
         task.add_done_callback(running.discard)
-    return "closed"
+    return _CLOSED
 
 
-async def _watch(faults: Any, order: Note, say: Any) -> str:
+async def _watch(faults: Any, order: Note, say: Any) -> Text:
     """Say that we live, what could not be read, and how much memory we hold; end when that is too much."""
     import psutil
 
     me, until = psutil.Process(), time.monotonic() + order["least_life_s"]
     while True:
         rss_mb = me.memory_info().rss / 1e6
-        say({"note": "alive", "rss_mb": round(rss_mb, 1), "faults": dict(faults)})
+        counted = [(asdict(why), count) for why, count in faults.items()]
+        say({"note": "alive", "rss_mb": round(rss_mb, 1), "faults": counted})
         faults.clear()
         if rss_mb > order["rss_mb"] and time.monotonic() > until:
-            return "retired"
+            say({"note": "retired"})
+            return _CLOSED
         await asyncio.sleep(ALIVE_EVERY_S)
 
 

@@ -71,16 +71,26 @@ async def test_a_command_is_selected_and_executed_with_the_qualifiers_of_the_wir
 
 
 @pytest.mark.parametrize(
-    ("script", "error", "words"),
+    ("script", "error", "words", "timeout"),
     [
-        (lambda talk, asdu: None, TransportError, "not confirmed within 1 s; it is not known whether it was taken"),
-        (lambda talk, asdu: talk.send(reply(asdu, 7 | NEGATIVE)), RefusedByDevice, "its confirmation is negative"),
-        (lambda talk, asdu: talk.send(reply(asdu, 47 | NEGATIVE)), RefusedByDevice, "information object address"),
-        (lambda talk, asdu: talk.send(reply(asdu, 7)), TransportError, "not ended by an activation termination"),
+        (
+            lambda talk, asdu: None,
+            TransportError,
+            "not confirmed within 2 s; it is not known whether it was taken",
+            "2s",
+        ),
+        (
+            lambda talk, asdu: talk.send(reply(asdu, 7 | NEGATIVE)),
+            RefusedByDevice,
+            "its confirmation is negative",
+            "5s",
+        ),
+        (lambda talk, asdu: talk.send(reply(asdu, 47 | NEGATIVE)), RefusedByDevice, "information object address", "5s"),
+        (lambda talk, asdu: talk.send(reply(asdu, 7)), TransportError, "not ended by an activation termination", "2s"),
     ],
 )
-async def test_what_becomes_of_a_command(tmp_path: Path, script, error, words: str) -> None:  # type: ignore[no-untyped-def]
-    async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station, timeout="1s")) as listening:
+async def test_what_becomes_of_a_command(tmp_path: Path, script, error, words: str, timeout: str) -> None:  # type: ignore[no-untyped-def]
+    async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station, timeout=timeout)) as listening:
         await listening.until(lambda: len(listening.rows()) == 2)
         station.answer = script
         with pytest.raises(error, match=words):
@@ -173,11 +183,13 @@ async def test_what_the_station_should_not_have_sent_is_counted_and_told(tmp_pat
         station.talk.send(*bad, *encode(13, 3, 1, [1], [4.5]))
         await listening.until(lambda: listening.latest()["p"] == (4.5, 0))
         (device,) = listening.devices
-        await eventually(lambda: "does not fit 9 objects of type 13" in listening.link.remarks(device)["a._online"])
+        await eventually(lambda: "does not fit 9 objects of type 13" in listening.link.remarks(device)["a._online"].en)
         remarks = listening.link.remarks(device)
-        assert "sends it as type 11 M_ME_NB_1" in remarks["a.p"]
-        assert "2 values came for addresses without a point: 1 of station 2" in remarks["a._online"]
-        assert "type 126 is not read here" in remarks["a._online"]
+        assert "sends it as type 11 M_ME_NB_1" in remarks["a.p"].en
+        assert "2 values came for addresses without a point: 1 of station 2" in remarks["a._online"].en
+        assert "type 126 is not read here" in remarks["a._online"].en
+        assert "2 个值的地址没有对应测点：站 2 信息对象 1（13 M_ME_NC_1）" in remarks["a._online"].zh
+        assert "不支持类型标识 126" in remarks["a._online"].zh  # it has come from the worker
         assert len(listening.rows()) == 3 and not listening.lost
 
 

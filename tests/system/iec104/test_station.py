@@ -39,7 +39,7 @@ async def test_a_killed_worker_is_a_lost_device_that_comes_back(tmp_path: Path) 
             (worker,) = workers
             worker.kill()
             await eventually(lambda: shown() == (1.5, q.NT, LinkState.LOST))
-            assert "its worker process died" in station.devices()[0].last_error
+            assert "its worker process died" in str(station.devices()[0].last_error)
             outstation.values = encode(13, 20, 1, [1], [2.5])
             await eventually(lambda: shown() == (2.5, 0, LinkState.ONLINE))
         assert not worker.is_running() and len(outstation.talks) == 2

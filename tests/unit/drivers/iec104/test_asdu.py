@@ -91,7 +91,7 @@ def test_what_cannot_be_read_is_counted_and_the_rest_is_read(asdu: bytes, why: s
     good = encode(13, 3, 1, [1], [1.5])[0]
     decoded = decode([good, asdu, good])
     assert decoded.columns.value.tolist() == [1.5, 1.5]
-    assert [why in fault for fault in decoded.faults] == [True] and decoded.faults.total() == 1
+    assert [why in fault.en for fault in decoded.faults] == [True] and decoded.faults.total() == 1
 
 
 def test_commands_and_interrogations_are_handed_on() -> None:

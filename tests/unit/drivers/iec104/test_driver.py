@@ -25,8 +25,8 @@ def complaints(folder: Path, connection: str, *points: str) -> list[Complaint]:
     ("connection", "key", "words"),
     [
         ("ca: 1", "host", "has no host"),
-        ("host: 10.0.0.1", "ca", "there is no ca"),
-        ("host: '10.0.0.1:2404', ca: 1", "host", "has a port in it"),
+        ("host: 10.0.0.1", "ca", "has no ca"),
+        ("host: '10.0.0.1:2404', ca: 1", "host", "port is a key of its own"),
         ("host: 10.0.0.1, ca: 65535", "ca", "from 1 to 65534"),
         ("host: 10.0.0.1, ca: '1'", "ca", "not a whole number"),
         (f"{HERE}, prot: 2404", "prot", "write 'port'"),
@@ -41,7 +41,9 @@ def complaints(folder: Path, connection: str, *points: str) -> list[Complaint]:
         (f"{HERE}, backup_port: 2405", "backup_port", "without a backup"),
         (f"{HERE}, tls: yes please", "tls", "neither true nor a mapping"),
         (f"{HERE}, tls: {{ca: nowhere.pem}}", "tls", "is no file"),
+        (f"{HERE}, tls: {{ca: {'x' * 1000}}}", "tls", "is no file"),
         (f"{HERE}, tls: {{nam: rtu1}}", "nam", "write 'name'"),
+        (f"{HERE}, tls: {{password: hunter2}}", "password", "a file is no place for one; write env:NAME"),
         (f"{HERE}, tls: {{password: env:P, key: nowhere.pem}}", "tls", "only one of certificate and key"),
     ],
 )
@@ -53,7 +55,7 @@ def test_a_wrong_connection(tmp_path: Path, connection: str, key: str, words: st
 @pytest.mark.parametrize(
     ("point", "key", "words"),
     [
-        ("p measurement type: M_ME_NC_1", "ioa", "there is no ioa"),
+        ("p measurement type: M_ME_NC_1", "ioa", "has no ioa"),
         ("p measurement ioa: 0, type: M_ME_NC_1", "ioa", "from 1 to 16777215"),
         ("p measurement ioa: 1", "type", "no type"),
         ("p measurement ioa: 1, type: 13", "type", "write 'M_ME_NC_1'"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.model import quality as q
 from app.model.station import Device
+from app.model.text import Text
 from drivers.iec104.asdu import decode
 from drivers.iec104.clock import StationClock
 from drivers.iec104.encoding import encode
@@ -60,7 +61,10 @@ def test_another_type_than_declared_is_not_taken_and_is_told(pair: tuple[Device,
     ((_, updates),) = lookup.take(decode([*encode(11, 3, 1, [1], [7]), *encode(30, 3, 1, [2], [1])]).columns, NOW)
     assert len(updates) == 1
     assert lookup.mismatched == {
-        "a.p": "the station sends it as type 11 M_ME_NB_1, not as 13 M_ME_NC_1; correct `type`"
+        "a.p": Text(
+            "the station sends it as type 11 M_ME_NB_1, not as 13 M_ME_NC_1; correct `type`",
+            "子站以类型标识 11 M_ME_NB_1 上送，而非 13 M_ME_NC_1；请修改 type",
+        )
     }
 
 

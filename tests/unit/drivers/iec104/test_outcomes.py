@@ -64,6 +64,7 @@ def test_a_refusal_says_what_where_why_and_the_mend() -> None:
         "the selection of 45 C_SC_NA_1 at 7 of station 1 was refused: it does not know this information object address; "
         "look at the address"
     )
+    assert outcome.refusal.text.zh == "站 1 信息对象 7 的 45 C_SC_NA_1 选择被拒绝：未知的信息对象地址；请核对地址"
 
 
 controls = st.builds(frame, st.integers(0, 63), st.binary(max_size=4), st.booleans())
