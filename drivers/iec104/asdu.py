@@ -26,6 +26,7 @@ SEQUENCE: Final = 0x80
 """In the variable structure qualifier: one address, then elements of addresses that follow it."""
 NEGATIVE: Final = 0x40
 TEST: Final = 0x80
+CAUSE: Final = 0x3F
 """In the cause's first octet."""
 NO_TIME: Final = 2**64 - 1
 _QDS: Final = q.OV | q.BL | q.SB | q.NT | q.IV
@@ -132,7 +133,7 @@ def _misfit(asdu: bytes) -> Text:
 
 def _control(asdu: bytes) -> Control:
     ca, ioa = int.from_bytes(asdu[4:6], "little"), int.from_bytes(asdu[6:9], "little")
-    return Control(asdu[0], asdu[2] & 0x3F, bool(asdu[2] & NEGATIVE), ca, ioa, asdu[9:])
+    return Control(asdu[0], asdu[2] & CAUSE, bool(asdu[2] & NEGATIVE), ca, ioa, asdu[9:])
 
 
 def octets_of(kind: Monitored, type_: int) -> int:
@@ -179,7 +180,7 @@ def _read(type_: int, sequence: bool, group: _Group) -> tuple[Columns, NDArray[n
     quality[np.isnan(value)] |= q.IV
     ca = np.repeat(heads[:, 4].astype(np.uint16) | heads[:, 5].astype(np.uint16) << 8, counts)
     kinds = np.full(len(ioa), type_, np.uint8)
-    columns = Columns(ca, ioa, kinds, (cause & 0x3F).astype(np.uint8), quality, value, _time(elements, kind, type_))
+    columns = Columns(ca, ioa, kinds, (cause & CAUSE).astype(np.uint8), quality, value, _time(elements, kind, type_))
     return columns, np.repeat(np.array(group.places, np.int64), counts)
 
 

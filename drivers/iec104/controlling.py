@@ -129,12 +129,23 @@ class ControllingStation:
     # -------------------------------------------------------------------------------------------------- requests
 
     async def do(self, request: Note) -> None:
-        """Carry out one request. What the station answers is seen by the relay; this says what was not even sent."""
+        """Carry out one request. What the station answers is seen by the relay; this says that the library is done."""
         channel = self._active
         sent = False
-        if channel is not None and channel.connection is not None and channel.is_up:
-            sent = bool(await self.call(_ACTIONS[request["do"]], channel.connection, request))
-        self._say({"note": "done", "id": request.get("id", 0), "sent": sent})
+        try:
+            if channel is not None and channel.connection is not None and channel.is_up:
+                sent = await self._carry_out(channel.connection, request)
+        except Exception as error:  # of the library, which raises whatever it likes
+            self.faults[Text(f"the library failed: {error}", f"协议库出错：{error}")] += 1
+        finally:
+            self._say({"note": "done", "id": request.get("id", ()), "sent": sent})
+
+    async def _carry_out(self, connection: Connection, request: Note) -> bool:
+        """A command with selection is two: it is executed where its selection was confirmed."""
+        action = _ACTIONS[request["do"]]
+        if request.get("select") and not await self.call(action, connection, request):
+            return False
+        return bool(await self.call(action, connection, {**request, "select": False}))
 
 
 def _interrogate(connection: Connection, request: Note) -> bool:

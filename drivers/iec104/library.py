@@ -16,6 +16,8 @@ _SUITABLE: Final = {number: getattr(c104.Type, command.name) for number, command
 _QOC: Final = {0: c104.Qoc.NONE, 1: c104.Qoc.SHORT_PULSE, 2: c104.Qoc.LONG_PULSE, 3: c104.Qoc.PERSISTENT}
 _FULL_SCALE: Final = 32768
 """What the library multiplies a normalised value with before it rounds it."""
+_SELECTION: Final = c104.Cot.SPONTANEOUS
+"""The cause by which the relay knows a selection: no command may leave with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,10 @@ class Connection:
         return bool(self._connection.clock_sync(ca, wait_for_response=False))
 
     def command(self, ca: int, ioa: int, type_: int, value: float, qualifier: int, *, select: bool) -> bool:
-        """Send a command and wait for its end, at most the client's time for answers. True where it went well."""
+        """Send a command, or with `select` its selection, and wait for its confirmation, at most the client's time.
+
+        The library's own way of selecting and executing at once loses count where a station ends selections, too.
+        """
         station = self._connection.get_station(ca) or self._connection.add_station(ca)
         point = station.get_point(ioa)
         if point is not None and point.type != _SUITABLE[type_]:
@@ -95,9 +100,8 @@ class Connection:
             point = None
         if point is None:
             point = station.add_point(ioa, _SUITABLE[type_])
-        point.command_mode = c104.CommandMode.SELECT_AND_EXECUTE if select else c104.CommandMode.DIRECT
         point.info = information(type_, value, qualifier)
-        return bool(point.transmit(c104.Cot.ACTIVATION))
+        return bool(point.transmit(_SELECTION if select else c104.Cot.ACTIVATION))
 
 
 def information(type_: int, value: float, qualifier: int) -> Any:

@@ -17,8 +17,10 @@ from app.model.text import Text
 from drivers.iec104.asdu import Control
 from drivers.iec104.typeids import COMMANDS_BY_TYPE, REFUSALS, Cause, named
 
-_QUALIFIER_AT: Final = {"single": 0, "double": 0, "step": 0, "normalized": 2, "scaled": 2, "short": 4}
+SELECT_AT: Final = {"single": 0, "double": 0, "step": 0, "normalized": 2, "scaled": 2, "short": 4}
 """Octet of an element that has the S/E bit."""
+SELECT: Final = 0x80
+"""The S/E bit."""
 _NEGATIVE: Final = Text("its confirmation is negative", "否定确认")
 _LOOK_AT_ADDRESS: Final = Text("look at the address", "请核对地址")
 _LOOK_AT_STATION: Final = Text(
@@ -82,7 +84,7 @@ class Outcome:
 def is_selection(control: Control) -> bool:
     """Whether a command is to select, or answers to that."""
     command = COMMANDS_BY_TYPE.get(control.type)
-    if command is None or command.element not in _QUALIFIER_AT:
+    if command is None or command.element not in SELECT_AT:
         return False
-    at = _QUALIFIER_AT[command.element]
-    return len(control.element) > at and bool(control.element[at] & 0x80)
+    at = SELECT_AT[command.element]
+    return len(control.element) > at and bool(control.element[at] & SELECT)

@@ -2,9 +2,9 @@
 
 The library speaks plain TCP to 127.0.0.1; this carries it to the station, inside TLS where that is asked for. Values
 are decoded from the bytes that pass, many frames at once, which is faster than the library's callbacks and knows the
-cause of transmission; the library keeps sequence numbers, windows and timers. Two more things happen here because they
-can nowhere else: outgoing commands with a time get it in the station's own clock, and where nothing may be written no
-write passes, whoever asked for it.
+cause of transmission; the library keeps sequence numbers, windows and timers. Three more things happen here because
+they can nowhere else: outgoing commands with a time get it in the station's own clock, selections are made of what the
+library sends for them, and where nothing may be written no write passes, whoever asked for it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from typing import Final
 from app.model.text import Text
 from drivers.causes import cause
 from drivers.iec104 import apci
-from drivers.iec104.asdu import HEAD, Control, decode
+from drivers.iec104.asdu import CAUSE, HEAD, OBJECT, Control, decode
 from drivers.iec104.clock import StationClock
 from drivers.iec104.messages import pack_values
+from drivers.iec104.outcomes import SELECT, SELECT_AT
 from drivers.iec104.typeids import (
     CLOCK_SYNCHRONISATION,
     COMMANDS_BY_TYPE,
@@ -36,7 +37,13 @@ GATHER_S: Final = 0.02
 """Frames of this time are decoded together."""
 MOST_ASDUS: Final = 256
 """Decoded together at most, so that whoever takes a batch is done with it in a few milliseconds."""
+HELD_S: Final = 0.02
+"""c104 2.2.1 sends a command and then begins to wait: it misses an answer that is faster."""
+_MOST_HELD: Final = 64
+"""Reads that wait for the library before the station has to wait."""
 _READ: Final = 1 << 16
+_ELEMENT: Final = 2 * HEAD + OBJECT
+"""Where it begins in a frame, whose own head is as long as that of the ASDU."""
 _NAMES: Final = {apci.STARTDT_ACT: "STARTDT", apci.TESTFR_ACT: "TESTFR"}
 _LIBRARY_ABSENT: Final = Text("the library did not begin to connect within 10 s", "10 s 内协议库未开始连接")
 _HARMLESS: Final = (INTERROGATION, COUNTER_INTERROGATION, 102, 104, 107)
@@ -150,8 +157,10 @@ class Relay:
             async with asyncio.timeout(10):
                 library = await self._library
             writers.append(library[1])
-            ways = (self._inbound(station[0], library[1]), self._outbound(library[0], station[1]))
-            tasks = [asyncio.create_task(way) for way in (*ways, self._gather(), self._watch_start())]
+            held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_MOST_HELD)
+            ways = (self._inbound(station[0], held), self._feed(held, library[1]))
+            back = self._outbound(library[0], station[1])
+            tasks = [asyncio.create_task(way) for way in (*ways, back, self._gather(), self._watch_start())]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -181,19 +190,29 @@ class Relay:
 
     # ----------------------------------------------------------------------------------------- from the station
 
-    async def _inbound(self, reader: asyncio.StreamReader, library: asyncio.StreamWriter) -> None:
-        splitter = apci.Splitter()
+    async def _inbound(self, reader: asyncio.StreamReader, held: asyncio.Queue[tuple[float, bytes]]) -> None:
+        splitter, loop = apci.Splitter(), asyncio.get_running_loop()
         while data := await reader.read(_READ):
             self._received_ns = time.time_ns()
-            for frame in splitter.feed(data):
+            frames = splitter.feed(data)
+            for frame in frames:
                 self._note_inbound(frame)
+            due = loop.time() + HELD_S if self._urgent else 0.0
             if len(self._asdus) >= MOST_ASDUS or self._urgent:
                 await self._flush()
             elif self._asdus:
                 self._came.set()
+            await held.put((due, b"".join(map(_for_library, frames))))
+        raise Ended(self._over(f"{self.way} closed the connection", f"{self.way} 关闭了连接"))
+
+    async def _feed(self, held: asyncio.Queue[tuple[float, bytes]], library: asyncio.StreamWriter) -> None:
+        """Give to the library what has come: answers to commands not before it waits for them."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due, data = await held.get()
+            await asyncio.sleep(due - loop.time())
             library.write(data)
             await library.drain()
-        raise Ended(self._over(f"{self.way} closed the connection", f"{self.way} 关闭了连接"))
 
     def _note_inbound(self, frame: bytes) -> None:
         if apci.is_information(frame):
@@ -207,7 +226,7 @@ class Relay:
             self._next_receive = (self._next_receive + 1) % apci.MODULO
             self._acknowledged = apci.receive_number(frame)
             self._asdus.append(frame[HEAD:])
-            self._urgent = self._urgent or frame[HEAD] in COMMANDS_BY_TYPE
+            self._urgent = self._urgent or (len(frame) > HEAD and frame[HEAD] in COMMANDS_BY_TYPE)
         elif (function := apci.unnumbered(frame)) == 0:
             self._acknowledged = apci.receive_number(frame)
         elif function in (apci.STARTDT_CON, apci.STOPDT_CON, apci.TESTFR_CON):
@@ -257,7 +276,7 @@ class Relay:
                 self._unanswered, self._owed_since = _NAMES[function], time.monotonic()
                 self.start_sent = self.start_sent or function == apci.STARTDT_ACT
             return frame
-        type_ = frame[HEAD]
+        type_, frame = frame[HEAD], _selection(frame)
         if self._read_only and type_ not in _HARMLESS:
             raise Ended(
                 Text(
@@ -302,3 +321,22 @@ class Relay:
                 f"t1 内未收到序号 {self._acknowledged} 起的报文确认",
             )
         return None
+
+
+def _selection(frame: bytes) -> bytes:
+    """A command with the library's cause for selections as a selection; any other as it is."""
+    command = COMMANDS_BY_TYPE.get(frame[HEAD])
+    if command is None or frame[HEAD + 2] & CAUSE != Cause.SPONTANEOUS:
+        return frame
+    marked = bytearray(frame)
+    marked[HEAD + 2] = Cause.ACTIVATION
+    marked[_ELEMENT + SELECT_AT[command.element]] |= SELECT
+    return bytes(marked)
+
+
+def _for_library(frame: bytes) -> bytes:
+    """The end of a command goes to an address of nobody: the library would take it for a confirmation that failed."""
+    ends = apci.is_information(frame) and len(frame) >= _ELEMENT and frame[HEAD] in COMMANDS_BY_TYPE
+    if not ends or frame[HEAD + 2] & CAUSE != Cause.TERMINATION:
+        return frame
+    return frame[: _ELEMENT - OBJECT] + b"\xff" * OBJECT + frame[_ELEMENT:]

@@ -56,6 +56,8 @@ class Session:
         self._watcher = watcher
         self._outcomes: dict[tuple[int, int, int], Outcome] = {}
         self._turns: defaultdict[tuple[int, int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._busy: dict[tuple[int, int, int], asyncio.Event] = {}
+        """Where the library still works on an activation. It takes no second one there."""
         self._lost: Text | None = None
 
     @staticmethod
@@ -92,6 +94,8 @@ class Session:
         for outcome in self._outcomes.values():
             outcome.confirmed.set()
             outcome.ended.set()
+        for done in self._busy.values():
+            done.set()
 
     # ------------------------------------------------------------------------------------------------- taking in
 
@@ -103,6 +107,9 @@ class Session:
         match came.get("note"):
             case "control":
                 self._control(came)
+            case "done":
+                if (done := self._busy.pop(tuple(came["id"]), None)) is not None:
+                    done.set()
             case "alive":
                 self._count({Text.of(why): count for why, count in came["faults"]})
             case "started":
@@ -145,12 +152,15 @@ class Session:
         """
         what = outcome.name
         async with self._turns[outcome.key]:
+            if outcome.key in self._busy:
+                await self._busy[outcome.key].wait()
             if self._lost:
                 text = Text(f"{what.en} was not sent: {self._lost.en}", f"{what.zh} 未发送：{self._lost.zh}")
                 raise TransportError(text, device=outcome.device)
             self._outcomes[outcome.key] = outcome
             try:
-                self.worker.send(request)
+                self._busy[outcome.key] = asyncio.Event()
+                self.worker.send({**request, "id": outcome.key})
                 await self._await(outcome, outcome.confirmed, confirm_s, _CONFIRMED)
                 if end_s is not None:
                     await self._await(outcome, outcome.ended, end_s, _ENDED)
