@@ -1,8 +1,8 @@
-"""An outstation by c104, in a process of its own: `python -m tests.support.c104_outstation PORT`.
+"""An outstation by c104, in a process of its own: `python -m tests.support.c104_outstation PORT [POINTS]`.
 
-Takes orders as lines of JSON on standard input, and says as lines of JSON what it was told. Station 1 has, at 1 to 8,
-one point of each monitored type without time, at 11 to 18 with time, at 101 to 107 and 111 to 117 one of each command;
-the commands at even addresses are refused.
+Takes orders as lines of JSON on standard input, and says as lines of JSON what it was told. Station 1 has POINTS, a JSON
+object of addresses and types. Without it there are, at 1 to 8, one point of each monitored type without time, at 11 to
+18 with time, at 101 to 107 and 111 to 117 one of each command; then the commands at even addresses are refused.
 """
 
 import datetime
@@ -18,6 +18,11 @@ MONITORED = ("M_SP_NA_1", "M_DP_NA_1", "M_ST_NA_1", "M_BO_NA_1", "M_ME_NA_1", "M
 TIMED = ("M_SP_TB_1", "M_DP_TB_1", "M_ST_TB_1", "M_BO_TB_1", "M_ME_TD_1", "M_ME_TE_1", "M_ME_TF_1", "M_IT_TB_1")
 COMMANDS = ("C_SC_NA_1", "C_DC_NA_1", "C_RC_NA_1", "C_SE_NA_1", "C_SE_NB_1", "C_SE_NC_1", "C_BO_NA_1")
 TIMED_COMMANDS = ("C_SC_TA_1", "C_DC_TA_1", "C_RC_TA_1", "C_SE_TA_1", "C_SE_TB_1", "C_SE_TC_1", "C_BO_TA_1")
+ALL_TYPES = {
+    ioa: name
+    for first, names in ((1, MONITORED), (11, TIMED), (101, COMMANDS), (111, TIMED_COMMANDS))
+    for ioa, name in enumerate(names, first)
+}
 
 
 def say(**words: Any) -> None:
@@ -40,6 +45,13 @@ def on_command(point: c104.Point, previous_info: c104.Information, message: c104
         command=point.io_address, value=number(point.value), select=message.is_select_command,
         recorded=point.recorded_at.timestamp() if point.recorded_at else None,
     )  # fmt: skip
+    return c104.ResponseState.SUCCESS
+
+
+def on_command_of_odd(
+    point: c104.Point, previous_info: c104.Information, message: c104.IncomingMessage
+) -> c104.ResponseState:
+    on_command(point, previous_info, message)
     return c104.ResponseState.FAILURE if point.io_address % 2 == 0 else c104.ResponseState.SUCCESS
 
 
@@ -74,16 +86,14 @@ _MAKERS: Any = {
 _MAKERS |= {"M_ME_TD_1": _MAKERS["M_ME_NA_1"], "M_ME_TE_1": _MAKERS["M_ME_NB_1"], "M_ME_TF_1": _MAKERS["M_ME_NC_1"]}
 
 
-def main(port: int) -> None:
+def main(port: int, types: dict[int, str] | None) -> None:
     server = c104.Server("127.0.0.1", port, tick_rate_ms=50)
     server.on_clock_sync(on_clock)
     station = server.add_station(1)
-    points = {}
-    for first, names in ((1, MONITORED), (11, TIMED), (101, COMMANDS), (111, TIMED_COMMANDS)):
-        for ioa, name in enumerate(names, first):
-            points[ioa] = station.add_point(ioa, getattr(c104.Type, name))
-            if name.startswith("C_"):
-                points[ioa].on_receive(on_command)
+    points = {ioa: station.add_point(ioa, getattr(c104.Type, name)) for ioa, name in (types or ALL_TYPES).items()}
+    for point in points.values():
+        if point.type.name.startswith("C_"):
+            point.on_receive(on_command if types else on_command_of_odd)
     server.start()
     say(ready=port)
     for line in sys.stdin:
@@ -101,4 +111,5 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=main, args=(int(sys.argv[1]),)).start()
+    given = {int(ioa): name for ioa, name in json.loads(sys.argv[2]).items()} if len(sys.argv) > 2 else None
+    threading.Thread(target=main, args=(int(sys.argv[1]), given)).start()

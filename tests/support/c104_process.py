@@ -1,16 +1,15 @@
-"""The outstation by c104, started for one test, and spoken to by lines of JSON."""
+"""The outstation by c104, started and spoken to by lines of JSON."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import pytest_asyncio
 
 
 class Outstation:
@@ -37,21 +36,24 @@ class Outstation:
                 self.said.append(json.loads(await self.process.stdout.readline()))
 
 
-@pytest_asyncio.fixture
-async def outstation() -> AsyncIterator[Outstation]:
+@contextlib.asynccontextmanager
+async def outstation_of(points: Mapping[int, str] | None = None) -> AsyncIterator[Outstation]:
+    """With these points (address -> type), or with one of each type."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    pipe = asyncio.subprocess.PIPE
+    pipe, more = asyncio.subprocess.PIPE, [json.dumps(points)] if points else []
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.c104_outstation", str(port), stdin=pipe, stdout=pipe,
-        cwd=Path(__file__).parents[3],
+        sys.executable, "-m", "tests.support.c104_outstation", str(port), *more, stdin=pipe, stdout=pipe,
+        cwd=Path(__file__).parents[2],
     )  # fmt: skip
     running = Outstation(process, port)
-    await running.hears("ready")
-    yield running
-    assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
-    assert process.stdout is not None
-    await process.stdout.read()
+    try:
+        await running.hears("ready")
+        yield running
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+        assert process.stdout is not None
+        await process.stdout.read()
