@@ -119,3 +119,9 @@ async def reports_come_as_whole_batches(bench: Bench) -> None:
     own = {point.index for point in device.points}
     strange = {int(index) for updates in batches for index in updates.point} - own
     bench.require(not strange, f"report() delivered points {sorted(strange)}, which are not of {device.id}")
+    names, known = {point.index: point.name for point in device.points}, bench.rig.values
+    for updates in batches:
+        for index, value in zip(updates.point.tolist(), updates.value.tolist(), strict=True):
+            sent = known.get(names[index], value)
+            what = f"{names[index]} is {sent:g} at the peer, and was reported as {value:g}"
+            bench.require(bool(np.isclose(value, sent, rtol=1e-6, equal_nan=True)), what)

@@ -54,6 +54,8 @@ class ScriptedStation:
         self.port = 0
         self.confirms_start = True
         self.acknowledges = True
+        self.silent = False
+        """Whether it takes everything and answers nothing."""
         self.answer: Callable[[Talk, bytes], None] = self.usual
         self._tls = tls
         self._server: asyncio.Server | None = None
@@ -70,10 +72,15 @@ class ScriptedStation:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
+    def stop(self) -> None:
+        """Listen no more."""
+        assert self._server is not None
+        self._server.close()
+
     async def close(self) -> None:
         """Listen no more, and drop everybody."""
         assert self._server is not None
-        self._server.close()
+        self.stop()
         self.drop()
         for talk in self.talks:
             try:
@@ -123,6 +130,8 @@ class ScriptedStation:
 
     def _take(self, talk: Talk, frame: bytes) -> None:
         self.frames.append(frame)
+        if self.silent:
+            return
         function = apci.unnumbered(frame)
         if apci.is_information(frame):
             talk.received += 1

@@ -11,8 +11,10 @@ import pytest_asyncio
 
 from drivers import registry
 from drivers.conformance import CHECKS, Check, Rig, conform, device, name
+from drivers.iec104.typeids import CLOCK_SYNCHRONISATION, COMMANDS_BY_TYPE
 from tests.support import meters as meter_faults
 from tests.support import modbus_slave as slave_faults
+from tests.support.iec104_station import ScriptedStation, Talk, encode
 from tests.support.meters import Meters
 from tests.support.modbus_slave import Slave
 
@@ -117,10 +119,47 @@ async def dlt645(serial: bool, closing: Closing) -> Rig:
     )
 
 
+async def iec104(closing: Closing) -> Rig:
+    station = ScriptedStation()
+    held = {ca: [*encode(13, 20, ca, [1, 2], [ca + 0.5, ca + 0.25]), *encode(1, 20, ca, [3], [1])] for ca in (1, 2)}
+
+    def answer(talk: Talk, asdu: bytes) -> None:
+        station.values = held[asdu[4]]
+        station.usual(talk, asdu)
+
+    station.answer = answer
+    await station.open()
+    closing.extend((station.drop, station.stop))
+    where = {"host": "127.0.0.1", "port": station.port, "t1": "2s", "t2": "1s", "t3": "1s"}
+    types = {"p": "M_ME_NC_1", "q": "M_ME_NC_1", "s": "M_SP_NA_1"}
+    read = [
+        {"id": id_, "kind": "measurement", "address": {"ioa": ioa, "type": type_}, "scale": 10}
+        for ioa, (id_, type_) in enumerate(types.items(), 1)
+    ]
+    order = {"id": "set", "kind": "setpoint", "address": {"ioa": 25089, "type": "C_SE_NC_1", "termination": "none"}}
+
+    def one(id_: str, ca: int, first: int, *forms: dict[str, Any]) -> Any:
+        return device(id_, {**where, "ca": ca}, forms, driver="iec104", first_index=first)
+
+    def silence(silent: bool) -> None:
+        station.silent = silent
+
+    return Rig(
+        registry.driver("iec104"),
+        [one("a", 1, 0, *read, order), one("b", 2, 4, *read)],
+        values={"a.p": 15, "a.q": 12.5, "a.s": 10, "b.p": 25, "b.q": 22.5, "b.s": 10},
+        faulty=[device("f1", where, []), device("f2", {**where, "ca": 1}, [{**read[0], "address": {"ioa": 1}}])],
+        silence=silence,
+        writes=lambda: sum(asdu[0] in COMMANDS_BY_TYPE or asdu[0] == CLOCK_SYNCHRONISATION for asdu in station.asdus),
+        order=("a.set", 12.5),
+    )
+
+
 RIGS: dict[str, Callable[[Closing], Awaitable[Rig]]] = {
     "modbus-tcp": lambda closing: modbus("modbus-tcp", closing),
     "modbus-rtu-tcp": lambda closing: modbus("modbus-rtu-tcp", closing),
     "dlt645 over TCP": lambda closing: dlt645(False, closing),
+    "iec104": iec104,
 }
 if SERIAL:
     RIGS["modbus-rtu"] = lambda closing: modbus("modbus-rtu", closing)
@@ -143,7 +182,7 @@ async def test_our_drivers_conform(check: Check, rig: Rig) -> None:
 
 ON_MODBUS = {"sunspec-tcp", "sunspec-rtu", "sunspec-rtu-tcp"}
 """Their link is Modbus' own, which has a rig."""
-TO_COME = {"iec104", "mqtt", "http", "bacnet"}
+TO_COME = {"mqtt", "http", "bacnet"}
 """Drivers that are being written beside this suite; each leaves the list with its rig."""
 
 

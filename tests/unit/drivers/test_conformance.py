@@ -18,7 +18,7 @@ from app.model.errors import ReadOnlyError, TransportError
 from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
-from drivers.conformance import CHECKS, Check, Nonconforming, Rig, conform, device, name
+from drivers.conformance import CHECKS, Check, Nonconforming, Rig, conform, device, life, name
 from drivers.contract import Complaint, Deliver, Driver, Link, Plan
 
 pytestmark = pytest.mark.asyncio
@@ -88,9 +88,23 @@ class Good(Link):
 
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         online()
-        while True:
+        while not self.closed:
             deliver(self.batch(device.points[:2]))
             await asyncio.sleep(0.01)
+        raise TransportError(Text.of("closed here"))
+
+
+class GoodReports(Good):
+    """Only sends by itself."""
+
+    plan = read = None  # type: ignore[assignment]
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        online()
+        while not (self.closed or self.peer.silent):
+            deliver(self.batch(device.points[:2]))
+            await asyncio.sleep(0.01)
+        raise TransportError(Text.of("nothing comes any more"))
 
 
 class GoodDriver(Driver):
@@ -135,10 +149,11 @@ def rig_of(peer: Peer, driver: Driver) -> Rig:
     )
 
 
+@pytest.mark.parametrize("link", [Good, GoodReports])
 @pytest.mark.parametrize("check", CHECKS, ids=name)
-async def test_a_good_driver_conforms(check: Check) -> None:
+async def test_a_good_driver_conforms(check: Check, link: type[Good]) -> None:
     peer = Peer()
-    await conform(check, rig_of(peer, GoodDriver(peer)))
+    await conform(check, rig_of(peer, GoodDriver(peer, link)))
 
 
 # ------------------------------------------------------------------------------------------------------- defects
@@ -277,6 +292,26 @@ class ReportsOthers(Good):
         raise AssertionError
 
 
+class ReportsOtherValues(Good):
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        self.peer.values["m.a"] = 7.0
+        await super().report(device, deliver, online)
+
+
+class ReportsAfterItsEnd(GoodReports):
+    async def close(self) -> None:
+        pass
+
+
+class ReportsSilence(GoodReports):
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        online()
+        while not self.closed:
+            deliver(self.batch(device.points[:2]))
+            await asyncio.sleep(0.01)
+        raise TransportError(Text.of("closed here"))
+
+
 class WritesAnyway(Good):
     async def write(self, point: Point, value: float) -> float:
         self.peer.writes += 1
@@ -344,6 +379,9 @@ LINKS: list[tuple[str, type[Any], str]] = [
     ("texts_are_those_of_the_device", StrangeTexts, "the device has the texts"),
     ("reports_come_as_whole_batches", ReportsNothing, "ended before it was cancelled"),
     ("reports_come_as_whole_batches", ReportsOthers, "not of m"),
+    ("reports_come_as_whole_batches", ReportsOtherValues, "m.a is 1 at the peer, and was reported as 7"),
+    ("a_closed_link_reports_no_more", ReportsAfterItsEnd, "must raise an error, and returned 'report.. still runs"),
+    ("silence_ends_a_report", ReportsSilence, "must raise an error, and returned 'report.. still runs"),
     ("a_read_only_link_writes_nothing", WritesAnyway, "1 writes of a read-only link"),
     ("what_is_written_is_read_back", SaysItWrote, "no write has reached the peer"),
     ("what_does_not_fit_is_refused", WritesNan, "writing NaN must raise"),
@@ -356,8 +394,9 @@ LINKS: list[tuple[str, type[Any], str]] = [
 
 @pytest.mark.parametrize(("check", "link", "words"), LINKS, ids=[link.__name__ for _, link, _ in LINKS])
 async def test_a_defect_of_a_link_is_caught_by_the_check_that_names_it(
-    check: str, link: type[Good], words: str
+    check: str, link: type[Good], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(life, "_PATIENCE_S", 0.3)
     peer = Peer()
     (named,) = [one for one in CHECKS if name(one) == check]
     with pytest.raises((Nonconforming, TransportError, RuntimeError), match=words):
