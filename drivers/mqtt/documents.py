@@ -1,0 +1,104 @@
+"""What stands in a payload: JSON or a plain value, and what number a value is. Whoever sent it is not trusted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+_BOM: Final = b"\xef\xbb\xbf"
+_SHOWN: Final = 40
+"""Characters of a payload that a message repeats."""
+
+
+class PayloadFault(ValueError):
+    """A payload, or a value in it, that cannot be what was agreed."""
+
+
+def parse_json(payload: bytes) -> Any:
+    """The document. Raises PayloadFault where it is not JSON, names a key twice, or nests too deep.
+
+    NaN and infinities, which JSON has not but many write, become floats: a value alone is then without a number.
+    """
+    try:
+        return _DECODER.decode(payload.removeprefix(_BOM).decode())
+    except PayloadFault:
+        raise
+    except RecursionError:
+        raise PayloadFault("nested too deep") from None
+    except UnicodeDecodeError as error:
+        raise PayloadFault(f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise PayloadFault(f"not JSON: {error.msg} at character {error.pos}") from None
+    except ValueError as error:  # a whole number of more digits than Python reads
+        raise PayloadFault(f"not JSON that can be read: {error}"[:120]) from None
+
+
+def parse_plain(payload: bytes) -> str:
+    """The text of a payload that is nothing but a value. Raises PayloadFault where it is no text."""
+    try:
+        return payload.removeprefix(_BOM).decode().strip(" \t\r\n\0")
+    except UnicodeDecodeError as error:
+        raise PayloadFault(f"not UTF-8 at byte {error.start}") from None
+
+
+def number(raw: Any, words: Mapping[str, float]) -> float:
+    """The number that a value is: true 1, false 0, null none (NaN), a text by `words` or as it reads.
+
+    Raises PayloadFault for anything else. What it returns may be infinite: no number either.
+    """
+    kind = type(raw)
+    if kind is float or kind is bool:
+        return float(raw)
+    if kind is int:
+        return float(raw) if -_HUGE < raw < _HUGE else math.inf
+    if kind is str:
+        return words[raw] if raw in words else _number_of_text(raw, words)
+    if raw is None:
+        return math.nan
+    raise PayloadFault(f"{'an object' if kind is dict else 'a list' if kind is list else kind.__name__} is no number")
+
+
+def text(raw: Any) -> str:
+    """A value as a text attribute of a device."""
+    return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+
+
+def shown(raw: str) -> str:
+    """The beginning of what came, fit for a message."""
+    short = raw if len(raw) <= _SHOWN else f"{raw[:_SHOWN]}..."
+    return short.encode("unicode_escape").decode() if not short.isprintable() else short
+
+
+_HUGE: Final = 10**300
+_BOOLEANS: Final = {"true": 1.0, "false": 0.0}
+
+
+def _number_of_text(raw: str, words: Mapping[str, float]) -> float:
+    clean = raw.strip()
+    try:
+        if "_" not in clean:  # Python's own, which nobody else writes
+            return float(clean)
+    except ValueError:
+        pass
+    lower = clean.lower()
+    if lower in words:
+        return words[lower]
+    if lower in _BOOLEANS:
+        return _BOOLEANS[lower]
+    raise PayloadFault(f"'{shown(raw)}' is no number")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise PayloadFault(f"key '{shown(name)}' stands twice")
+            seen.add(name)
+    return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_pairs)

@@ -1,0 +1,474 @@
+"""One connection to a broker: paho on a thread of its own, which also decodes; the engine's loop gets whole batches.
+
+paho's network loop is driven here by its calls for external loops (`loop_read`, `loop_write`, `loop_misc`), because its
+own thread reads one packet a turn and acknowledges at once. Here a burst is read, decoded and handed over as one batch;
+it is acknowledged when the loop has delivered it. Every call into paho happens on this thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from app.model.clock import Clock
+from app.model.errors import ReadOnlyError, RefusedByDevice, TransportError
+from drivers.mqtt import broker_words, credentials, sparkplug
+from drivers.mqtt.connection import Broker
+from drivers.mqtt.inbox import Inbox
+from drivers.mqtt.routing import Batch
+from drivers.mqtt.rows import Message
+
+log = logging.getLogger("gridroom.mqtt")
+
+PACE_S: Final = 0.01
+"""A message is handed over at once, those behind it together after this."""
+BURST: Final = 2000
+"""Messages read before others get their turn."""
+AT_ONCE: Final = 2
+"""Batches that may be on their way to the engine's loop: one that it works on, one that waits."""
+IN_FLIGHT: Final = 10_000
+"""Messages that an MQTT 5 broker may send before it is told that we have them."""
+HOUSEKEEPING_S: Final = 0.5
+GOODBYE_S: Final = 1.0
+"""A broker that does not take our goodbye in this time does without."""
+
+Deliver = Callable[["Session", Batch], None]
+
+
+class Decoder(Protocol):
+    """What makes batches of messages. Called on the session's thread."""
+
+    def begin(self, kept: bool) -> None:
+        """A connection is new; `kept` where the broker kept the session of last time."""
+
+    def decode(self, messages: Sequence[Message], received: int) -> Batch:
+        """One batch of a burst, in its order. Never raises."""
+
+
+class Session:
+    """One connection, from `open` until it is lost or closed; never opened again."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        decoder: Decoder,
+        clock: Clock,
+        deliver: Deliver,
+        *,
+        read_only: bool,
+        discovering: bool = False,
+    ) -> None:
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Done when the connection is gone, with why."""
+        self.kept = False
+        """Whether the broker had kept the session of last time."""
+        self.taken_over = False
+        """Whether it was lost to another client of the same name."""
+        self.dropped = 0
+        """Messages of QoS 0 that came faster than they could be taken."""
+        self._broker = broker
+        self._decoder = decoder
+        self._clock = clock
+        self._deliver = deliver
+        self._read_only = read_only
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._inbox = Inbox()
+        self._orders: deque[Callable[[], None]] = deque()
+        self._granted: dict[int, tuple[asyncio.Future[None], tuple[str, ...]]] = {}
+        self._sent: dict[int, asyncio.Future[None]] = {}
+        self._under_way = 0
+        """Batches handed over and not yet delivered."""
+        self._paused = False
+        self._connected = False
+        self._end_by = math.inf
+        """Monotonic seconds: then the thread ends, whatever is still to be said."""
+        self._why = ""
+        self._received = 0
+        self._online: tuple[str, bytes] | None = None
+        """Topic and payload that say that we are here."""
+        self._client = self._make_client(discovering)
+        self._wake_out, self._wake_in = socket.socketpair()
+        self._wake_out.setblocking(False)
+        self._wake_in.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {broker.place}", daemon=True)
+
+    # --------------------------------------------------------------------------------- asked by the engine's loop
+
+    async def open(self) -> None:
+        """Connect. Raises TransportError."""
+        self._thread.start()
+        await asyncio.shield(self._opened)
+
+    async def close(self) -> None:
+        """Say goodbye, and end; after `open`. The broker keeps the session for when we come again."""
+        self._order(self._stop)
+        await asyncio.shield(self.lost)
+        self._thread.join()
+
+    async def subscribe(self, filters: Mapping[str, int]) -> None:
+        """Ask for topics. Raises TransportError where the broker does not grant one, or does not answer."""
+        if filters:
+            await self._asked(lambda future: self._subscribe(filters, future), "no answer to a subscription")
+
+    async def publish(self, topic: str, payload: bytes, qos: int, properties: Properties | None = None) -> None:
+        """Send a command. Returns when the broker has it.
+
+        Raises ReadOnlyError, TransportError, or RefusedByDevice where the broker knows of nobody who listens.
+        """
+        if self._read_only:
+            raise ReadOnlyError(f"nothing was published on {topic}: the station is read-only")
+        await self._asked(
+            lambda future: self._publish(topic, payload, qos, properties, future), f"the broker did not take {topic}"
+        )
+
+    def delivered(self, batch: Batch) -> None:
+        """The engine has it: the broker may forget it."""
+        if batch.acknowledge:
+            self._order(lambda: self._acknowledge(batch))
+
+    def pause(self, paused: bool) -> None:
+        """Hand nothing over for now: somebody who is meant is not there yet."""
+        if paused != self._paused:
+            self._paused = paused
+            self._wake()
+
+    async def _asked(self, order: Callable[[asyncio.Future[None]], None], silence: str) -> None:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._order(lambda: order(future))
+        await first_of(future, self.lost, timeout_s=self._broker.timeout_s)
+        if future.done():
+            future.result()
+        elif self.lost.done():
+            raise TransportError(self.lost.result())
+        else:
+            raise TransportError(f"{self._broker.place}: {silence} within {self._broker.timeout_s:g} s")
+
+    def _order(self, order: Callable[[], None]) -> None:
+        self._orders.append(order)
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full, so it wakes anyway; or closed, so there is nobody to wake
+            self._wake_in.send(b"x")
+
+    # ------------------------------------------------------------------------------------------ the network thread
+
+    def _run(self) -> None:
+        try:
+            if self._connect():
+                self._serve()
+        except Exception as error:  # ours: the devices are told, and it is tried again
+            log.exception("the connection to %s failed", self._broker.place)
+            self._why = self._why or f"{self._broker.place}: Gridroom's own fault: {error}"
+        finally:
+            self._client.on_disconnect = None
+            sock = self._client.socket()
+            if sock is not None:
+                sock.close()
+            self._wake_out.close()
+            self._wake_in.close()
+            self._soon(self._end, self._why or f"{self._broker.place}: the connection was closed")
+
+    def _connect(self) -> bool:
+        broker = self._broker
+        try:
+            self._client.reconnect()
+        except (OSError, ValueError) as error:
+            self._why = f"{broker.place}: {broker_words.of_connecting(error, broker)}"
+            return False
+        return True
+
+    def _serve(self) -> None:
+        """Until the connection is gone."""
+        client = self._client
+        sock = client.socket()
+        if sock is None:
+            return
+        deadline = time.monotonic() + self._broker.timeout_s
+        housekeeping = handed = 0.0
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_out, selectors.EVENT_READ)
+            selector.register(sock, selectors.EVENT_READ)
+            interest = selectors.EVENT_READ
+            while sock is client.socket() and (now := time.monotonic()) < self._end_by:
+                due = len(self._inbox) and self._under_way < AT_ONCE and not self._paused
+                wanted = (0 if self._inbox.full else selectors.EVENT_READ) | (
+                    selectors.EVENT_WRITE if client.want_write() else 0
+                )
+                if wanted != interest:
+                    if interest:
+                        selector.unregister(sock)
+                    if wanted:
+                        selector.register(sock, wanted)
+                    interest = wanted
+                pending = bool(wanted & selectors.EVENT_READ) and _pending(sock)
+                wait = 0.0 if pending else max(0.0, handed + PACE_S - now) if due else HOUSEKEEPING_S
+                ready = {key.fileobj: mask for key, mask in selector.select(wait)}
+                if self._wake_out in ready:
+                    _drain(self._wake_out)
+                while self._orders:
+                    self._orders.popleft()()
+                if pending or ready.get(sock, 0) & selectors.EVENT_READ:
+                    self._read()
+                now = time.monotonic()
+                if len(self._inbox) and self._under_way < AT_ONCE and not self._paused and now >= handed + PACE_S:
+                    self._hand_over()
+                    handed = now
+                if client.want_write() and client.socket() is not None:
+                    client.loop_write()
+                if now >= housekeeping:
+                    housekeeping = now + HOUSEKEEPING_S
+                    client.loop_misc()
+                    if not self._connected and now > deadline:
+                        self._why = (
+                            f"{self._broker.place}: no answer from the broker within {self._broker.timeout_s:g} s"
+                        )
+                        return
+
+    def _read(self) -> None:
+        """A burst: until the socket has no more, or it is others' turn."""
+        self._received = self._clock.now_ns()
+        before, most = -1, len(self._inbox) + BURST
+        while before != len(self._inbox) < most and not self._inbox.full and self._client.socket() is not None:
+            before = len(self._inbox)
+            self._client.loop_read()
+
+    def _hand_over(self) -> None:
+        messages = self._inbox.take()
+        self.dropped = self._inbox.dropped
+        batch = self._decoder.decode(messages, self._clock.now_ns())
+        self._under_way += 1
+        self._soon(self._handed_over, batch)
+
+    def _handed_over(self, batch: Batch) -> None:
+        """On the engine's loop."""
+        try:
+            self._deliver(self, batch)
+        finally:
+            self._under_way -= 1
+            self._wake()
+
+    def _acknowledge(self, batch: Batch) -> None:
+        for mid in batch.acknowledge:
+            self._client.ack(mid, 1)
+
+    def _soon(self, call: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:  # the loop is closed: nobody is left to tell
+            self._end_by = 0.0
+
+    def _end(self, why: str) -> None:
+        """On the engine's loop, as the last thing."""
+        _fail(self._opened, TransportError(why))
+        for future in [*(future for future, _ in self._granted.values()), *self._sent.values()]:
+            _fail(future, TransportError(why))
+        if not self.lost.done():
+            self.lost.set_result(why)
+
+    # --------------------------------------------------------------------------------------------------------- paho
+
+    def _make_client(self, discovering: bool) -> paho.Client:
+        """Raises TransportError where a certificate cannot be read or a secret is missing."""
+        broker = self._broker
+        five = broker.version == "5"
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=broker.client_id,
+            clean_session=None if five else discovering,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = broker.timeout_s
+        credentials.give(client, broker)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_socket_register_write = lambda *_: None  # or paho writes wherever it is called
+        self._set_will(client)
+        properties = None
+        if five:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.ReceiveMaximum = IN_FLIGHT
+            properties.MaximumPacketSize = broker.max_payload + 70_000  # a topic's 64 KiB and what stands around it
+            properties.SessionExpiryInterval = 0 if discovering else broker.session_s
+        client.connect_async(
+            broker.host,
+            broker.port,
+            broker.keepalive_s,
+            clean_start=discovering if five else paho.MQTT_CLEAN_START_FIRST_ONLY,
+            properties=properties,
+        )
+        return client
+
+    def _set_will(self, client: paho.Client) -> None:
+        """What the broker says when we are gone. A read-only station says nothing, not even this."""
+        broker = self._broker
+        if self._read_only:
+            return
+        if broker.host_id is not None:
+            topic, now = sparkplug.host_topic(broker.host_id), self._clock.now_ns()
+            client.will_set(topic, sparkplug.host_state(False, now), qos=1, retain=True)
+            self._online = topic, sparkplug.host_state(True, now)
+        elif broker.will is not None:
+            client.will_set(broker.will.topic, broker.will.offline.encode(), qos=1, retain=True)
+            self._online = broker.will.topic, broker.will.online.encode()
+
+    def _on_connect(
+        self, client: paho.Client, _: Any, flags: paho.ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._why = f"{self._broker.place}: {broker_words.of_refusal(reason, self._broker)}"
+            return
+        self.kept = flags.session_present
+        self._decoder.begin(self.kept)
+        if self._online is not None:
+            client.publish(*self._online, qos=1, retain=True)
+        self._connected = True
+        self._soon(_done, self._opened)
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        _: Any,
+        flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if not self._why:
+            self.taken_over = flags.is_disconnect_packet_from_server and reason.value == broker_words.TAKEN_OVER
+            words = broker_words.of_loss(reason, self._broker, self.taken_over)
+            self._why = f"{self._broker.place}: {words}"
+
+    def _on_message(self, client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""  # of nobody
+        properties = message.properties
+        correlation = getattr(properties, "CorrelationData", None) if properties is not None else None
+        self._inbox.add(
+            Message(
+                topic,
+                bytes(message.payload),
+                message.mid,
+                message.qos,
+                message.retain,
+                message.dup,
+                correlation,
+                self._received,
+            )
+        )
+
+    def _subscribe(self, filters: Mapping[str, int], future: asyncio.Future[None]) -> None:
+        """Retained messages of a subscription that the broker still has would only repeat what is older."""
+        if self._broker.version == "5":
+            new = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+            wanted: Any = [(f, SubscribeOptions(qos=qos, retainHandling=new)) for f, qos in filters.items()]
+        else:
+            wanted = list(filters.items())
+        _, mid = self._client.subscribe(wanted)
+        if mid is None:
+            self._soon(_fail, future, TransportError(f"{self._broker.place}: the connection is gone"))
+        else:
+            self._granted[mid] = future, tuple(filters)
+
+    def _on_subscribe(
+        self, client: paho.Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        future, filters = self._granted.pop(mid, (None, ()))
+        refused = [
+            f"{pattern} ({reason.getName().lower()})"
+            for pattern, reason in zip(filters, reasons, strict=False)
+            if reason.is_failure
+        ]
+        if future is not None and refused:
+            what = f"{self._broker.place} does not let us read {', '.join(refused)}; give the user the right to"
+            self._soon(_fail, future, TransportError(what))
+        elif future is not None:
+            self._soon(_done, future)
+
+    def _publish(
+        self, topic: str, payload: bytes, qos: int, properties: Properties | None, future: asyncio.Future[None]
+    ) -> None:
+        info = self._client.publish(topic, payload, qos, properties=properties)
+        if info.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_QUEUE_SIZE):
+            self._soon(_fail, future, TransportError(f"{self._broker.place}: {paho.error_string(info.rc)}"))
+        else:
+            self._sent[info.mid] = future
+
+    def _on_publish(
+        self, client: paho.Client, _: Any, mid: int, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        future = self._sent.pop(mid, None)
+        if future is None:
+            return
+        if reason.value == broker_words.NOBODY:
+            self._soon(_fail, future, RefusedByDevice("nobody listens on that topic: the device is not connected"))
+        elif reason.is_failure:
+            words = f"the broker refused the command: {reason.getName().lower()}"
+            self._soon(_fail, future, RefusedByDevice(words, code=reason.value))
+        else:
+            self._soon(_done, future)
+
+    def _stop(self) -> None:
+        """Say goodbye: our own word that we are gone first, because a goodbye keeps the will from being said."""
+        if self._client.is_connected():
+            will = self._client.will_payload
+            if self._online is not None and will is not None:
+                self._client.publish(self._online[0], will, qos=0, retain=True)
+            self._client.disconnect()
+            self._end_by = time.monotonic() + GOODBYE_S
+        else:
+            self._end_by = 0.0
+        self._why = self._why or f"{self._broker.place}: closed"
+
+
+async def first_of(*futures: asyncio.Future[Any], timeout_s: float | None) -> None:
+    """Wait until one of them is done, or the time is over. None of them is cancelled."""
+    await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # whoever waited may be gone
+
+
+def _drain(wake: socket.socket) -> None:
+    try:
+        while len(wake.recv(4096)) == 4096:
+            pass
+    except BlockingIOError:
+        pass
+
+
+def _pending(sock: Any) -> bool:
+    """Whether TLS has decrypted more than was read: the selector does not know of that."""
+    pending = getattr(sock, "pending", None)
+    return pending is not None and pending() > 0
