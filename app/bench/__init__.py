@@ -14,6 +14,7 @@ BENCHES: Final = {
     "history": ("app.bench.history",),
     "trend": ("app.bench.trend", "widgets.trend.bench"),
     "alarms": ("app.bench.alarms",),
+    "mqtt": ("app.bench.mqtt",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""

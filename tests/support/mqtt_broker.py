@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -99,7 +98,6 @@ class Amqtt:
         self._broker: Any = None
 
     def start(self) -> Amqtt:
-        print("mosquitto is not installed: this test runs against amqtt", file=sys.stderr)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(WAIT_S)
         return self
