@@ -85,7 +85,8 @@ class EdgexReader:
 
     @property
     def troubles(self) -> list[Trouble]:
-        return [self.trouble, *(spot.trouble for spots in self._spots.values() for spot in spots)]
+        """Those of single points first: what is wrong with the whole is said over them."""
+        return [*(spot.trouble for spots in self._spots.values() for spot in spots), self.trouble]
 
     def take(self, event: Mapping[str, Any], message: Message) -> None:
         """Add the readings of an event of this device."""

@@ -203,11 +203,11 @@ class MqttLink(Link):
     def remarks(self, device: Device) -> Mapping[str, str]:
         part = self._lives[device.id].part
         found: dict[str, str] = {}
+        for trouble in part.troubles:
+            found |= trouble.remarks()
         for node, _ in part.nodes:
             if node.trouble.words:
                 found |= dict.fromkeys((point.name for point in part.rows.points), node.trouble.words)
-        for trouble in part.troubles:
-            found |= trouble.remarks()
         return found
 
     # ------------------------------------------------------------------------------------------------------- writing

@@ -56,7 +56,8 @@ class TopicReader:
 
     @property
     def troubles(self) -> list[Trouble]:
-        return [self.trouble, *(spot.trouble for group in self._groups for spot in group.spots)]
+        """Those of single points first: what is wrong with the whole is said over them."""
+        return [*(spot.trouble for group in self._groups for spot in group.spots), self.trouble]
 
     def begin(self) -> None:
         """A connection is new: what the broker kept may come before what is live."""
