@@ -220,7 +220,7 @@ def missing_libraries() -> "list[str]":
 
 
 def install_test_programs() -> None:
-    """The peers of tests, where this user may install them. Without one, tests stand in for it, or say that it lacks."""
+    """The peers of tests, where this user may install them. Without one, a stand-in serves, or the run says so."""
     missing = sorted(package for program, package in TEST_PACKAGES.items() if not has_program(program))
     if missing and not (sys.platform.startswith("linux") and apt_install(missing)):
         print("Not installed, and wanted by tests: {}".format(" ".join(missing)), flush=True)

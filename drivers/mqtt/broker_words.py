@@ -48,11 +48,10 @@ def of_refusal(reason: ReasonCode, broker: Broker) -> str:
     return f"the broker refused the connection: {words}"
 
 
-def of_loss(reason: ReasonCode, broker: Broker, taken_over: bool) -> str:
-    """Why a connection ended."""
-    if taken_over:
-        return stolen(broker)
-    return f"the connection was lost ({reason.getName().lower()})"
+def unanswered(broker: Broker) -> str:
+    """Why a broker may end a connection instead of answering. TLS 1.3 tells of a missing certificate so late."""
+    mend = "does it want a client's certificate (`tls: {cert: ..., key: ...}`)" if broker.tls else "does it want TLS"
+    return f"the broker ended the connection without an answer; {mend}, or another `version`?"
 
 
 def stolen(broker: Broker) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from typing import Any
 
 import paho.mqtt.client as paho
 
@@ -11,18 +13,41 @@ from app.model.secrets import resolve
 from drivers.mqtt.connection import Broker, Tls
 
 
-def give(client: paho.Client, broker: Broker) -> None:
+class Context(ssl.SSLContext):
+    """Remembers its latest socket: paho forgets to close the one whose handshake failed."""
+
+    latest: ssl.SSLSocket | None = None
+
+    def wrap_socket(self, sock: socket.socket, *arguments: Any, **more: Any) -> ssl.SSLSocket:
+        self.latest = super().wrap_socket(sock, *arguments, **more)
+        return self.latest
+
+    def close_latest(self) -> None:
+        """No connection came to be."""
+        if self.latest is not None:
+            self.latest.close()
+
+
+def give(client: paho.Client, broker: Broker) -> Context | None:
     """Set user, password and TLS. Raises TransportError where a secret or a file is missing."""
     if broker.user is not None:
         client.username_pw_set(broker.user, _secret(broker.password, broker) if broker.password else None)
-    if broker.tls is not None:
-        client.tls_set_context(_context(broker.tls, broker))
+    if broker.tls is None:
+        return None
+    context = _context(broker.tls, broker)
+    client.tls_set_context(context)
+    return context
 
 
-def _context(tls: Tls, broker: Broker) -> ssl.SSLContext:
+def _context(tls: Tls, broker: Broker) -> Context:
     """TLS 1.2 or newer; the broker's certificate and name are always verified."""
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context = ssl.create_default_context(cafile=tls.ca)
+        if tls.ca is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(tls.ca)
     except (OSError, ssl.SSLError) as error:
         raise TransportError(f"{broker.place}: the authorities in {tls.ca} cannot be read: {error}") from error
     if tls.cert is not None:

@@ -192,6 +192,8 @@ class Session:
             self._client.reconnect()
         except (OSError, ValueError) as error:
             self._why = f"{broker.place}: {broker_words.of_connecting(error, broker)}"
+            if self._tls is not None:
+                self._tls.close_latest()
             return False
         return True
 
@@ -298,7 +300,7 @@ class Session:
             manual_ack=True,
         )
         client.connect_timeout = broker.timeout_s
-        credentials.give(client, broker)
+        self._tls = credentials.give(client, broker)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -357,7 +359,12 @@ class Session:
     ) -> None:
         if not self._why:
             self.taken_over = flags.is_disconnect_packet_from_server and reason.value == broker_words.TAKEN_OVER
-            words = broker_words.of_loss(reason, self._broker, self.taken_over)
+            if self.taken_over:
+                words = broker_words.stolen(self._broker)
+            elif self._connected:
+                words = f"the connection was lost ({reason.getName().lower()})"
+            else:
+                words = broker_words.unanswered(self._broker)
             self._why = f"{self._broker.place}: {words}"
 
     def _on_message(self, client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
