@@ -114,7 +114,9 @@ def client_id_of(connection: Mapping[str, Any]) -> str:
     """As given; else made of this machine's name and the broker, so that it stays and a session can be taken up."""
     if "client_id" in connection:
         return str(connection["client_id"])
-    whom = f"{socket.gethostname()} {connection.get('host')}:{_port(connection)} {connection.get('user', '')}"
+    whom = (
+        f"{socket.gethostname()} {str(connection.get('host')).lower()}:{_port(connection)} {connection.get('user', '')}"
+    )
     return f"gridroom-{hashlib.sha256(whom.encode()).hexdigest()[:12]}"
 
 

@@ -22,6 +22,8 @@ from drivers.mqtt.session import Session
 MOST_DEVICES: Final = 1000
 MOST_POINTS: Final = 500
 _DEEPEST: Final = 6
+_EDGEX_TOPIC: Final = "edgex/events/#"
+"""Where EdgeX publishes its events unless told otherwise."""
 
 Points = dict[str, dict[str, Any]]
 """What identifies a point in its device -> its form."""
@@ -141,7 +143,7 @@ class Found:
 
     def _event(self, event: Mapping[str, Any]) -> None:
         name = event["deviceName"]
-        own = {"format": "edgex", "topic": self._edgex_topic(), "device": name}
+        own = {"format": "edgex", "topic": _EDGEX_TOPIC, "device": name}
         points = self._points(name, f"EdgeX event of {name}", own)
         for reading in event["readings"]:
             if isinstance(reading, dict) and isinstance(reading.get("resourceName"), str):
@@ -150,9 +152,6 @@ class Found:
                 except PayloadFault:
                     continue
                 _add(points, reading["resourceName"], {"resource": reading["resourceName"]})
-
-    def _edgex_topic(self) -> str:
-        return "edgex/events/#"
 
 
 def _leaves(document: Any, path: str, add: Callable[[str], None], depth: int = 0) -> None:

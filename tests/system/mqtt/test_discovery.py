@@ -44,9 +44,10 @@ async def test_whoever_publishes_is_proposed(
     there.send("edgex/events/device/ds/Meter/Meter-01/All", EVENT)
     there.send("plant/text", b"hello")
     there.send("plant/bytes", b"\xff\x00")
-    heard = len(listener.heard)
     found = {proposal.device["name"]: proposal for proposal in await looking}
-    assert len(listener.heard) == heard, "nothing was sent"
+    there.send("end", b"")
+    await until(lambda: listener.heard[-1][0] == "end", "the end")
+    assert len(listener.heard) == 9, "nothing was sent but what is above"
     assert set(found) == {"plant/meter1/state", "plant/sensor", "plant/edge/dev", "Meter-01"}
     points = {name: {p["id"]: p["address"] for p in proposal.device["points"]} for name, proposal in found.items()}
     assert points["plant/meter1/state"] == {
