@@ -5,6 +5,7 @@
     readers, edgex        payloads into rows              troubles    what could not be taken
     sparkplug, edge_node  births, deaths, sequence        routing     from topics to devices
     rosters               who reads and writes what       inbox       what came and waits, bounded
+    client, credentials   a client of paho                waiting     for a socket, interruptibly
     session               paho, on a thread of its own    commands    requests and their answers
     link, driver          the contract of `drivers.contract`
     discovery             devices that are not in the file yet

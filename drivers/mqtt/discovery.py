@@ -13,7 +13,7 @@ from app.model.clock import Clock
 from app.model.errors import TransportError
 from drivers.contract import Proposal
 from drivers.mqtt import connection as connections
-from drivers.mqtt import edgex, sparkplug
+from drivers.mqtt import edgex, sparkplug, topics
 from drivers.mqtt.documents import PayloadFault, number, parse_json, parse_plain
 from drivers.mqtt.routing import Batch
 from drivers.mqtt.rows import Message
@@ -23,7 +23,7 @@ MOST_DEVICES: Final = 1000
 MOST_POINTS: Final = 500
 _DEEPEST: Final = 6
 _EDGEX_TOPIC: Final = "edgex/events/#"
-"""Where EdgeX publishes its events unless told otherwise."""
+"""Where EdgeX publishes its events unless told otherwise, on a topic for each device."""
 
 Points = dict[str, dict[str, Any]]
 """What identifies a point in its device -> its form."""
@@ -35,7 +35,7 @@ async def discover(connection: Mapping[str, Any], clock: Clock, seconds: float) 
     broker = replace(broker, client_id=f"gridroom-{secrets.token_hex(6)}", will=None, host_id=None)
     found = Found(connection)
     listening = _Listening(found)
-    session = Session(broker, listening, clock, listening.delivered, read_only=True, discovering=True)
+    session = Session(broker, listening, clock, listening.delivered, read_only=True, passing=True)
     await session.open()
     try:
         await session.subscribe({connection.get("topic", "#"): 1})
@@ -127,7 +127,7 @@ class Found:
             document = parse_plain(message.payload)
         if isinstance(document, dict):
             try:
-                self._event(edgex.event_of(document))
+                self._event(edgex.event_of(document), message.topic)
                 return
             except PayloadFault:
                 pass
@@ -141,9 +141,10 @@ class Found:
             )
             _add(points, name, {"topic": message.topic})
 
-    def _event(self, event: Mapping[str, Any]) -> None:
+    def _event(self, event: Mapping[str, Any], topic: str) -> None:
         name = event["deviceName"]
-        own = {"format": "edgex", "topic": _EDGEX_TOPIC, "device": name}
+        everywhere = topics.matches(_EDGEX_TOPIC, topic)
+        own = {"format": "edgex", "topic": _EDGEX_TOPIC if everywhere else topic, "device": name}
         points = self._points(name, f"EdgeX event of {name}", own)
         for reading in event["readings"]:
             if isinstance(reading, dict) and isinstance(reading.get("resourceName"), str):

@@ -123,10 +123,6 @@ class Router:
         for node in self._nodes.values():
             node.node.begin(kept)
 
-    def concerns(self, topic: str) -> bool:
-        """Whether anybody reads the topic."""
-        return bool(self._routes(topic))
-
     def decode(self, messages: Sequence[Message], received: int) -> Batch:
         """One batch of a burst, in its order. Never raises: what fails is of one message."""
         batch = Batch()

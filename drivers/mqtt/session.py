@@ -8,11 +8,8 @@ it is acknowledged when the loop has delivered it. Every call into paho happens 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
-import selectors
-import socket
 import threading
 import time
 from collections import deque
@@ -20,30 +17,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from app.model.clock import Clock
 from app.model.errors import ReadOnlyError, RefusedByDevice, TransportError
-from drivers.mqtt import broker_words, credentials, sparkplug
+from drivers.mqtt import broker_words
+from drivers.mqtt.client import make_client, presence_of
 from drivers.mqtt.connection import Broker
 from drivers.mqtt.inbox import Inbox
 from drivers.mqtt.routing import Batch
 from drivers.mqtt.rows import Message
+from drivers.mqtt.waiting import READ, WRITE, Alarm, Watch
 
 log = logging.getLogger("gridroom.mqtt")
 
-PACE_S: Final = 0.01
-"""A message is handed over at once, those behind it together after this."""
+PACE_S: Final = {"5": 0.01, "3.1.1": 0.002}
+"""A message is handed over at once, those behind it together after this. In MQTT 3.1.1 the broker decides how many it
+sends before it is told that we have them, 20 with mosquitto as it comes: then this is what keeps the rate up."""
 BURST: Final = 2000
 """Messages read before others get their turn."""
 AT_ONCE: Final = 2
 """Batches that may be on their way to the engine's loop: one that it works on, one that waits."""
-IN_FLIGHT: Final = 10_000
-"""Messages that an MQTT 5 broker may send before it is told that we have them."""
 HOUSEKEEPING_S: Final = 0.5
 GOODBYE_S: Final = 1.0
 """A broker that does not take our goodbye in this time does without."""
@@ -72,7 +68,7 @@ class Session:
         deliver: Deliver,
         *,
         read_only: bool,
-        discovering: bool = False,
+        passing: bool = False,
     ) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Done when the connection is gone, with why."""
@@ -101,12 +97,13 @@ class Session:
         """Monotonic seconds: then the thread ends, whatever is still to be said."""
         self._why = ""
         self._received = 0
-        self._online: tuple[str, bytes] | None = None
-        """Topic and payload that say that we are here."""
-        self._client = self._make_client(discovering)
-        self._wake_out, self._wake_in = socket.socketpair()
-        self._wake_out.setblocking(False)
-        self._wake_in.setblocking(False)
+        self._presence = None if read_only else presence_of(broker, clock.now_ns())
+        """A read-only station says nothing, not even that it is here."""
+        self._client, self._tls = make_client(broker, self._presence, passing=passing)
+        self._listen()
+        self._alarm = Alarm()
+        self._hand_over_at = self._house_at = self._answer_by = 0.0
+        """Monotonic seconds."""
         self._thread = threading.Thread(target=self._run, name=f"mqtt {broker.place}", daemon=True)
 
     # --------------------------------------------------------------------------------- asked by the engine's loop
@@ -147,7 +144,7 @@ class Session:
         """Hand nothing over for now: somebody who is meant is not there yet."""
         if paused != self._paused:
             self._paused = paused
-            self._wake()
+            self._alarm.ring()
 
     async def _asked(self, order: Callable[[asyncio.Future[None]], None], silence: str) -> None:
         future: asyncio.Future[None] = self._loop.create_future()
@@ -162,18 +159,15 @@ class Session:
 
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.append(order)
-        self._wake()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full, so it wakes anyway; or closed, so there is nobody to wake
-            self._wake_in.send(b"x")
+        self._alarm.ring()
 
     # ------------------------------------------------------------------------------------------ the network thread
 
     def _run(self) -> None:
         try:
-            if self._connect():
-                self._serve()
+            sock = self._connect()
+            if sock is not None:
+                self._serve(sock)
         except Exception as error:  # ours: the devices are told, and it is tried again
             log.exception("the connection to %s failed", self._broker.place)
             self._why = self._why or f"{self._broker.place}: Gridroom's own fault: {error}"
@@ -182,67 +176,53 @@ class Session:
             sock = self._client.socket()
             if sock is not None:
                 sock.close()
-            self._wake_out.close()
-            self._wake_in.close()
+            self._alarm.close()
             self._soon(self._end, self._why or f"{self._broker.place}: the connection was closed")
 
-    def _connect(self) -> bool:
-        broker = self._broker
+    def _connect(self) -> paho.SocketLike | None:
+        """The open socket; None where none came to be."""
         try:
             self._client.reconnect()
         except (OSError, ValueError) as error:
-            self._why = f"{broker.place}: {broker_words.of_connecting(error, broker)}"
+            self._why = f"{self._broker.place}: {broker_words.of_connecting(error, self._broker)}"
             if self._tls is not None:
                 self._tls.close_latest()
-            return False
-        return True
+        return self._client.socket()
 
-    def _serve(self) -> None:
+    def _serve(self, sock: paho.SocketLike) -> None:
         """Until the connection is gone."""
-        client = self._client
-        sock = client.socket()
-        if sock is None:
-            return
-        deadline = time.monotonic() + self._broker.timeout_s
-        housekeeping = handed = 0.0
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake_out, selectors.EVENT_READ)
-            selector.register(sock, selectors.EVENT_READ)
-            interest = selectors.EVENT_READ
-            while sock is client.socket() and (now := time.monotonic()) < self._end_by:
-                due = len(self._inbox) and self._under_way < AT_ONCE and not self._paused
-                wanted = (0 if self._inbox.full else selectors.EVENT_READ) | (
-                    selectors.EVENT_WRITE if client.want_write() else 0
-                )
-                if wanted != interest:
-                    if interest:
-                        selector.unregister(sock)
-                    if wanted:
-                        selector.register(sock, wanted)
-                    interest = wanted
-                pending = bool(wanted & selectors.EVENT_READ) and _pending(sock)
-                wait = 0.0 if pending else max(0.0, handed + PACE_S - now) if due else HOUSEKEEPING_S
-                ready = {key.fileobj: mask for key, mask in selector.select(wait)}
-                if self._wake_out in ready:
-                    _drain(self._wake_out)
-                while self._orders:
-                    self._orders.popleft()()
-                if pending or ready.get(sock, 0) & selectors.EVENT_READ:
-                    self._read()
-                now = time.monotonic()
-                if len(self._inbox) and self._under_way < AT_ONCE and not self._paused and now >= handed + PACE_S:
-                    self._hand_over()
-                    handed = now
-                if client.want_write() and client.socket() is not None:
-                    client.loop_write()
-                if now >= housekeeping:
-                    housekeeping = now + HOUSEKEEPING_S
-                    client.loop_misc()
-                    if not self._connected and now > deadline:
-                        self._why = (
-                            f"{self._broker.place}: no answer from the broker within {self._broker.timeout_s:g} s"
-                        )
-                        return
+        self._answer_by = time.monotonic() + self._broker.timeout_s
+        watch = Watch(sock, self._alarm)
+        try:
+            while sock is self._client.socket() and time.monotonic() < self._end_by:
+                self._turn(watch)
+        finally:
+            watch.close()
+
+    def _turn(self, watch: Watch) -> None:
+        """Wait, do as told, read a burst, hand it over, write, keep house."""
+        wanted = (0 if self._inbox.full else READ) | (WRITE if self._client.want_write() else 0)
+        wait_s = max(0.0, self._hand_over_at - time.monotonic()) if self._may_hand_over() else HOUSEKEEPING_S
+        readable = watch.wait(wanted, wait_s)
+        while self._orders:
+            self._orders.popleft()()
+        if readable:
+            self._read()
+        now = time.monotonic()
+        if now >= self._hand_over_at and self._may_hand_over():
+            self._hand_over_at = now + PACE_S[self._broker.version]
+            self._hand_over()
+        if self._client.want_write() and self._client.socket() is not None:
+            self._client.loop_write()
+        if now >= self._house_at:
+            self._house_at = now + HOUSEKEEPING_S
+            self._client.loop_misc()
+        if not self._connected and now > self._answer_by:
+            self._why = f"{self._broker.place}: no answer from the broker within {self._broker.timeout_s:g} s"
+            self._end_by = 0.0
+
+    def _may_hand_over(self) -> bool:
+        return bool(len(self._inbox)) and self._under_way < AT_ONCE and not self._paused
 
     def _read(self) -> None:
         """A burst: until the socket has no more, or it is others' turn."""
@@ -265,7 +245,7 @@ class Session:
             self._deliver(self, batch)
         finally:
             self._under_way -= 1
-            self._wake()
+            self._alarm.ring()
 
     def _acknowledge(self, batch: Batch) -> None:
         for mid in batch.acknowledge:
@@ -287,54 +267,13 @@ class Session:
 
     # --------------------------------------------------------------------------------------------------------- paho
 
-    def _make_client(self, discovering: bool) -> paho.Client:
-        """Raises TransportError where a certificate cannot be read or a secret is missing."""
-        broker = self._broker
-        five = broker.version == "5"
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=broker.client_id,
-            clean_session=None if five else discovering,
-            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.connect_timeout = broker.timeout_s
-        self._tls = credentials.give(client, broker)
+    def _listen(self) -> None:
+        client = self._client
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
         client.on_message = self._on_message
-        client.on_socket_register_write = lambda *_: None  # or paho writes wherever it is called
-        self._set_will(client)
-        properties = None
-        if five:
-            properties = Properties(PacketTypes.CONNECT)
-            properties.ReceiveMaximum = IN_FLIGHT
-            properties.MaximumPacketSize = broker.max_payload + 70_000  # a topic's 64 KiB and what stands around it
-            properties.SessionExpiryInterval = 0 if discovering else broker.session_s
-        client.connect_async(
-            broker.host,
-            broker.port,
-            broker.keepalive_s,
-            clean_start=discovering if five else paho.MQTT_CLEAN_START_FIRST_ONLY,
-            properties=properties,
-        )
-        return client
-
-    def _set_will(self, client: paho.Client) -> None:
-        """What the broker says when we are gone. A read-only station says nothing, not even this."""
-        broker = self._broker
-        if self._read_only:
-            return
-        if broker.host_id is not None:
-            topic, now = sparkplug.host_topic(broker.host_id), self._clock.now_ns()
-            client.will_set(topic, sparkplug.host_state(False, now), qos=1, retain=True)
-            self._online = topic, sparkplug.host_state(True, now)
-        elif broker.will is not None:
-            client.will_set(broker.will.topic, broker.will.offline.encode(), qos=1, retain=True)
-            self._online = broker.will.topic, broker.will.online.encode()
 
     def _on_connect(
         self, client: paho.Client, _: Any, flags: paho.ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -344,8 +283,8 @@ class Session:
             return
         self.kept = flags.session_present
         self._decoder.begin(self.kept)
-        if self._online is not None:
-            client.publish(*self._online, qos=1, retain=True)
+        if self._presence is not None:
+            client.publish(self._presence.topic, self._presence.online, qos=1, retain=True)
         self._connected = True
         self._soon(_done, self._opened)
 
@@ -388,17 +327,17 @@ class Session:
         )
 
     def _subscribe(self, filters: Mapping[str, int], future: asyncio.Future[None]) -> None:
-        """Retained messages of a subscription that the broker still has would only repeat what is older."""
-        if self._broker.version == "5":
-            new = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
-            wanted: Any = [(f, SubscribeOptions(qos=qos, retainHandling=new)) for f, qos in filters.items()]
-        else:
-            wanted = list(filters.items())
-        _, mid = self._client.subscribe(wanted)
+        _, mid = self._client.subscribe(self._wanted(filters))
         if mid is None:
             self._soon(_fail, future, TransportError(f"{self._broker.place}: the connection is gone"))
         else:
             self._granted[mid] = future, tuple(filters)
+
+    def _wanted(self, filters: Mapping[str, int]) -> Any:
+        """As paho wants it; MQTT 5 has options in place of the QoS."""
+        if self._broker.version == "5":
+            return [(pattern, SubscribeOptions(qos=qos)) for pattern, qos in filters.items()]
+        return list(filters.items())
 
     def _on_subscribe(
         self, client: paho.Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
@@ -441,9 +380,8 @@ class Session:
     def _stop(self) -> None:
         """Say goodbye: our own word that we are gone first, because a goodbye keeps the will from being said."""
         if self._client.is_connected():
-            will = self._client.will_payload
-            if self._online is not None and will is not None:
-                self._client.publish(self._online[0], will, qos=0, retain=True)
+            if self._presence is not None:
+                self._client.publish(self._presence.topic, self._presence.offline, qos=0, retain=True)
             self._client.disconnect()
             self._end_by = time.monotonic() + GOODBYE_S
         else:
@@ -465,17 +403,3 @@ def _fail(future: asyncio.Future[None], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # whoever waited may be gone
-
-
-def _drain(wake: socket.socket) -> None:
-    try:
-        while len(wake.recv(4096)) == 4096:
-            pass
-    except BlockingIOError:
-        pass
-
-
-def _pending(sock: Any) -> bool:
-    """Whether TLS has decrypted more than was read: the selector does not know of that."""
-    pending = getattr(sock, "pending", None)
-    return pending is not None and pending() > 0
