@@ -65,6 +65,10 @@ class Link(ABC):
         """The device's texts by point id; empty when it has none. Raises as `Pollable.read` does."""
         return {}
 
+    def texts(self, device: Device) -> Mapping[str, str]:
+        """Point id -> text, of the texts that the device reported by itself. Any thread."""
+        return {}
+
     def remarks(self, device: Device) -> Mapping[str, str]:
         """Full point name -> why the device refuses it, for the points that it refused. Any thread."""
         return {}

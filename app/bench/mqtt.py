@@ -1,7 +1,7 @@
 """MQTT: messages of a real mosquitto into table, alarms and history, none lost at QoS 1, and what of a core that takes.
 
 Broker, publisher and station are processes of their own; the station's CPU alone counts. Bare paho (its own thread, its
-own acknowledgements, a callback that counts) takes the same load in the same run.
+own acknowledgements, a callback that parses the payload and reads its values) takes the same load in the same run.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _figures(load: Load, seconds: float) -> list[Figure]:
             f"{load.name} of one core",
             station["core_pct"],
             "%",
-            limit=f"bare paho {bare['core_pct']:.0f} % for the same",
+            limit=f"bare paho {bare['core_pct']:.0f} %, parsing the same",
         ),
         Figure.at_most(f"{load.name} memory", station["rss_mb"], "MB", 500.0),
     ]
@@ -159,7 +159,7 @@ def _stored(data: Path) -> int:
 
 
 def _bare(load: Load, port: int, seconds: float) -> dict[str, float]:
-    return _child(["bare", str(port)], load, port, seconds)[0]
+    return _child([f"bare-{load.name}", str(port)], load, port, seconds)[0]
 
 
 def _write_station(folder: Path, load: Load, port: int) -> None:
@@ -213,20 +213,16 @@ def _measure_station(folder: Path) -> dict[str, float]:
         return {"rows": last - before - came, "core_pct": 100 * used / took, "rss_mb": rss_mb}
 
 
-def _measure_bare(port: int) -> dict[str, float]:
-    """In a process of its own: paho as its documents show it."""
+def _measure_bare(port: int, load: str) -> dict[str, float]:
+    """In a process of its own: paho as its documents show it, and the parsers that everybody has."""
     import threading
 
     import paho.mqtt.client as paho
     from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id="bare", protocol=MQTTProtocolVersion.MQTTv5)
-    granted, count = threading.Event(), [0]
-
-    def on_message(*_: object) -> None:
-        count[0] += 1
-
-    client.on_message = on_message
+    granted = threading.Event()
+    client.on_message = _read_json if load == "json" else _read_sparkplug
     client.on_connect = lambda client, *_: client.subscribe("#", 1)
     client.on_subscribe = lambda *_: granted.set()
     client.connect("127.0.0.1", port)
@@ -238,16 +234,31 @@ def _measure_bare(port: int) -> dict[str, float]:
     took, used = time.monotonic() - began, time.process_time() - cpu
     client.disconnect()
     client.loop_stop()
-    return {"core_pct": 100 * used / took, "messages": count[0]}
+    return {"core_pct": 100 * used / took}
+
+
+def _read_json(_client: Any, _: Any, message: Any) -> None:
+    document = json.loads(message.payload)
+    float(document["n"]), float(document["p_kw"]), int(document["ts"])
+
+
+def _read_sparkplug(_client: Any, _: Any, message: Any) -> None:
+    from drivers.mqtt.sparkplug_b_pb2 import Payload
+
+    for metric in Payload.FromString(message.payload).metrics:
+        metric.alias, metric.float_value  # noqa: B018 (that they are read is what is measured)
 
 
 def main() -> None:
-    """A receiver's own process: `python -m app.bench.mqtt station FOLDER` or `bare PORT`."""
+    """A receiver's own process: `python -m app.bench.mqtt station FOLDER` or `bare-json PORT`."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("station", "bare"))
+    parser.add_argument("what", choices=("station", *(f"bare-{load.name}" for load in LOADS)))
     parser.add_argument("where")
     options = parser.parse_args()
-    result = _measure_station(Path(options.where)) if options.what == "station" else _measure_bare(int(options.where))
+    if options.what == "station":
+        result = _measure_station(Path(options.where))
+    else:
+        result = _measure_bare(int(options.where), options.what.removeprefix("bare-"))
     print(json.dumps(result), flush=True)
 
 

@@ -76,7 +76,8 @@ class Supervisor:
         """How the connection is. Any thread."""
         return DeviceStatus(
             self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
-            self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
+            self._next_try, dict(self._link.remarks(self.device)),
+            {**self._texts, **self._link.texts(self.device)},
         )  # fmt: skip
 
     def reset_figures(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _BOM: Final = b"\xef\xbb\xbf"
+_LONGEST_TEXT: Final = 1000
 _SHOWN: Final = 40
 """Characters of a payload that a message repeats."""
 
@@ -61,8 +62,8 @@ def number(raw: Any, words: Mapping[str, float]) -> float:
 
 
 def text(raw: Any) -> str:
-    """A value as a text attribute of a device."""
-    return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False)
+    """A value as a text attribute of a device; of a longer one the beginning."""
+    return (raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False))[:_LONGEST_TEXT]
 
 
 def shown(raw: str) -> str:

@@ -245,7 +245,7 @@ def _value(use: Use, metric: Payload.Metric, datatype: int) -> float:
     try:
         if datatype in sparkplug.TEXTS:
             if use.slot < 0:
-                use.rows.texts[use.point.id] = metric.string_value
+                use.rows.texts[use.point.id] = text(metric.string_value)
                 return math.nan
             return number_of(metric.string_value, use.words)
         value = sparkplug.number(metric, datatype)

@@ -197,7 +197,7 @@ class MqttLink(Link):
 
     # -------------------------------------------------------------------------------------------- texts and remarks
 
-    async def read_texts(self, device: Device) -> Mapping[str, str]:
+    def texts(self, device: Device) -> Mapping[str, str]:
         return dict(self._lives[device.id].part.rows.texts)
 
     def remarks(self, device: Device) -> Mapping[str, str]:

@@ -62,7 +62,7 @@ async def test_a_value_has_its_path_its_time_and_its_quality(
     ((u, quality, arrived),) = watched.rows(1)
     assert (u, quality) == (2.5, 0) and before <= arrived <= time.time_ns()
     assert watched.values(2) == [12.5] and watched.values(3) == [0, 2]
-    assert await link.read_texts(m1) == {"sn": "A7"}
+    assert link.texts(m1) == {"sn": "A7"}
 
 
 async def test_one_batch_for_many_messages_and_the_order_of_each_point_is_kept(
@@ -187,7 +187,7 @@ async def test_edgex_events_come_by_device_with_the_time_of_each_reading(
     there.send("edgex/events/device/ds/Meter/Meter-02/All", {"event": {**event, "deviceName": "Meter-02"}})
     await until(lambda: second.values(10), "the second device's event")
     assert [first.rows(i) for i in range(3)] == [[(12.5, 0, T_NS + 7)], [(1.0, 0, T_NS + 8)], [(2.0, 0, T_NS + 9)]]
-    assert await link.read_texts(m1) == {"sn": "42"}
+    assert link.texts(m1) == {"sn": "42"}
     assert second.rows(10) == [(12.5, 0, T_NS + 7)]
     there.send("edgex/events/device/ds/Meter/Meter-01/All", {**event, "profileName": "Other"})
     await until(lambda: link.remarks(m1), "a remark")
@@ -216,7 +216,7 @@ async def test_a_sparkplug_device_lives_from_birth_to_death(
     names = [*BORN, "null"]
     assert {name: watched.values(i)[0] for i, name in enumerate(names[:-1])} == BORN
     assert watched.rows(len(BORN))[0][1] == q.IV, "null is no value"
-    assert await link.read_texts(m1) == {"s": "running", "t": "SN-7"}
+    assert link.texts(m1) == {"s": "running", "t": "SN-7"}
     there.send("spBv1.0/plant/DDATA/edge/dev", DDATA)
     await until(lambda: len(watched.rows(names.index("d"))) == 3, "data by alias")
     assert watched.rows(names.index("f"))[1:] == [(2.5, 0, T_NS + 2_000_000_000)]

@@ -41,7 +41,8 @@ def write_station(folder: Path, port: int) -> None:
     devices: list[dict[str, Any]] = [
         {
             "id": f"m{i}", "name": f"M{i}", "kind": "meter", "connection": {"driver": "mqtt", **at(port)},
-            "points": [{"id": "n", "name": "N", "kind": "measurement", "address": {"topic": f"m{i}/state", "path": "$.n"}}],
+            "points": [{"id": "n", "name": "N", "kind": "measurement", "address": {"topic": f"m{i}/state", "path": "$.n"}},
+                       {"id": "sn", "name": "SN", "kind": "text", "address": {"topic": f"m{i}/state", "path": "$.sn"}}],
         }
         for i in range(DEVICES)
     ]  # fmt: skip
@@ -66,7 +67,7 @@ async def test_no_message_is_lost_to_any_sink(
         there = peer(broker.port)
         for n in range(first, last):
             for i in range(DEVICES):
-                sent = there.client.publish(f"m{i}/state", json.dumps({"n": n}), 1)
+                sent = there.client.publish(f"m{i}/state", json.dumps({"n": n, "sn": f"A{n}"}), 1)
         sent.wait_for_publish(10)
 
     running = asyncio.create_task(engine.run())
@@ -85,6 +86,7 @@ async def test_no_message_is_lost_to_any_sink(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+    assert {status.texts["sn"] for status in engine.devices()} == {"A299"}
     for point in points:
         values = collector.values[point]
         assert [value for value in values if value >= 100] == everything[100:], "in order, each once"
