@@ -157,9 +157,7 @@ def _belongs(message: Message, asked: _Asked) -> bool:
 def _judge(point: Point, reply: Reply, message: Message, address: Address) -> float:
     """What the answer says the device holds, in the point's unit; NaN where it does not. Raises as `write` does."""
     try:
-        document: Any = parse_json(message.payload) if reply.path or reply.value or _is_json(message) else None
-        if document is None:
-            document = parse_plain(message.payload)
+        document = _document(message.payload)
         verdict = find(document, reply.path)
         if reply.ok is not None and (verdict is MISSING or not is_good(verdict, reply.ok)):
             said = "nothing" if verdict is MISSING else shown(text(verdict))
@@ -173,12 +171,12 @@ def _judge(point: Point, reply: Reply, message: Message, address: Address) -> fl
     return held * point.form.scale + point.form.offset
 
 
-def _is_json(message: Message) -> bool:
+def _document(payload: bytes) -> Any:
+    """An answer is JSON, or a word alone. Raises PayloadFault where it is neither."""
     try:
-        parse_json(message.payload)
+        return parse_json(payload)
     except PayloadFault:
-        return False
-    return True
+        return parse_plain(payload)
 
 
 def _properties(broker: Broker, reply: Reply | None, mine: str) -> Properties:
