@@ -14,8 +14,8 @@ BENCHES: Final = {
     "history": ("app.bench.history",),
     "trend": ("app.bench.trend", "widgets.trend.bench"),
     "alarms": ("app.bench.alarms",),
-    "mqtt": ("app.bench.mqtt",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
+    "mqtt": ("app.bench.mqtt",),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""
 
