@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 
 import pytest
 
 from app.model.errors import TransportError
+from drivers.mqtt.inbox import Inbox
 from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point
 from tests.system.mqtt.conftest import VERSION, Lines, Peer, StartBroker, until
@@ -148,3 +150,22 @@ async def test_an_engine_that_ends_leaves_no_connection(broker: Mosquitto | Amqt
     await asyncio.gather(link.close(), link.close())
     with pytest.raises(TransportError):
         await link.connect()
+
+
+@pytest.mark.parametrize("qos", [1, 0])
+async def test_an_engine_that_is_busy_makes_the_broker_wait_and_of_qos_0_the_newest_stay(
+    broker: Mosquitto | Amqtt, peer: Connect, lines: Lines, monkeypatch: pytest.MonkeyPatch, qos: int
+) -> None:
+    monkeypatch.setattr("drivers.mqtt.session.Inbox", lambda: Inbox(most=200))
+    m1 = device("m1", at(broker.port, version="3.1.1", qos=qos), [json_point("n", "$.n")])
+    link = lines.open(m1)
+    watched = await lines.watch(link, m1)
+    there = peer(broker.port)
+    sent = [there.client.publish("m1/state", json.dumps({"n": n}), qos) for n in range(3000)]
+    sent[-1].wait_for_publish(20)  # the loop stands meanwhile, and for longer
+    time.sleep(0.5)  # noqa: ASYNC251 (that is what is tested)
+    await until(lambda: watched.values()[-1:] == [2999], "the newest", timeout_s=20)
+    values = watched.values()
+    assert values == (list(range(3000)) if qos else sorted(set(values)))
+    session = link._live()
+    assert (session.dropped == 0) if qos else (session.dropped + len(values) <= 3000)
