@@ -16,6 +16,7 @@ BENCHES: Final = {
     "alarms": ("app.bench.alarms",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
     "mqtt": ("app.bench.mqtt",),
+    "cleaning": ("app.bench.cleaning",),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""
 

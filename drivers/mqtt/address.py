@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal
 
-from drivers import json_path, keys
+from drivers import json_path
 from drivers.json_path import Path
-from drivers.keys import KeyFault
+from drivers.judging import KeyFault, unknown_key
 from drivers.mqtt import moments, topics
 
 
@@ -194,13 +194,18 @@ def _request(mapping: Mapping[str, Any], connection: Mapping[str, Any]) -> Reque
 def faults(mapping: Mapping[str, Any], connection: Mapping[str, Any], *, written: bool = False) -> list[KeyFault]:
     """Everything wrong with the `address` of a point; empty when `Address.of` takes it."""
     if "sparkplug" in mapping:
-        return keys.unknown(mapping, _OF_SPARKPLUG, "address") + _sparkplug_faults(mapping) + reading_faults(mapping)
+        return strangers(mapping, _OF_SPARKPLUG, "address") + _sparkplug_faults(mapping) + reading_faults(mapping)
     if "resource" in mapping or (connection.get("format") == Format.EDGEX and "topic" not in mapping):
-        return keys.unknown(mapping, _OF_RESOURCE, "address") + _resource_faults(mapping, connection, written)
+        return strangers(mapping, _OF_RESOURCE, "address") + _resource_faults(mapping, connection, written)
     if not written:
-        return keys.unknown(mapping, _OF_TOPIC, "address") + _place_faults(mapping, connection, "address")
-    found = keys.unknown(mapping, _OF_WRITTEN, "address") + _place_faults(mapping, connection, "address")
+        return strangers(mapping, _OF_TOPIC, "address") + _place_faults(mapping, connection, "address")
+    found = strangers(mapping, _OF_WRITTEN, "address") + _place_faults(mapping, connection, "address")
     return found + _request_faults(mapping, connection)
+
+
+def strangers(mapping: Mapping[str, Any], known: tuple[str, ...], where: str) -> list[KeyFault]:
+    """The keys that nobody reads."""
+    return [unknown_key(str(key), known, where) for key in mapping if key not in known]
 
 
 def reading_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
@@ -304,7 +309,7 @@ def _request_faults(mapping: Mapping[str, Any], connection: Mapping[str, Any]) -
         if not isinstance(part, Mapping):
             found.append(KeyFault(name, f"{name} is not an object", f"write `{name}: {{topic: ..., path: $. ...}}`"))
             continue
-        found += keys.unknown(part, known, name)
+        found += strangers(part, known, name)
         found += _topic_faults(part, connection, name) + _path_faults(part, ("path", "value"))
         found += reading_faults(part) if name == "state" else []
     if isinstance(reply, Mapping) and "ok" in reply and not (isinstance(reply["ok"], list) and reply["ok"]):

@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from app.model.durations import parse_duration_s
-from drivers import keys
-from drivers.keys import KeyFault
+from drivers.judging import KeyFault, duration_faults, number_faults, secret_faults, tcp_faults
 from drivers.mqtt import topics
-from drivers.mqtt.address import READING, Format, reading_faults, topic_of
+from drivers.mqtt.address import READING, Format, reading_faults, strangers, topic_of
 
 VERSIONS: Final = ("3.1.1", "5")
+USUAL_PORT: Final = 1883
+USUAL_TLS_PORT: Final = 8883
 TIMEOUT: Final = "1s"
 KEEPALIVE: Final = "60s"
 SESSION: Final = "1h"
 BIRTH: Final = "10s"
 MAX_PAYLOAD: Final = 1_048_576
+LARGEST_PAYLOAD: Final = 268_435_455
+"""What fits into an MQTT packet."""
 OF_THE_LINE: Final[dict[str, Any]] = {
     "version": "5", "tls": False, "user": None, "password": None, "timeout": TIMEOUT,
     "keepalive": KEEPALIVE, "session": SESSION, "max_payload": MAX_PAYLOAD, "will": None, "host_id": None,
@@ -107,7 +110,7 @@ def said_of(mapping: Mapping[str, Any] | None, connection: Mapping[str, Any]) ->
 
 
 def _port(connection: Mapping[str, Any]) -> int:
-    return int(connection.get("port", 8883 if connection.get("tls") else 1883))
+    return int(connection.get("port", USUAL_TLS_PORT if connection.get("tls") else USUAL_PORT))
 
 
 def client_id_of(connection: Mapping[str, Any]) -> str:
@@ -134,11 +137,12 @@ def line_of(connection: Mapping[str, Any]) -> str:
 
 def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `connection` of one device."""
-    found = keys.unknown(connection, KEYS, "connection") + _host_faults(connection)
-    found += keys.whole_numbers(connection, {"port": (1, 65535)}) if "port" in connection else []
-    found += keys.whole_numbers(connection, {"max_payload": (64, 268_435_455)}) if "max_payload" in connection else []
-    found += keys.durations(connection, ("timeout", "keepalive", "session", "silence", "birth"))
-    found += keys.secrets(connection, ("password",)) + reading_faults(connection) + _tls_faults(connection)
+    found = strangers(connection, KEYS, "connection") + tcp_faults(connection, USUAL_PORT)
+    found += number_faults("max_payload", connection.get("max_payload", MAX_PAYLOAD), 64, LARGEST_PAYLOAD)
+    for key in ("timeout", "keepalive", "session", "silence", "birth"):
+        found += duration_faults(key, connection.get(key, TIMEOUT))
+    found += secret_faults("password", connection["password"]) if "password" in connection else []
+    found += reading_faults(connection) + _tls_faults(connection)
     if str(connection.get("version", "5")) not in VERSIONS:
         found.append(KeyFault("version", f"unknown version '{connection['version']}'", "write 3.1.1 or 5"))
     for key in ("client_id", "user", "base", "device", "profile", "host_id"):
@@ -154,24 +158,16 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     return found + _edgex_faults(connection)
 
 
-def _host_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
-    host = connection.get("host")
-    if "host" not in connection:
-        return [KeyFault("host", "connection has no host", "add `host:`, the broker's name or IP address")]
-    if isinstance(host, str) and host and all(c.isalnum() or c in "-._:" for c in host) and host.count(":") != 1:
-        return []
-    mend = "write the bare name or IP address; port and tls are keys of their own"
-    return [KeyFault("host", f"host '{host}' is neither a name nor an IP address", mend)]
-
-
 def _tls_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     tls = connection.get("tls", False)
     if isinstance(tls, bool):
         return []
     if not isinstance(tls, Mapping):
         return [KeyFault("tls", f"tls '{tls}' is not understood", "write true, or {ca: FILE, cert: FILE, key: FILE}")]
-    found = [KeyFault("tls", fault.what, fault.mend) for fault in keys.unknown(tls, _OF_TLS, "tls")]
-    found += [KeyFault("tls", fault.what, fault.mend) for fault in keys.secrets(tls, ("key_password",))]
+    found = [KeyFault("tls", fault.what, fault.mend) for fault in strangers(tls, _OF_TLS, "tls")]
+    if "key_password" in tls:
+        in_tls = secret_faults("key_password", tls["key_password"])
+        found += [KeyFault("tls", fault.what, fault.mend) for fault in in_tls]
     found += [
         KeyFault("tls", f"{key} '{tls[key]}' is not a file", "write its path")
         for key in ("ca", "cert", "key")
@@ -186,7 +182,7 @@ def _said_faults(key: str, connection: Mapping[str, Any]) -> list[KeyFault]:
     said = connection[key]
     if not isinstance(said, Mapping) or "topic" not in said:
         return [KeyFault(key, f"{key} has no topic", "write {topic: ..., online: WORD, offline: WORD}")]
-    found = [KeyFault(key, fault.what, fault.mend) for fault in keys.unknown(said, _OF_WILL, key)]
+    found = [KeyFault(key, fault.what, fault.mend) for fault in strangers(said, _OF_WILL, key)]
     topic = said["topic"]
     wrong = topics.trouble(topic_of(topic, connection) if isinstance(topic, str) else topic)
     return found + ([KeyFault(key, *wrong)] if wrong else [])

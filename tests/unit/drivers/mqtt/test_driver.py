@@ -20,7 +20,7 @@ EDGEX = {**HOST, "format": "edgex", "topic": "edgex/events/#", "device": "Meter-
     ("connection", "key", "words"),
     [
         ({}, "host", "add `host:`"),
-        ({"host": "mqtt://broker"}, "host", "port and tls are keys of their own"),
+        ({"host": "mqtt://broker"}, "host", "the port is a key of its own"),
         ({"host": "broker:1883"}, "host", "the bare name"),
         ({**HOST, "port": 0}, "port", "1 to 65535"),
         ({**HOST, "version": "3"}, "version", "3.1.1 or 5"),
