@@ -25,7 +25,7 @@ def test_every_key_of_a_connection_is_explained(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", {*address._OF_TOPIC, *address._OF_WRITTEN, *address._OF_SPARKPLUG, *address._OF_RESOURCE}
+    "key", sorted({*address._OF_TOPIC, *address._OF_WRITTEN, *address._OF_SPARKPLUG, *address._OF_RESOURCE})
 )
 def test_every_key_of_an_address_is_explained(key: str) -> None:
     assert key in ROWS
