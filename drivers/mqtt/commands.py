@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 from app.model.clock import Clock
 from app.model.errors import ProtocolError, RefusedByDevice, TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.json_path import MISSING, Path, find
 from drivers.mqtt import sparkplug
@@ -91,7 +92,10 @@ class Commands:
     async def _send_metric(self, session: Session, point: Point, where: Metric, raw: float) -> None:
         metric = self._roster.nodes[where.group, where.node].metric(where.device, where.name)
         if metric is None:
-            what = f"{point.name} was not written: no birth has told the type of metric {where.name}"
+            what = Text(
+                f"{point.name} was not written: no birth has told the type of metric {where.name}",
+                f"{point.name} 未下发：指标 {where.name} 的类型尚未由上线报文（birth）声明",
+            )
             raise TransportError(what, device=point.device)
         try:
             payload = sparkplug.command(where.name, metric.alias, metric.datatype, raw, self._clock.now_ns())
@@ -123,7 +127,10 @@ class Commands:
             finally:
                 here.remove(asked)
         if not asked.answer.done():
-            what = f"{point.name} was sent, and no answer came within {broker.timeout_s:g} s; look at the device"
+            what = Text(
+                f"{point.name} was sent, and no answer came within {broker.timeout_s:g} s; look at the device",
+                f"{point.name} 已下发，但 {broker.timeout_s:g} 秒内无应答；请查看设备",
+            )
             raise TransportError(what, device=device.id)
         return _judge(point, request.reply, asked.answer.result(), address)
 
@@ -160,14 +167,21 @@ def _judge(point: Point, reply: Reply, message: Message, address: Address) -> fl
         document = _document(message.payload)
         verdict = find(document, reply.path)
         if reply.ok is not None and (verdict is MISSING or not is_good(verdict, reply.ok)):
-            said = "nothing" if verdict is MISSING else shown(text(verdict))
-            raise RefusedByDevice(f"{point.device} refused {point.name}: it answered {said}", device=point.device)
+            said = Text("nothing", "（空）") if verdict is MISSING else Text.of(shown(text(verdict)))
+            refusal = Text(
+                f"{point.device} refused {point.name}: it answered {said.en}",
+                f"{point.device} 拒绝了 {point.name}：应答为 {said.zh}",
+            )
+            raise RefusedByDevice(refusal, device=point.device)
         if reply.value is None:
             return math.nan
         held = number(find(document, reply.value), address.words or {})
     except PayloadFault as fault:
-        what = f"{point.name} was sent, and the answer cannot be read: {fault}"
-        raise ProtocolError(what, device=point.device) from None
+        unread = Text(
+            f"{point.name} was sent, and the answer cannot be read: {fault.text.en}",
+            f"{point.name} 已下发，但应答无法解析：{fault.text.zh}",
+        )
+        raise ProtocolError(unread, device=point.device) from None
     return held * point.form.scale + point.form.offset
 
 

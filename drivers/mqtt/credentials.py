@@ -10,6 +10,8 @@ import paho.mqtt.client as paho
 
 from app.model.errors import GridroomError, TransportError
 from app.model.secrets import resolve
+from app.model.text import Text
+from drivers.mqtt.broker_words import at
 from drivers.mqtt.connection import Broker, Tls
 
 
@@ -49,14 +51,21 @@ def _context(tls: Tls, broker: Broker) -> Context:
         else:
             context.load_verify_locations(tls.ca)
     except (OSError, ssl.SSLError) as error:
-        raise TransportError(f"{broker.place}: the authorities in {tls.ca} cannot be read: {error}") from error
+        text = Text(
+            f"the authorities in {tls.ca} cannot be read: {error}; correct `ca`",
+            f"无法读取 CA 证书 {tls.ca}：{error}；请更正 ca",
+        )
+        raise TransportError(at(broker, text)) from error
     if tls.cert is not None:
         password = _secret(tls.key_password, broker) if tls.key_password else ""
         try:
             context.load_cert_chain(tls.cert, tls.key, password)
         except (OSError, ssl.SSLError) as error:
-            what = f"the certificate {tls.cert} with the key {tls.key or tls.cert} cannot be used: {error}"
-            raise TransportError(f"{broker.place}: {what}") from error
+            text = Text(
+                f"the certificate {tls.cert} with the key {tls.key or tls.cert} cannot be used: {error}; correct `tls`",
+                f"证书 {tls.cert} 与密钥 {tls.key or tls.cert} 无法使用：{error}；请更正 tls",
+            )
+            raise TransportError(at(broker, text)) from error
     return context
 
 
@@ -64,4 +73,4 @@ def _secret(reference: str, broker: Broker) -> str:
     try:
         return resolve(reference)
     except GridroomError as error:
-        raise TransportError(f"{broker.place}: {error}") from error
+        raise TransportError(at(broker, error.text)) from error

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.model.text import Text
+
 _BOM: Final = b"\xef\xbb\xbf"
 _LONGEST_TEXT: Final = 1000
 _SHOWN: Final = 40
@@ -14,7 +16,11 @@ _SHOWN: Final = 40
 
 
 class PayloadFault(ValueError):
-    """A payload, or a value in it, that cannot be what was agreed."""
+    """A payload, or a value in it, that cannot be what was agreed; `text` says so in both languages."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.text = Text(en, zh)
 
 
 def parse_json(payload: bytes) -> Any:
@@ -27,13 +33,15 @@ def parse_json(payload: bytes) -> Any:
     except PayloadFault:
         raise
     except RecursionError:
-        raise PayloadFault("nested too deep") from None
+        raise PayloadFault("nested too deep", "嵌套过深") from None
     except UnicodeDecodeError as error:
-        raise PayloadFault(f"not UTF-8 at byte {error.start}") from None
+        raise PayloadFault(f"not UTF-8 at byte {error.start}", f"第 {error.start} 字节起不是 UTF-8") from None
     except json.JSONDecodeError as error:
-        raise PayloadFault(f"not JSON: {error.msg} at character {error.pos}") from None
+        raise PayloadFault(
+            f"not JSON: {error.msg} at character {error.pos}", f"不是 JSON：第 {error.pos} 个字符处 {error.msg}"
+        ) from None
     except ValueError as error:  # a whole number of more digits than Python reads
-        raise PayloadFault(f"not JSON that can be read: {error}"[:120]) from None
+        raise PayloadFault(f"not JSON that can be read: {error}"[:120], f"无法读取的 JSON：{error}"[:120]) from None
 
 
 def parse_plain(payload: bytes) -> str:
@@ -41,7 +49,7 @@ def parse_plain(payload: bytes) -> str:
     try:
         return payload.removeprefix(_BOM).decode().strip(" \t\r\n\0")
     except UnicodeDecodeError as error:
-        raise PayloadFault(f"not UTF-8 at byte {error.start}") from None
+        raise PayloadFault(f"not UTF-8 at byte {error.start}", f"第 {error.start} 字节起不是 UTF-8") from None
 
 
 def number(raw: Any, words: Mapping[str, float]) -> float:
@@ -58,7 +66,8 @@ def number(raw: Any, words: Mapping[str, float]) -> float:
         return words[raw] if raw in words else _number_of_text(raw, words)
     if raw is None:
         return math.nan
-    raise PayloadFault(f"{'an object' if kind is dict else 'a list' if kind is list else kind.__name__} is no number")
+    what = _KINDS.get(kind) or Text.of(kind.__name__)
+    raise PayloadFault(f"{what.en} is no number", f"{what.zh}不是数值")
 
 
 def text(raw: Any) -> str:
@@ -73,6 +82,7 @@ def shown(raw: str) -> str:
 
 
 _HUGE: Final = 10**300
+_KINDS: Final[dict[type, Text]] = {dict: Text("an object", "对象"), list: Text("a list", "数组")}
 _BOOLEANS: Final = {"true": 1.0, "false": 0.0}
 
 
@@ -88,7 +98,7 @@ def _number_of_text(raw: str, words: Mapping[str, float]) -> float:
         return words[lower]
     if lower in _BOOLEANS:
         return _BOOLEANS[lower]
-    raise PayloadFault(f"'{shown(raw)}' is no number")
+    raise PayloadFault(f"'{shown(raw)}' is no number", f"“{shown(raw)}”不是数值")
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -97,7 +107,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise PayloadFault(f"key '{shown(name)}' stands twice")
+                raise PayloadFault(f"key '{shown(name)}' stands twice", f"键“{shown(name)}”重复")
             seen.add(name)
     return found
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from app.model import quality as q
 from app.model.station import Point
+from app.model.text import Text
 from drivers.mqtt import moments, sparkplug
 from drivers.mqtt.documents import PayloadFault, text
 from drivers.mqtt.documents import number as number_of
@@ -59,10 +60,10 @@ class EdgeNode:
         self.node = node
         self._readers: dict[str, list[Rows]] = {}
         """Sparkplug device -> rows of ours that read it."""
-        self.trouble = Trouble(f"{group}/{node}", "Sparkplug", ())
+        self.trouble = Trouble(f"{group}/{node}", Text.of("Sparkplug"), ())
         self.wants_birth = True
         """Whether the births must be asked for: nothing is known, or something was lost."""
-        self.deaths: dict[str, str] = {}
+        self.deaths: dict[str, Text] = {}
         """Sparkplug device ('' the node) -> why it is not there; those that were born and live are not in it."""
         self.lost_messages = 0
         self._metrics: dict[tuple[str, str], Metric] = {}
@@ -81,7 +82,7 @@ class EdgeNode:
         troubles = []
         self._readers.setdefault(device, []).append(rows)
         for point, slot, name, words in points:
-            trouble = Trouble(rows.device, f"metric {name}", [point.name])
+            trouble = Trouble(rows.device, Text(f"metric {name}", f"指标 {name}"), [point.name])
             troubles.append(trouble)
             metric = self._metrics.setdefault((device, name), Metric(device, name))
             metric.uses.append(Use(rows, slot, point, words, trouble))
@@ -113,7 +114,10 @@ class EdgeNode:
     def take(self, topic: Topic, message: Message) -> None:
         """Add what a message says. Raises PayloadFault where it is none."""
         if message.retained and topic.kind is not Kind.NDEATH:
-            raise PayloadFault(f"a retained {topic.kind}, which Sparkplug does not know")
+            raise PayloadFault(
+                f"a retained {topic.kind}, which Sparkplug does not know",
+                f"{topic.kind} 是保留消息，Sparkplug 中没有这种用法",
+            )
         payload = sparkplug.decode(message.payload)
         if topic.kind is Kind.NDEATH:
             self._node_died(payload, message)
@@ -122,23 +126,25 @@ class EdgeNode:
             self._node_born(payload)
         elif "" not in self._born:
             self.wants_birth = True
-            raise PayloadFault(f"{topic.kind} before the birth of its node")
+            raise PayloadFault(f"{topic.kind} before the birth of its node", f"{topic.kind} 先于其边缘节点的 NBIRTH")
         else:
             self._count(payload, message)
         if topic.kind is Kind.DDEATH:
-            self._die(topic.device, "it died (DDEATH)")
+            self._die(topic.device, _DIED)
             return
         if topic.kind in (Kind.NBIRTH, Kind.DBIRTH):
             self._learn(topic.device, payload)
         elif topic.device not in self._born:
             self.wants_birth = True
-            raise PayloadFault(f"{topic.kind} before the birth of {topic.device}")
+            raise PayloadFault(
+                f"{topic.kind} before the birth of {topic.device}", f"{topic.kind} 先于 {topic.device} 的 DBIRTH"
+            )
         self._values(topic.device, payload, message)
         self.trouble.over()
 
     def _node_born(self, payload: Payload) -> None:
         for device in self._born - {""}:
-            self.deaths[device] = "its node was born anew, and it was not yet"
+            self.deaths[device] = _NODE_BORN
         self._born = {""}
         self._by_alias.clear()
         for metric in self._metrics.values():
@@ -154,10 +160,10 @@ class EdgeNode:
         if message.retained and "" in self._born:
             return
         for device in [*self._born, ""]:
-            self._die(device, "its edge node died (NDEATH)")
+            self._die(device, _NODE_DIED)
         self._seq = None
 
-    def _die(self, device: str, why: str) -> None:
+    def _die(self, device: str, why: Text) -> None:
         self._born.discard(device)
         self.deaths[device] = why
 
@@ -171,12 +177,21 @@ class EdgeNode:
             return
         self.lost_messages += (payload.seq - expected) % SEQUENCE
         self.wants_birth = True
-        self.trouble.say(f"sequence {payload.seq} after {(expected - 1) % SEQUENCE}: something was lost")
+        before = (expected - 1) % SEQUENCE
+        what = Text(
+            f"sequence {payload.seq} after {before}: something was lost",
+            f"序号 {before} 之后是 {payload.seq}：有消息丢失",
+        )
+        self.trouble.say(what)
 
     def _learn(self, device: str, payload: Payload) -> None:
         """Take names, aliases and types of a birth."""
         if len(payload.metrics) + len(self._by_alias) > MOST_METRICS:
-            raise PayloadFault(f"a birth of {len(payload.metrics):,} metrics, where {MOST_METRICS:,} is the most")
+            size = f"{len(payload.metrics):,}"
+            raise PayloadFault(
+                f"a birth of {size} metrics, where {MOST_METRICS:,} is the most",
+                f"上线报文（birth）含 {size} 个指标，上限为 {MOST_METRICS:,}",
+            )
         for born in payload.metrics:
             metric = self._metrics.get((device, born.name))
             if metric is None:
@@ -223,9 +238,16 @@ class EdgeNode:
             rows.heard = True
         if unknown:
             self.wants_birth = True
-            raise PayloadFault(f"{unknown} metrics with an alias that no birth has told")
+            raise PayloadFault(
+                f"{unknown} metrics with an alias that no birth has told",
+                f"{unknown} 个指标的别名未在上线报文（birth）中声明",
+            )
 
 
+NEVER_BORN: Final = Text("no birth has come", "尚未收到上线报文（birth）")
+_DIED: Final = Text("it died (DDEATH)", "设备已离线（DDEATH）")
+_NODE_DIED: Final = Text("its edge node died (NDEATH)", "其边缘节点已离线（NDEATH）")
+_NODE_BORN: Final = Text("its node was born anew, and it was not yet", "其边缘节点已重新上线，设备尚未上线")
 _UNREAD: Final = Metric("", "")
 _FLOAT: Final = int(DataType.FLOAT)
 _FIRST_NS: Final = 946_684_800_000_000_000
@@ -250,7 +272,7 @@ def _value(use: Use, metric: Payload.Metric, datatype: int) -> float:
             return number_of(metric.string_value, use.words)
         value = sparkplug.number(metric, datatype)
     except PayloadFault as fault:
-        use.trouble.say(str(fault))
+        use.trouble.say(fault.text)
         return math.nan
     if use.slot < 0:
         use.rows.texts[use.point.id] = text(value)

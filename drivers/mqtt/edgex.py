@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.model.station import Point
+from app.model.text import Text
 from drivers.json_path import MISSING, find
 from drivers.mqtt import moments
 from drivers.mqtt.address import Resource
@@ -34,9 +35,9 @@ def event_of(document: Any) -> Mapping[str, Any]:
             elif "payload" in document:
                 document = _payload(document["payload"])
     if not isinstance(document, dict) or not isinstance(document.get("readings"), list):
-        raise PayloadFault("not an EdgeX event: it has no readings")
+        raise PayloadFault("not an EdgeX event: it has no readings", "不是 EdgeX 事件：没有 readings")
     if not isinstance(document.get("deviceName"), str):
-        raise PayloadFault("not an EdgeX event: it has no deviceName")
+        raise PayloadFault("not an EdgeX event: it has no deviceName", "不是 EdgeX 事件：没有 deviceName")
     return document
 
 
@@ -46,7 +47,10 @@ def _payload(payload: Any) -> Any:
     try:
         return parse_json(base64.b64decode(payload, validate=True))
     except binascii.Error:
-        raise PayloadFault("the envelope's payload is not Base64; CBOR and compressed ones are not read") from None
+        raise PayloadFault(
+            "the envelope's payload is not Base64; CBOR and compressed ones are not read",
+            "封装中的 payload 不是 Base64；不支持 CBOR 和压缩格式",
+        ) from None
 
 
 def value_of(reading: Mapping[str, Any]) -> Any:
@@ -77,10 +81,13 @@ class EdgexReader:
         self._rows = rows
         self._profile = profile
         self.name = name
-        self.trouble = Trouble(rows.device, f"EdgeX device {name}", [point.name for point, *_ in points])
+        self.trouble = Trouble(
+            rows.device, Text(f"EdgeX device {name}", f"EdgeX 设备 {name}"), [point.name for point, *_ in points]
+        )
         self._spots: dict[str, list[Spot]] = {}
         for point, slot, resource, words in points:
-            trouble = Trouble(rows.device, f"reading {resource.name}", [point.name])
+            where = Text(f"reading {resource.name}", f"读数 {resource.name}")
+            trouble = Trouble(rows.device, where, [point.name])
             self._spots.setdefault(resource.name, []).append(Spot(resource.path, slot, point, words, trouble))
 
     @property
@@ -92,12 +99,16 @@ class EdgexReader:
         """Add the readings of an event of this device."""
         profile = event.get("profileName")
         if self._profile is not None and profile != self._profile:
-            self.trouble.say(f"its profile is {profile}, where {self._profile} is expected")
+            text = Text(
+                f"its profile is {profile}, where {self._profile} is expected",
+                f"其 profile 为 {profile}，应为 {self._profile}",
+            )
+            self.trouble.say(text)
             return
         sound = True
         for reading in event["readings"]:
             if not isinstance(reading, dict) or not isinstance(reading.get("resourceName"), str):
-                self.trouble.say("a reading has no resourceName")
+                self.trouble.say(Text("a reading has no resourceName", "有一个读数没有 resourceName"))
                 sound = False
                 continue
             spots = self._spots.get(reading["resourceName"])
@@ -117,7 +128,7 @@ class EdgexReader:
                 raw = find(value_of(reading), spot.path)
             except PayloadFault as fault:
                 raw = {}
-                spot.trouble.say(str(fault))
+                spot.trouble.say(fault.text)
             take(self._rows, spot, {} if raw is MISSING else raw, quality, time)
 
 
@@ -134,12 +145,12 @@ class EdgexRoute:
         try:
             event = event_of(parse_json(message.payload))
         except PayloadFault as fault:
-            self.refuse(message, str(fault))
+            self.refuse(message, fault.text)
             return
         for reader in self._by_name.get(event["deviceName"], ()):
             reader.take(event, message)
 
-    def refuse(self, message: Message, why: str) -> None:
+    def refuse(self, message: Message, why: Text) -> None:
         """Whose event it was is not known: those are told whose name the topic has, else all."""
         levels = set(message.topic.split("/"))
         named = [reader for reader in self.readers if reader.name in levels]

@@ -11,12 +11,13 @@ from typing import Final, NoReturn
 from app.model.clock import SECOND_NS, Clock
 from app.model.errors import DeviceError, ReadOnlyError, TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Deliver, Link
 from drivers.mqtt import broker_words, sparkplug
 from drivers.mqtt.commands import Commands
 from drivers.mqtt.connection import Broker
-from drivers.mqtt.edge_node import EdgeNode
+from drivers.mqtt.edge_node import NEVER_BORN, EdgeNode
 from drivers.mqtt.rosters import Part, roster_of
 from drivers.mqtt.routing import Batch
 from drivers.mqtt.session import Session, first_of
@@ -74,7 +75,7 @@ class MqttLink(Link):
         await session.open()
         if self._closed:
             await session.close()
-            raise TransportError(f"{self._broker.place}: closed")
+            raise TransportError(broker_words.at(self._broker, broker_words.CLOSED))
         session.lost.add_done_callback(lambda lost: self._on_lost(session))
         if self._session is not None and not session.kept:
             log.warning("%s has not kept our session: what came meanwhile is lost", self._broker.place)
@@ -87,7 +88,7 @@ class MqttLink(Link):
         short = self._clock.monotonic_ns() - self._opened_ns < SHORT_S * SECOND_NS
         self._short = self._short + 1 if short else 0
         if session.taken_over and not self._closed:
-            log.warning("%s: %s", self._broker.place, broker_words.stolen(self._broker))
+            log.warning("%s", broker_words.at(self._broker, broker_words.stolen(self._broker)).en)
 
     async def close(self) -> None:
         self._closed = True
@@ -125,13 +126,17 @@ class MqttLink(Link):
 
     def _live(self) -> Session:
         if self._session is None or self._session.lost.done():
-            raise TransportError(f"{self._broker.place}: not connected")
+            raise TransportError(broker_words.at(self._broker, broker_words.UNCONNECTED))
         return self._session
 
-    def _loss(self, session: Session) -> str:
+    def _loss(self, session: Session) -> Text:
         why = session.lost.result()
         if self._short >= THEFTS and not session.taken_over:
-            return f"{why}; {self._short} times soon after connecting: perhaps {broker_words.stolen(self._broker)}"
+            guess = broker_words.stolen(self._broker)
+            return Text(
+                f"{why.en}; {self._short} times soon after connecting: perhaps {guess.en}",
+                f"{why.zh}；连接后不久即断开，已 {self._short} 次：可能{guess.zh}",
+            )
         return why
 
     def _take(self, session: Session, batch: Batch) -> None:
@@ -200,14 +205,14 @@ class MqttLink(Link):
     def texts(self, device: Device) -> Mapping[str, str]:
         return dict(self._lives[device.id].part.rows.texts)
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         part = self._lives[device.id].part
-        found: dict[str, str] = {}
+        found: dict[str, Text] = {}
         for trouble in part.troubles:
             found |= trouble.remarks()
         for node, _ in part.nodes:
-            if node.trouble.words:
-                found |= dict.fromkeys((point.name for point in part.rows.points), node.trouble.words)
+            if (text := node.trouble.text) is not None:
+                found |= dict.fromkeys((point.name for point in part.rows.points), text)
         return found
 
     # ------------------------------------------------------------------------------------------------------- writing
@@ -265,7 +270,7 @@ class _Life:
         device, now = self.part.device, self._clock.monotonic_ns()
         waited_s = (now - self._since_ns) / SECOND_NS
         absent, patience_s = self._absent()
-        if absent:
+        if absent is not None:
             if self._was_there or waited_s >= patience_s:
                 raise TransportError(absent, device=device.id)
             return patience_s - waited_s
@@ -276,7 +281,10 @@ class _Life:
         if self._heard_ns is not None:
             waited_s = (now - self._heard_ns) / SECOND_NS
         if waited_s >= silence_s:
-            raise TransportError(f"{device.id} has sent nothing for {silence_s:g} s", device=device.id)
+            text = Text(
+                f"{device.id} has sent nothing for {silence_s:g} s", f"{device.id} 已 {silence_s:g} 秒没有发送数据"
+            )
+            raise TransportError(text, device=device.id)
         if self._heard_ns is not None:
             self._there(online)
         return silence_s - waited_s
@@ -286,15 +294,16 @@ class _Life:
             self._was_there = True
             online()
 
-    def _absent(self) -> tuple[str, float]:
-        """Why it is not there, and how long to wait for it; empty where nothing says so."""
-        presence = self.part.presence
+    def _absent(self) -> tuple[Text | None, float]:
+        """Why it is not there, and how long to wait for it; None where nothing says so."""
+        presence, id_ = self.part.presence, self.part.device.id
         if presence is not None and presence.present is None:
-            return f"nothing says whether {self.part.device.id} is there", self.part.birth_s
+            return Text(f"nothing says whether {id_} is there", f"{id_} 是否在线未知"), self.part.birth_s
         if presence is not None and not presence.present:
-            return f"{self.part.device.id} is said to be offline", self.part.birth_s
+            return Text(f"{id_} is said to be offline", f"{id_} 报告为离线"), self.part.birth_s
         for node, device in self.part.nodes:
             if not node.alive(device):
                 name = "/".join(filter(None, (node.group, node.node, device)))
-                return f"Sparkplug {name}: {node.deaths.get(device, 'no birth has come')}", self.part.birth_s
-        return "", 0.0
+                why = node.deaths.get(device, NEVER_BORN)
+                return Text(f"Sparkplug {name}: {why.en}", f"Sparkplug {name}：{why.zh}"), self.part.birth_s
+        return None, 0.0

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from app.model import quality as q
 from app.model.station import Point
+from app.model.text import Text
 from drivers.json_path import MISSING, Path, find
 from drivers.mqtt import moments
 from drivers.mqtt.address import Format, Retained, Source
@@ -45,12 +46,12 @@ class TopicReader:
     ) -> None:
         self._rows = rows
         self._seen_live = False
-        self.trouble = Trouble(rows.device, topic, [point.name for point, *_ in points])
+        self.trouble = Trouble(rows.device, Text.of(topic), [point.name for point, *_ in points])
         groups: dict[Any, _Group] = {}
         for point, slot, source, words in points:
             how = (source.time, source.time_unit_ns, source.quality, repr(source.good), source.retained, source.format)
             group = groups.setdefault(how, _Group(source, []))
-            trouble = Trouble(rows.device, f"{topic} {_shown(source.path)}", [point.name])
+            trouble = Trouble(rows.device, Text.of(f"{topic} {_shown(source.path)}"), [point.name])
             group.spots.append(Spot(source.path, slot, point, words, trouble))
         self._groups = tuple(groups.values())
 
@@ -74,13 +75,13 @@ class TopicReader:
             try:
                 self._take(group, message, document(group.source.format))
             except PayloadFault as fault:
-                self.refuse(str(fault), message, [group])
+                self.refuse(fault.text, message, [group])
                 return
         self.trouble.over()
         if not message.retained:
             self._rows.heard = True
 
-    def refuse(self, why: str, message: Message, groups: Sequence[_Group] | None = None) -> None:
+    def refuse(self, why: Text, message: Message, groups: Sequence[_Group] | None = None) -> None:
         """The payload says nothing: what its points are now is not known."""
         self.trouble.say(why)
         for group in self._groups if groups is None else groups:
@@ -113,7 +114,7 @@ def take(rows: Rows, spot: Spot, raw: Any, quality: int, time: int) -> None:
     try:
         value = number(raw, spot.words)
     except PayloadFault as fault:
-        spot.trouble.say(str(fault))
+        spot.trouble.say(fault.text)
         rows.add(spot.slot, math.nan, quality | q.IV, time)
         return
     if spot.trouble.count:
@@ -148,7 +149,7 @@ class TopicRoute:
         for reader in self.readers:
             reader.take(message, document)
 
-    def refuse(self, message: Message, why: str) -> None:
+    def refuse(self, message: Message, why: Text) -> None:
         for reader in self.readers:
             reader.refuse(why, message)
 

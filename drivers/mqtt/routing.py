@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.mqtt import sparkplug, topics
 from drivers.mqtt.documents import PayloadFault
@@ -26,7 +27,7 @@ class Route(Protocol):
 
     def take(self, message: Message) -> None: ...
 
-    def refuse(self, message: Message, why: str) -> None:
+    def refuse(self, message: Message, why: Text) -> None:
         """The message is not looked at."""
 
 
@@ -43,9 +44,9 @@ class NodeRoute:
         try:
             self.node.take(topic, message)
         except PayloadFault as fault:
-            self.node.trouble.say(str(fault))
+            self.node.trouble.say(fault.text)
 
-    def refuse(self, message: Message, why: str) -> None:
+    def refuse(self, message: Message, why: Text) -> None:
         self.node.trouble.say(why)
 
 
@@ -61,7 +62,7 @@ class PresenceRoute:
         word = message.payload.decode(errors="replace").strip()
         self.present = self._words.get(word, self.present)
 
-    def refuse(self, message: Message, why: str) -> None:
+    def refuse(self, message: Message, why: Text) -> None:
         """A word that long is none of the two."""
 
 
@@ -75,7 +76,7 @@ class ReplyRoute:
         if not message.retained:
             self.waiting.append(message)
 
-    def refuse(self, message: Message, why: str) -> None:
+    def refuse(self, message: Message, why: Text) -> None:
         """Whoever waits for the answer will say that none came."""
 
 
@@ -132,12 +133,11 @@ class Router:
             for route in self._routes(message.topic):
                 try:
                     if len(message.payload) > self._max_payload:
-                        size = f"{len(message.payload):,} bytes, where max_payload is {self._max_payload:,}"
-                        route.refuse(message, size)
+                        route.refuse(message, self._too_large(message))
                     else:
                         route.take(message)
                 except Exception as error:  # a fault of ours must not take the other messages with it
-                    route.refuse(message, f"Gridroom failed on it: {error}")
+                    route.refuse(message, Text(f"Gridroom failed on it: {error}", f"Gridroom 处理出错：{error}"))
                     if message.topic not in self._failed and len(self._failed) < _MOST_TOPICS:
                         self._failed.add(message.topic)
                         log.exception("a message on %s could not be taken", message.topic)
@@ -149,6 +149,10 @@ class Router:
                 batch.updates.append((rows.device, updates))
         batch.replies, self._replies.waiting = self._replies.waiting, []
         return batch
+
+    def _too_large(self, message: Message) -> Text:
+        size, most = f"{len(message.payload):,}", f"{self._max_payload:,}"
+        return Text(f"{size} bytes, where max_payload is {most}", f"报文 {size} 字节，超过 max_payload {most}")
 
     def _routes(self, topic: str) -> tuple[Route, ...]:
         known = self._known.get(topic)

@@ -23,6 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from app.model.clock import Clock
 from app.model.errors import ReadOnlyError, RefusedByDevice, TransportError
+from app.model.text import Text
 from drivers.mqtt import broker_words
 from drivers.mqtt.client import make_client, presence_of
 from drivers.mqtt.connection import Broker
@@ -43,6 +44,7 @@ AT_ONCE: Final = 2
 HOUSEKEEPING_S: Final = 0.5
 GOODBYE_S: Final = 1.0
 """A broker that does not take our goodbye in this time does without."""
+_SUBSCRIPTION: Final = Text(" to a subscription", "（订阅）")
 
 Deliver = Callable[["Session", Batch], None]
 
@@ -70,7 +72,7 @@ class Session:
         read_only: bool,
         passing: bool = False,
     ) -> None:
-        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.lost: asyncio.Future[Text] = asyncio.get_running_loop().create_future()
         """Done when the connection is gone, with why."""
         self.kept = False
         """Whether the broker had kept the session of last time."""
@@ -95,7 +97,7 @@ class Session:
         self._connected = False
         self._end_by = math.inf
         """Monotonic seconds: then the thread ends, whatever is still to be said."""
-        self._why = ""
+        self._why: Text | None = None
         self._received = 0
         self._presence = None if read_only else presence_of(broker, clock.now_ns())
         """A read-only station says nothing, not even that it is here."""
@@ -122,7 +124,7 @@ class Session:
     async def subscribe(self, filters: Mapping[str, int]) -> None:
         """Ask for topics. Raises TransportError where the broker does not grant one, or does not answer."""
         if filters:
-            await self._asked(lambda future: self._subscribe(filters, future), "no answer to a subscription")
+            await self._asked(lambda future: self._subscribe(filters, future), _SUBSCRIPTION)
 
     async def publish(self, topic: str, payload: bytes, qos: int, properties: Properties | None = None) -> None:
         """Send a command. Returns when the broker has it.
@@ -131,9 +133,8 @@ class Session:
         """
         if self._read_only:
             raise ReadOnlyError(f"nothing was published on {topic}: the station is read-only")
-        await self._asked(
-            lambda future: self._publish(topic, payload, qos, properties, future), f"the broker did not take {topic}"
-        )
+        about = Text(f" to {topic}", f"（{topic}）")
+        await self._asked(lambda future: self._publish(topic, payload, qos, properties, future), about)
 
     def delivered(self, batch: Batch) -> None:
         """The engine has it: the broker may forget it."""
@@ -146,7 +147,7 @@ class Session:
             self._paused = paused
             self._alarm.ring()
 
-    async def _asked(self, order: Callable[[asyncio.Future[None]], None], silence: str) -> None:
+    async def _asked(self, order: Callable[[asyncio.Future[None]], None], about: Text) -> None:
         future: asyncio.Future[None] = self._loop.create_future()
         self._order(lambda: order(future))
         await first_of(future, self.lost, timeout_s=self._broker.timeout_s)
@@ -155,7 +156,7 @@ class Session:
         elif self.lost.done():
             raise TransportError(self.lost.result())
         else:
-            raise TransportError(f"{self._broker.place}: {silence} within {self._broker.timeout_s:g} s")
+            raise TransportError(self._at(broker_words.silent(self._broker, about)))
 
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.append(order)
@@ -170,21 +171,21 @@ class Session:
                 self._serve(sock)
         except Exception as error:  # ours: the devices are told, and it is tried again
             log.exception("the connection to %s failed", self._broker.place)
-            self._why = self._why or f"{self._broker.place}: Gridroom's own fault: {error}"
+            self._why = self._why or self._at(Text(f"Gridroom's own fault: {error}", f"Gridroom 内部错误：{error}"))
         finally:
             self._client.on_disconnect = None
             sock = self._client.socket()
             if sock is not None:
                 sock.close()
             self._alarm.close()
-            self._soon(self._end, self._why or f"{self._broker.place}: the connection was closed")
+            self._soon(self._end, self._why or self._at(broker_words.GONE))
 
     def _connect(self) -> paho.SocketLike | None:
         """The open socket; None where none came to be."""
         try:
             self._client.reconnect()
         except (OSError, ValueError) as error:
-            self._why = f"{self._broker.place}: {broker_words.of_connecting(error, self._broker)}"
+            self._why = self._at(broker_words.of_connecting(error, self._broker))
             if self._tls is not None:
                 self._tls.close_latest()
         return self._client.socket()
@@ -218,7 +219,7 @@ class Session:
             self._house_at = now + HOUSEKEEPING_S
             self._client.loop_misc()
         if not self._connected and now > self._answer_by:
-            self._why = f"{self._broker.place}: no answer from the broker within {self._broker.timeout_s:g} s"
+            self._why = self._at(broker_words.silent(self._broker, Text.of("")))
             self._end_by = 0.0
 
     def _may_hand_over(self) -> bool:
@@ -257,7 +258,7 @@ class Session:
         except RuntimeError:  # the loop is closed: nobody is left to tell
             self._end_by = 0.0
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: Text) -> None:
         """On the engine's loop, as the last thing."""
         _fail(self._opened, TransportError(why))
         for future in [*(future for future, _ in self._granted.values()), *self._sent.values()]:
@@ -279,7 +280,7 @@ class Session:
         self, client: paho.Client, _: Any, flags: paho.ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._why = f"{self._broker.place}: {broker_words.of_refusal(reason, self._broker)}"
+            self._why = self._at(broker_words.of_refusal(reason, self._broker))
             return
         self.kept = flags.session_present
         self._decoder.begin(self.kept)
@@ -301,10 +302,10 @@ class Session:
             if self.taken_over:
                 words = broker_words.stolen(self._broker)
             elif self._connected:
-                words = f"the connection was lost ({reason.getName().lower()})"
+                words = broker_words.lost(reason)
             else:
                 words = broker_words.unanswered(self._broker)
-            self._why = f"{self._broker.place}: {words}"
+            self._why = self._at(words)
 
     def _on_message(self, client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
         try:
@@ -329,7 +330,7 @@ class Session:
     def _subscribe(self, filters: Mapping[str, int], future: asyncio.Future[None]) -> None:
         _, mid = self._client.subscribe(self._wanted(filters))
         if mid is None:
-            self._soon(_fail, future, TransportError(f"{self._broker.place}: the connection is gone"))
+            self._soon(_fail, future, TransportError(self._at(broker_words.GONE)))
         else:
             self._granted[mid] = future, tuple(filters)
 
@@ -343,14 +344,9 @@ class Session:
         self, client: paho.Client, _: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
         future, filters = self._granted.pop(mid, (None, ()))
-        refused = [
-            f"{pattern} ({reason.getName().lower()})"
-            for pattern, reason in zip(filters, reasons, strict=False)
-            if reason.is_failure
-        ]
+        refused = [(pattern, reason) for pattern, reason in zip(filters, reasons, strict=False) if reason.is_failure]
         if future is not None and refused:
-            what = f"{self._broker.place} does not let us read {', '.join(refused)}; give the user the right to"
-            self._soon(_fail, future, TransportError(what))
+            self._soon(_fail, future, TransportError(self._at(broker_words.ungranted(refused))))
         elif future is not None:
             self._soon(_done, future)
 
@@ -359,7 +355,7 @@ class Session:
     ) -> None:
         info = self._client.publish(topic, payload, qos, properties=properties)
         if info.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_QUEUE_SIZE):
-            self._soon(_fail, future, TransportError(f"{self._broker.place}: {paho.error_string(info.rc)}"))
+            self._soon(_fail, future, TransportError(self._at(Text.of(paho.error_string(info.rc)))))
         else:
             self._sent[info.mid] = future
 
@@ -370,10 +366,9 @@ class Session:
         if future is None:
             return
         if reason.value == broker_words.NOBODY:
-            self._soon(_fail, future, RefusedByDevice("nobody listens on that topic: the device is not connected"))
+            self._soon(_fail, future, RefusedByDevice(broker_words.UNHEARD))
         elif reason.is_failure:
-            words = f"the broker refused the command: {reason.getName().lower()}"
-            self._soon(_fail, future, RefusedByDevice(words, code=reason.value))
+            self._soon(_fail, future, RefusedByDevice(broker_words.untaken(reason), code=reason.value))
         else:
             self._soon(_done, future)
 
@@ -386,7 +381,10 @@ class Session:
             self._end_by = time.monotonic() + GOODBYE_S
         else:
             self._end_by = 0.0
-        self._why = self._why or f"{self._broker.place}: closed"
+        self._why = self._why or self._at(broker_words.CLOSED)
+
+    def _at(self, what: Text) -> Text:
+        return broker_words.at(self._broker, what)
 
 
 async def first_of(*futures: asyncio.Future[Any], timeout_s: float | None) -> None:

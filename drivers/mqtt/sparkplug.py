@@ -106,7 +106,7 @@ def decode(payload: bytes) -> Payload:
     try:
         return Payload.FromString(payload)
     except DecodeError:
-        raise PayloadFault("not a Sparkplug B payload") from None
+        raise PayloadFault("not a Sparkplug B payload", "不是 Sparkplug B 报文") from None
 
 
 def rebirth_request(time_ns: int) -> bytes:
@@ -162,7 +162,10 @@ def number(metric: Payload.Metric, datatype: int) -> float:
         return float(raw - (1 << bits) if signed and raw >> (bits - 1) else raw)
     if which in ("float_value", "double_value", "boolean_value") and datatype in REAL:
         return float(getattr(metric, which))
-    raise PayloadFault(f"a value in {which or 'nothing'}, where data type {datatype} was born")
+    raise PayloadFault(
+        f"a value in {which or 'nothing'}, where data type {datatype} was born",
+        f"上线报文（birth）声明的数据类型是 {datatype}，值却在 {which or '（无）'} 中",
+    )
 
 
 REAL: Final = frozenset((DataType.FLOAT, DataType.DOUBLE, DataType.BOOLEAN))

@@ -36,7 +36,7 @@ async def test_a_broker_that_stops_and_comes_back_loses_nothing(
     await until(lambda: watched.values()[-1:] == [99], "the first hundred")
     broker.stop()
     assert f"127.0.0.1:{broker.port}" in await watched.loss()
-    with pytest.raises(TransportError, match="nobody listens there"):
+    with pytest.raises(TransportError, match="no connection: connection refused"):
         await link.connect()
     broker.start()
     after = peer(broker.port)
@@ -136,7 +136,7 @@ async def test_a_broker_that_falls_silent_is_lost(start_broker: StartBroker, lin
     broker.freeze()
     try:
         assert "the connection was lost (keep alive timeout)" in await watched.loss()
-        with pytest.raises(TransportError, match=r"within 0\.5 s"):
+        with pytest.raises(TransportError, match="no answer from the broker within 500ms"):
             await link.connect()
     finally:
         broker.thaw()

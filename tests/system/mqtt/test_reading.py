@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.model import quality as q
+from app.model.text import Text
 from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point, point
 from tests.support.sparkplug_payloads import BORN, DBIRTH, DDATA, DDEATH, NBIRTH, NDEATH, T_NS
@@ -96,8 +97,8 @@ async def test_garbage_of_one_device_is_named_and_stays_there(
         there.send("m1/state", payload)
         there.send("m2/state", {"p": count})
         await until(lambda count=count: len(second.values(1)) == count, "the sound device")
-        remarks = link.remarks(m1).get("m1.p", "")
-        assert any(part in remarks for part in words.split("|")), (payload, remarks)
+        remark = link.remarks(m1).get("m1.p", Text.of(""))
+        assert any(part in remark.en for part in words.split("|")), (payload, remark)
     assert all(quality == q.IV and np.isnan(value) for value, quality, _ in first.rows())
     assert len(first.rows()) >= len(garbage) - 1
     assert link.remarks(m2) == {} and not first.task.done()
@@ -191,7 +192,9 @@ async def test_edgex_events_come_by_device_with_the_time_of_each_reading(
     assert second.rows(10) == [(12.5, 0, T_NS + 7)]
     there.send("edgex/events/device/ds/Meter/Meter-01/All", {**event, "profileName": "Other"})
     await until(lambda: link.remarks(m1), "a remark")
-    assert "its profile is Other, where Meter is expected" in link.remarks(m1)["m1.p"]
+    remark = link.remarks(m1)["m1.p"]
+    assert remark.en == "EdgeX device Meter-01: its profile is Other, where Meter is expected (1 so far)"
+    assert remark.zh == "EdgeX 设备 Meter-01：其 profile 为 Other，应为 Meter（累计 1 次）"
     assert link.remarks(m2) == {}
 
 

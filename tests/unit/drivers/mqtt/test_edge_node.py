@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.model import quality as q
+from app.model.text import Text
 from drivers.mqtt.documents import PayloadFault
 from drivers.mqtt.edge_node import EdgeNode
 from drivers.mqtt.rows import Message, Rows
@@ -104,7 +105,7 @@ def test_a_death_of_an_earlier_session_is_not_news() -> None:
     assert machine.node.alive("dev")
     machine.take("NDEATH", NDEATH)
     assert not machine.node.alive("dev") and not machine.node.alive("")
-    assert machine.node.deaths["dev"] == "its edge node died (NDEATH)"
+    assert machine.node.deaths["dev"] == Text("its edge node died (NDEATH)", "其边缘节点已离线（NDEATH）")
 
 
 def test_a_node_that_is_born_anew_forgets_its_devices_and_aliases() -> None:
@@ -158,7 +159,7 @@ def test_a_value_of_another_type_than_was_born_is_no_value(wrong: dict[str, Any]
     machine.take("DDATA", machine.data(2, **wrong), "dev")
     ((slot, value, quality),) = machine.said()
     assert slot == 0 and math.isnan(value) and quality == q.IV
-    assert "data type 9 was born" in machine.troubles[0].remarks()["m1.f"]
+    assert "data type 9 was born" in machine.troubles[0].remarks()["m1.f"].en
 
 
 def test_times_of_strangers_are_judged() -> None:

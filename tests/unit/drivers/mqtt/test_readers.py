@@ -44,4 +44,4 @@ def test_a_topic_of_two_devices_is_parsed_for_both_and_refused_for_both() -> Non
     batch = roster.router.decode([message({"p": 1, "q": 2})], T_NS)
     assert {name: updates.value.tolist() for name, updates in batch.updates} == {"m1": [1.0], "m2": [2.0]}
     roster.router.decode([message({"p": "x" * 2000})], T_NS)
-    assert all(part.troubles[-1].words for part in roster.parts.values())
+    assert all(part.troubles[-1].text for part in roster.parts.values())
