@@ -15,7 +15,7 @@ MISSING: Final = object()
 """What `find` returns where there is nothing; JSON's null is None."""
 
 _STEP: Final = re.compile(
-    r"""\.(?P<name>[^.\[\]'"\s]+)|\[(?P<index>-?\d{1,9})\]|\['(?P<single>[^']+)'\]|\["(?P<double>[^"]+)"\]"""
+    r"""\.(?P<name>[^.*\[\]'"\s]+)|\[(?P<index>-?\d{1,9})\]|\['(?P<single>[^']+)'\]|\["(?P<double>[^"]+)"\]"""
 )
 
 
