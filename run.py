@@ -58,6 +58,7 @@ DISPLAY = {
 # Programs that tests talk to: program -> package.
 TEST_PACKAGES = {
     "mosquitto": "mosquitto",
+    "tshark": "tshark",
 }
 CJK_FONTS = ("cjk", "wqy", "sourcehan", "uming", "ukai", "droidsansfallback", "simsun", "msyh")
 
