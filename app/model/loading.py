@@ -37,6 +37,8 @@ DEFAULT_BLOCKS: Final = BlocksForm()
 _LONGEST_NAME: Final = 100
 _TEMPLATE_NAME: Final = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 _OF_ANY_DRIVER: Final = ("unit", "timeout", "gap")
+_TLS_FILES: Final = ("ca", "cert", "certificate", "key")
+"""Keys of a connection's `tls` that name a file, whatever the driver."""
 _SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
 
 
@@ -234,6 +236,7 @@ class _Loading:
         ):
             self.connections |= {(form.id, key): (source, (*path, key)) for key in keys}
         self._secrets(form.id, connection)
+        connection = self._with_tls_files(connection)
         driver = connection.pop("driver", None)
         if form.connection is not None and not isinstance(driver, str):
             self._fault(
@@ -281,6 +284,14 @@ class _Loading:
                     f"{key} stands in the file",
                     f"write '{key}: secret:NAME' or '{key}: env:NAME'",
                 )
+
+    def _with_tls_files(self, connection: dict[str, Any]) -> dict[str, Any]:
+        """The connection with the files of its `tls` in the station's folder, from wherever the program was started."""
+        tls = connection.get("tls")
+        if not isinstance(tls, dict):
+            return connection
+        names = {key: tls[key] for key in _TLS_FILES if isinstance(tls.get(key), str) and tls[key]}
+        return connection | {"tls": tls | {key: str(self.directory / name) for key, name in names.items()}}
 
     def _points(self, form: DeviceForm, template: _Template | None, here: Path_) -> list[Point]:
         """The template's points and the device's own, merged by id, in that order. Index -1 marks a text."""

@@ -146,6 +146,15 @@ def test_overlay_moves_a_connection(tmp_path: Path) -> None:
         load_station(tmp_path, overlay)
 
 
+def test_files_of_tls_are_looked_up_from_the_station(tmp_path: Path) -> None:
+    whole = (tmp_path / "elsewhere" / "ca.crt").as_posix()
+    tls = f"tls: {{ca: {whole}, cert: tls/own.crt, key: tls/own.key, key_password: env:LOCK}}"
+    one = METER.replace("host: 127.0.0.1", f"host: 127.0.0.1, {tls}")
+    (device,) = load(tmp_path, one).station.devices
+    here = {"cert": str(tmp_path / "tls" / "own.crt"), "key": str(tmp_path / "tls" / "own.key")}
+    assert device.connection["tls"] == {"ca": str(Path(whole)), **here, "key_password": "env:LOCK"}
+
+
 def test_overlay_with_another_driver_replaces_the_connection(tmp_path: Path) -> None:
     serial = METER.replace(
         "{driver: modbus-tcp, host: 127.0.0.1}", "{driver: modbus-rtu, device: /dev/ttyUSB0, baudrate: 9600, unit: 7}"
