@@ -64,6 +64,8 @@ class MqttLink(Link):
 
     async def connect(self) -> None:
         """All devices that call meanwhile share one attempt, and how it ends."""
+        if self._closed:
+            raise TransportError(broker_words.at(self._broker, broker_words.CLOSED))
         if self._session is not None and not self._session.lost.done():
             return
         if self._opening is None or self._opening.done():
@@ -110,7 +112,7 @@ class MqttLink(Link):
         life = self._lives[device.id]
         life.deliver = deliver
         self._release(session)
-        await session.subscribe(life.part.filters)
+        await self._subscribe(session, life)
         await self._ask_for_births(session)
         life.watch()
         while True:
@@ -123,6 +125,10 @@ class MqttLink(Link):
                 await first_of(changed, session.lost, timeout_s=wait_s)
             finally:
                 changed.cancel()
+
+    async def _subscribe(self, session: Session, life: _Life) -> None:
+        await session.subscribe(life.part.filters)
+        life.subscribed = session
 
     def _live(self) -> Session:
         if self._session is None or self._session.lost.done():
@@ -221,7 +227,10 @@ class MqttLink(Link):
         """As `drivers.contract.Writable` says; `RefusedByDevice` also where the broker knows of nobody who listens."""
         if self._read_only:
             raise ReadOnlyError(f"{point.name} was not written: the station is read-only")
-        return await self._commands.write(self._live(), self._broker, point, value)
+        session, life = self._live(), self._lives[point.device]
+        if life.subscribed is not session:  # the engine has not come to this device yet: its answer would pass unheard
+            await self._subscribe(session, life)
+        return await self._commands.write(session, self._broker, point, value)
 
 
 class _Life:
@@ -230,6 +239,8 @@ class _Life:
     def __init__(self, part: Part, clock: Clock) -> None:
         self.part = part
         self.deliver: Deliver | None = None
+        self.subscribed: Session | None = None
+        """The connection on which its topics are subscribed."""
         self.changed = asyncio.Event()
         self._clock = clock
         self._heard_ns: int | None = None

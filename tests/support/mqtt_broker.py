@@ -121,3 +121,8 @@ class Amqtt:
             self._thread.join()
             self._loop.close()
             self._broker = None
+
+
+def plain_broker(folder: Path) -> Mosquitto | Amqtt:
+    """The plainest broker, started: mosquitto, or what stands in for it."""
+    return Mosquitto(folder).start() if runs_mosquitto() else Amqtt().start()

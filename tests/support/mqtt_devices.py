@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from app.model.station import Device
-from tests.support.modbus_devices import device as any_device
-from tests.support.modbus_devices import point
-
-__all__ = ["HOST", "device", "json_point", "point"]
+from drivers.conformance import device as any_device
 
 HOST = {"host": "broker.local"}
 
@@ -18,7 +14,12 @@ HOST = {"host": "broker.local"}
 def device(
     id_: str, connection: Mapping[str, Any], points: Sequence[Mapping[str, Any]] = (), *, first_index: int = 0
 ) -> Device:
-    return replace(any_device(id_, connection, points, first_index=first_index), driver="mqtt")
+    return any_device(id_, connection, points, driver="mqtt", first_index=first_index)
+
+
+def point(id_: str, address: Mapping[str, Any], **form: Any) -> dict[str, Any]:
+    """A point's form; a measurement unless it says otherwise."""
+    return {"id": id_, "kind": "measurement", "address": dict(address), **form}
 
 
 def json_point(id_: str, path: str = "$", topic: str = "m1/state", **address: Any) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from app.model.errors import ReadOnlyError, RefusedByDevice, TransportError
 from drivers.mqtt.sparkplug_b_pb2 import Payload
 from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point, point
+from tests.support.mqtt_peer import Peer
 from tests.support.sparkplug_payloads import DBIRTH, NBIRTH
-from tests.system.mqtt.conftest import Lines, Peer, StartBroker, until
+from tests.system.mqtt.conftest import Lines, StartBroker, until
 from tests.system.mqtt.test_reading import at
 
 pytestmark = pytest.mark.asyncio
@@ -103,6 +104,17 @@ async def test_without_it_the_payload_carries_the_number(
     assert math.isnan(await link.write(pcs1.points[0], 12.5))
     with pytest.raises(RefusedByDevice, match="it answered false"):
         await link.write(pcs1.points[0], 99)
+
+
+async def test_a_command_listens_for_its_answer_where_the_engine_has_not_come_yet(
+    broker: Mosquitto | Amqtt, peer: Connect, lines: Lines
+) -> None:
+    pcs1 = device("pcs1", at(broker.port), [setpoint(reply={"topic": "pcs1/reply", "value": "$.kw"})])
+    there = peer(broker.port, "pcs1/set")
+    there.answer = lambda message: there.client.publish("pcs1/reply", message.payload, 1)
+    link = lines.open(pcs1)
+    await link.connect()
+    assert await link.write(pcs1.points[0], 12.5) == 12.5
 
 
 async def test_no_answer_is_told_and_the_command_is_not_repeated(

@@ -13,7 +13,8 @@ from app.model.errors import TransportError
 from drivers.mqtt.inbox import Inbox
 from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point
-from tests.system.mqtt.conftest import VERSION, Lines, Peer, StartBroker, until
+from tests.support.mqtt_peer import VERSION, Peer
+from tests.system.mqtt.conftest import Lines, StartBroker, until
 from tests.system.mqtt.test_reading import at
 
 pytestmark = pytest.mark.asyncio
@@ -169,3 +170,12 @@ async def test_an_engine_that_is_busy_makes_the_broker_wait_and_of_qos_0_the_new
     assert values == (list(range(3000)) if qos else sorted(set(values)))
     session = link._live()
     assert (session.dropped == 0) if qos else (session.dropped + len(values) <= 3000)
+
+
+async def test_a_closed_link_is_not_opened_again(broker: Mosquitto | Amqtt, lines: Lines) -> None:
+    m1 = device("m1", at(broker.port), [json_point("p")])
+    link = lines.open(m1)
+    await link.connect()
+    await link.close()
+    with pytest.raises(TransportError, match="the connection was closed here"):
+        await link.connect()

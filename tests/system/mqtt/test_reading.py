@@ -14,8 +14,9 @@ from app.model import quality as q
 from app.model.text import Text
 from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point, point
+from tests.support.mqtt_peer import VERSION, Peer
 from tests.support.sparkplug_payloads import BORN, DBIRTH, DDATA, DDEATH, NBIRTH, NDEATH, T_NS
-from tests.system.mqtt.conftest import VERSION, Lines, Peer, StartBroker, until
+from tests.system.mqtt.conftest import Lines, StartBroker, until
 
 pytestmark = pytest.mark.asyncio
 

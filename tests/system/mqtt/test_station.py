@@ -17,7 +17,8 @@ from app.engine.engine import Engine
 from app.model.clock import SystemClock
 from app.model.updates import Updates
 from app.model.views import LinkState
-from tests.system.mqtt.conftest import Peer, StartBroker, until
+from tests.support.mqtt_peer import Peer
+from tests.system.mqtt.conftest import StartBroker, until
 from tests.system.mqtt.test_reading import at
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.mosquitto]

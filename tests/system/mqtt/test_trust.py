@@ -12,7 +12,8 @@ import pytest
 from app.model.errors import TransportError
 from tests.support.mqtt_broker import program
 from tests.support.mqtt_devices import device, json_point, point
-from tests.system.mqtt.conftest import Lines, Peer, StartBroker, until
+from tests.support.mqtt_peer import Peer
+from tests.system.mqtt.conftest import Lines, StartBroker, until
 from tests.system.mqtt.test_reading import at
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.mosquitto]
