@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +20,11 @@ from tests.support import meters as meter_faults
 from tests.support import modbus_slave as slave_faults
 from tests.support.meters import Meters
 from tests.support.modbus_slave import Slave
+from tests.support.mqtt_broker import plain_broker
+from tests.support.mqtt_peer import VERSION, Peer
+from tests.support.sparkplug_payloads import BORN, DBIRTH, NBIRTH
 
-Closing = list[Callable[[], object]]
+Closing = AsyncExitStack
 METER, OTHER_METER = "000012345678", "202411110002"
 ITEMS = {0x02030000: "563492", 0x0201FF00: "052210220822", 0x00010000: "78563412"}
 SERIAL = os.name == "posix"
@@ -29,11 +37,12 @@ async def modbus(word: str, closing: Closing) -> Rig:
         slave.registers[unit][500] = 7  # far from the others, and behind a hole
     if word == "modbus-rtu":
         port_name, close = slave.open_pty()
-        closing.append(close)
+        closing.callback(close)
         where: dict[str, Any] = {"device": port_name, "baudrate": 115200}
     else:
         server, port = await slave.listen()
-        closing.extend((slave.drop, server.close))
+        closing.callback(server.close)
+        closing.callback(slave.drop)
         where = {"host": "127.0.0.1", "port": port}
 
     def points(*numbers: int) -> list[dict[str, Any]]:
@@ -78,11 +87,12 @@ async def dlt645(serial: bool, closing: Closing) -> Rig:
     meters = Meters({METER: {**held, 0x04000402: bytes(6)}, OTHER_METER: dict(held)})
     if serial:
         port_name, close = meters.open_pty()
-        closing.append(close)
+        closing.callback(close)
         where: dict[str, Any] = {"device": port_name, "baudrate": 115200, "parity": "N", "gap": "1ms"}
     else:
         server, port = await meters.listen()
-        closing.extend((meters.drop, server.close))
+        closing.callback(server.close)
+        closing.callback(meters.drop)
         where = {"host": "127.0.0.1", "port": port}
 
     def points(**dis: dict[str, Any]) -> list[dict[str, Any]]:
@@ -117,10 +127,86 @@ async def dlt645(serial: bool, closing: Closing) -> Rig:
     )
 
 
+async def behind_broker(closing: Closing, said: dict[str, bytes]) -> tuple[dict[str, Any], asyncio.Event, Peer]:
+    """How to reach a broker, whether everything is said on it all the time, and who says it."""
+    folder = closing.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+    broker = plain_broker(Path(folder) / "broker")
+    closing.callback(broker.stop)
+    peer = Peer(broker.port, "a/set")
+    closing.callback(peer.close)
+    speaking = asyncio.Event()
+    speaking.set()
+
+    async def say() -> None:
+        while True:
+            await speaking.wait()
+            for topic, payload in said.items():
+                peer.client.publish(topic, payload, 1)
+            await asyncio.sleep(0.05)
+
+    async def stop(saying: asyncio.Task[None]) -> None:
+        saying.cancel()
+        await asyncio.gather(saying, return_exceptions=True)
+
+    closing.push_async_callback(stop, asyncio.create_task(say()))
+    connection = {"host": "127.0.0.1", "port": broker.port, "version": VERSION, "silence": "500ms", "birth": "500ms"}
+    return {**connection, "timeout": "2s"}, speaking, peer
+
+
+async def mqtt(closing: Closing) -> Rig:
+    states = {"a/state": b'{"p": 15, "sn": "A7", "list": [1, 2]}', "b/state": b'{"p": 25}'}
+    where, speaking, peer = await behind_broker(closing, states)
+
+    def obey(message: Any) -> None:
+        peer.client.publish("a/reply", json.dumps({"ok": True, "kw": json.loads(message.payload)["kw"]}), 1)
+
+    peer.answer = obey
+
+    def point(id_: str, topic: str, path: str, kind: str = "measurement") -> dict[str, Any]:
+        return {"id": id_, "kind": kind, "scale": 0.1, "address": {"topic": topic, "path": path}}
+
+    order = point("set", "a/set", "$.kw", "setpoint")
+    order["address"]["reply"] = {"topic": "a/reply", "path": "$.ok", "ok": [True], "value": "$.kw"}
+    points = [point("p", "a/state", "$.p"), point("last", "a/state", "$.list[-1]")]
+    return Rig(
+        registry.driver("mqtt"),
+        [
+            device("a", where, [*points, point("sn", "a/state", "$.sn", "text"), order], driver="mqtt"),
+            device("b", where, [point("p", "b/state", "$.p")], driver="mqtt", first_index=3),
+        ],
+        values={"a.p": 1.5, "a.last": 0.2, "b.p": 2.5},
+        faulty=[device("f1", {}, []), device("f2", where, [point("p", "a/#", "$.p")])],
+        silence=lambda silent: speaking.clear() if silent else speaking.set(),
+        writes=lambda: len(peer.heard),
+        order=("a.set", 12.5),
+    )
+
+
+async def sparkplug(closing: Closing) -> Rig:
+    births = {"spBv1.0/plant/NBIRTH/edge": NBIRTH, "spBv1.0/plant/DBIRTH/edge/dev": DBIRTH}
+    where, speaking, _ = await behind_broker(closing, births)
+
+    def one(id_: str, first: int, *metrics: str) -> Any:
+        address = {"sparkplug": "plant/edge/dev"}
+        points = [{"id": m, "kind": "measurement", "address": {**address, "metric": m}} for m in metrics]
+        return device(id_, where, points, driver="mqtt", first_index=first)
+
+    return Rig(
+        registry.driver("mqtt"),
+        [one("a", 0, *BORN, "null"), one("b", 12, "f")],
+        values={f"a.{metric}": value for metric, value in BORN.items()} | {"b.f": BORN["f"]},
+        refused={"a.null"},
+        faulty=[device("f", where, [{"id": "p", "kind": "measurement", "address": {"sparkplug": "plant"}}])],
+        silence=lambda silent: speaking.clear() if silent else speaking.set(),
+    )
+
+
 RIGS: dict[str, Callable[[Closing], Awaitable[Rig]]] = {
     "modbus-tcp": lambda closing: modbus("modbus-tcp", closing),
     "modbus-rtu-tcp": lambda closing: modbus("modbus-rtu-tcp", closing),
     "dlt645 over TCP": lambda closing: dlt645(False, closing),
+    "mqtt": mqtt,
+    "mqtt with Sparkplug": sparkplug,
 }
 if SERIAL:
     RIGS["modbus-rtu"] = lambda closing: modbus("modbus-rtu", closing)
@@ -129,10 +215,8 @@ if SERIAL:
 
 @pytest_asyncio.fixture(params=RIGS)
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
-    closing: Closing = []
-    yield await RIGS[request.param](closing)
-    for close in closing:
-        close()
+    async with Closing() as closing:
+        yield await RIGS[request.param](closing)
 
 
 @pytest.mark.asyncio
@@ -143,7 +227,7 @@ async def test_our_drivers_conform(check: Check, rig: Rig) -> None:
 
 ON_MODBUS = {"sunspec-tcp", "sunspec-rtu", "sunspec-rtu-tcp"}
 """Their link is Modbus' own, which has a rig."""
-TO_COME = {"iec104", "mqtt", "http", "bacnet"}
+TO_COME = {"iec104", "http", "bacnet"}
 """Drivers that are being written beside this suite; each leaves the list with its rig."""
 
 
