@@ -81,18 +81,20 @@ class Supervisor:
 
     def status(self) -> DeviceStatus:
         """How the connection is. Any thread."""
+        remarks, texts = self._told()
         return DeviceStatus(
             self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
-            self._next_try, self._remarks(), {**self._texts, **self._link.texts(self.device)},
+            self._next_try, remarks, texts,
         )  # fmt: skip
 
-    def _remarks(self) -> dict[str, Text]:
+    def _told(self) -> tuple[dict[str, Text], dict[str, str]]:
+        """Remarks and texts, as the link has them by now."""
         try:
-            return dict(self._link.remarks(self.device))
+            return dict(self._link.remarks(self.device)), {**self._texts, **self._link.texts(self.device)}
         except Exception as error:  # a fault in one driver must not hide all connections
             what = f"{type(error).__name__}: {error}"
-            text = Text(f"its driver cannot tell what is refused: {what}", f"其驱动无法说明拒绝原因：{what}")
-            return {self.device.id: text}
+            text = Text(f"its driver cannot tell what it knows: {what}", f"其驱动无法说明设备状况：{what}")
+            return {self.device.id: text}, dict(self._texts)
 
     async def read_once(self, point: Point) -> Updates:
         """Read one point now, beside all schedules; what comes is published as any other value.
