@@ -295,6 +295,11 @@ class StrangeTexts(Good):
         return {"serial": "123"}
 
 
+class StrangeReportedTexts(Good):
+    def texts(self, device: Device) -> Mapping[str, str]:
+        return {"serial": "123"}
+
+
 class ReportsNothing(Good):
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         online()
@@ -404,6 +409,7 @@ LINKS: list[tuple[str, type[Any], str]] = [
     ("what_is_refused_is_invalid_and_explained", GoodQuality, "must be NaN with IV"),
     ("what_is_refused_is_invalid_and_explained", NoRemarks, r"refused is \['m.none'\]"),
     ("texts_are_those_of_the_device", StrangeTexts, "the device has the texts"),
+    ("texts_are_those_of_the_device", StrangeReportedTexts, "the device has the texts"),
     ("reports_come_as_whole_batches", ReportsNothing, "ended before it was cancelled"),
     ("reports_come_as_whole_batches", ReportsOthers, "not of m"),
     ("reports_come_as_whole_batches", ReportsWrongly, "m.b is 2 at the peer, and was read as 7"),
