@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 import yaml
 
+from app.commissioning.service import Commissioning
 from app.energy.figures import FigureReader, Figures
 from app.energy.today import DayBaseline
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
+from app.model.errors import TransportError
 from app.model.loading import load_station
 from app.model.quality import IV, NT, SB
 from app.model.station import Point, Station
 from app.model.text import Text
+from app.model.updates import Updates
 from app.model.views import (
     AlarmRow,
     AlarmState,
@@ -352,7 +355,13 @@ class FakeStation:
     """
 
     def __init__(
-        self, station: Station, clock: Clock | None = None, *, mode: str = "DEMO", moving: bool = False
+        self,
+        station: Station,
+        clock: Clock | None = None,
+        *,
+        mode: str = "DEMO",
+        moving: bool = False,
+        locked: bool = False,
     ) -> None:
         n = len(station.points)
         self.station = station
@@ -362,6 +371,10 @@ class FakeStation:
         self.history = FakeHistory(station, self.clock)
         self.alarms = FakeAlarms(self.clock)
         self.events = FakeAlarms(self.clock)
+        self.commissioning = Commissioning(
+            station, station.directory / "backups", self.clock,
+            locked=Text("the demo station stays as it is", "演示站保持原样") if locked else None,
+        )  # fmt: skip
         self._figures = FigureReader(station)
         self._baseline = DayBaseline(station)
         self._sequence = 0
@@ -371,6 +384,8 @@ class FakeStation:
         self._changed = np.zeros(n, dtype=np.int64)
         self._lost: dict[str, int] = {}
         self.history_trouble: Text | None = None
+        self.field: dict[str, float] = {}
+        """What a point holds in the field, where that is not what the table has."""
         self.exported: list[tuple[tuple[str, ...], int, int, str, Path]] = []
         self.exporting: Future[Exported] = Future()
         """Of the last export: the test finishes it."""
@@ -456,6 +471,16 @@ class FakeStation:
             self._time.copy(), self._changed.copy(),
         )  # fmt: skip
 
+    def read_once(self, point: str) -> Future[Updates]:
+        future: Future[Updates] = Future()
+        i, now = self.station.by_name[point], self.clock.now_ns()
+        if self.station.points[i].device in self._lost:
+            future.set_exception(TransportError(Text("no answer within 1 s", "1 s 内无应答")))
+        else:
+            self.put(point, self.field.get(point, float(self._value[i])))
+            future.set_result(Updates.of(i, self._value[i], self._quality[i], now, now))
+        return future
+
     def figures(self, snapshot: Snapshot) -> Figures:
         if self._baseline.roll(snapshot.taken):
             for name in self._figures.counters:
@@ -497,3 +522,4 @@ class FakeStation:
 
     def close(self) -> None:
         self.history.close()
+        self.commissioning.stop()
