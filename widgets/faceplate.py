@@ -26,11 +26,12 @@ from app.model.config import PointKind
 from app.model.roles import ROLES
 from app.model.station import Device, Point, Station
 from app.model.units import symbol
-from app.model.views import AlarmRow, DeviceStatus, LinkState, Series, Snapshot
+from app.model.views import AlarmRow, DeviceStatus, Series, Snapshot
 from widgets import language, theme
 from widgets.alarm_words import message_text, unacknowledged, urgency
 from widgets.bars import RangeBar, Sparkline
-from widgets.device_tree import KIND_WORDS, STATE_NAMES, paint_state
+from widgets.connection_card import StateShape
+from widgets.device_tree import KIND_WORDS, STATE_NAMES
 from widgets.icons import keep, paint_priority
 from widgets.language import tr
 from widgets.times import moment_text
@@ -51,19 +52,6 @@ def main_points(device: Device) -> list[Point]:
     with_role = sorted((p for p in points if p.form.role), key=lambda p: order[p.form.role or ""])
     without = [p for p in points if not p.form.role]
     return [*with_role, *without][:_MOST_VALUES]
-
-
-class _StateShape(QWidget):
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.state: LinkState | None = None
-        self.setFixedSize(14, 14)
-        theme.changed.connect(self.update)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        paint_state(painter, self.state, QRectF(1, 1, 12, 12))
-        painter.end()
 
 
 class _AlarmLine(QWidget):
@@ -145,7 +133,7 @@ class Faceplate(QFrame):
         self._close.setProperty("flat", True)
         keep(self._close, "close")
         self._close.clicked.connect(self.closed)
-        self._shape, self._state = _StateShape(), QLabel()
+        self._shape, self._state = StateShape(), QLabel()
         self._value_box, self._alarm_box = QVBoxLayout(), QVBoxLayout()
         self._value_box.setSpacing(4)
         self._alarm_box.setSpacing(4)

@@ -126,9 +126,9 @@ class Commissioning:
                 source = YamlSource(self._file, _changed(source, change))
         except LookupError as error:
             raise EditError(str(error.args[0])) from error
-        return self._judged(source.text)
+        return self._judged(source.text, _called(changes))
 
-    def _judged(self, text: str) -> Preview:
+    def _judged(self, text: str, device: str = "") -> Preview:
         before = self._source().text
         faults: tuple[Fault, ...] = ()
         try:
@@ -136,7 +136,25 @@ class Commissioning:
         except ConfigFaults as error:
             faults = error.faults
         lines = difference(before, text, STATION_FILE)
-        return Preview(text, tuple(lines), faults, _digest(before))
+        places = self._places(faults, text, device) if device and faults else ((),) * len(faults)
+        return Preview(text, tuple(lines), faults, _digest(before), places)
+
+    def _places(self, faults: Sequence[Fault], text: str, device: str) -> tuple[tuple[str, ...], ...]:
+        """As `Preview.places`."""
+        data = YamlSource(self._file, text).data
+        listed = data.get("devices") if isinstance(data, dict) else None
+        devices: list[Any] = listed if isinstance(listed, list) else []
+        found: list[tuple[str, ...]] = []
+        for fault in faults:
+            match fault.path if fault.file == self._file and devices else ():
+                case ("devices", int(i), "points", int(j), *rest) if devices[i].get("id") == device:
+                    steps = ["points", devices[i]["points"][j].get("id"), *rest]
+                case ("devices", int(i), *rest) if devices[i].get("id") == device:
+                    steps = rest
+                case _:
+                    steps = []
+            found.append(tuple(map(str, steps)))
+        return tuple(found)
 
     def _save(self, preview: Preview) -> Path:
         if self.locked is not None:
@@ -199,6 +217,14 @@ class Commissioning:
         data = YamlSource(file).data
         points = data.get("points") if isinstance(data, dict) else None
         return [point for point in points or () if isinstance(point, dict) and isinstance(point.get("id"), str)]
+
+
+def _called(changes: Sequence[Change]) -> str:
+    """Id of the device that is changed, as it is called afterwards."""
+    first = next(iter(changes), None)
+    if first is None:
+        return ""
+    return str(first.form.get("id") or "") if first.form is not None and not first.point else first.device
 
 
 def _changed(source: YamlSource, change: Change) -> str:

@@ -32,6 +32,11 @@ class Preview:
     """What is wrong with it; it can be saved only without any."""
     before: str
     """SHA-256 of the file that it was made from."""
+    places: tuple[tuple[str, ...], ...] = ()
+    """For each fault its keys within the changed device; below `points` the point's id stands for its position.
+
+    Empty for a fault elsewhere.
+    """
 
 
 @dataclass(frozen=True, slots=True)

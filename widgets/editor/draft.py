@@ -6,7 +6,7 @@ What a template says is not repeated at the device; a value set back to the temp
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.model.commissioning import Change
@@ -176,14 +176,3 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     return bool(one == other) and type(one) is type(other)
-
-
-def place_of(path: Sequence[Hashable], points: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Where a fault of a device belongs: its keys, or `points`, the point's id, and the keys within it.
-
-    path: of the fault, without `devices` and the device's position. points: of the device, as the judged text has them.
-    """
-    steps = list(path)
-    if len(steps) >= 2 and steps[0] == "points" and isinstance(steps[1], int) and steps[1] < len(points):
-        steps[1] = points[steps[1]].get("id", "")
-    return tuple(str(step) for step in steps)

@@ -1,4 +1,4 @@
-"""Values as a person types them into one line or one box, and back: YAML, so that `5s`, `502` and `[1, 2]` just work."""
+"""Values as a person types them into a line or a box, and back: YAML, so that `5s`, `502` and `[1, 2]` just work."""
 
 from __future__ import annotations
 

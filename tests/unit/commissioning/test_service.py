@@ -127,9 +127,10 @@ def test_several_changes_are_one_preview_and_faults_know_their_place(service: Co
         Change("n", {**POINT, "scan": "soon"}, point="p"),
     ]
     preview = service.preview(changes).result(10)
+    assert preview.places == (("points", "p", "scan"),)
     assert {fault.path for fault in preview.faults} == {("devices", 0, "points", 1, "scan")}
     preview = service.preview(changes[:2]).result(10)
-    assert [fault.path for fault in preview.faults] == [("devices", 0, "connection", "port")]
+    assert preview.places == (("connection", "port"),)
     added = [line for line in preview.difference if line.startswith("+")][1:]
     assert added[0] == "+  - id: n  # the meter" and len(added) == 5
     assert service.preview([]).result(10).difference == ()
