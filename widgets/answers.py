@@ -21,7 +21,7 @@ from widgets.tables import Table
 from widgets.times import moment_text
 from widgets.values import NOTHING, MarkStyle, format_value, quality_mark
 
-_ANSWER_TITLES: Final = ("Point", "Value", "Unit", "Quality", "Source time", "Took", "Remark")
+ANSWER_TITLES: Final = ("Point", "Value", "Unit", "Quality", "Source time", "Took", "Remark")
 _WIDTHS: Final = (190, 110, 56, 90, 110, 80, 200)
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -61,17 +61,17 @@ class AnswerModel(CellModel):
     def put(self, row: int, answer: Answer) -> None:
         """One has answered."""
         self.rows[row] = answer
-        self.dataChanged.emit(self.index(row, 0), self.index(row, len(_ANSWER_TITLES) - 1))
+        self.dataChanged.emit(self.index(row, 0), self.index(row, len(ANSWER_TITLES) - 1))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own default)
         return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(_ANSWER_TITLES)
+        return 0 if parent.isValid() else len(ANSWER_TITLES)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return tr(_ANSWER_TITLES[section])
+            return tr(ANSWER_TITLES[section])
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -106,9 +106,9 @@ class AnswerModel(CellModel):
         return Cell(answer.remark.in_(language.name()) if answer.remark else "", "bad-quality")
 
     def _on_language(self) -> None:
-        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(_ANSWER_TITLES) - 1)
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(ANSWER_TITLES) - 1)
         if self.rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(_ANSWER_TITLES) - 1))
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(ANSWER_TITLES) - 1))
 
 
 class AnswerTable(Table):

@@ -18,9 +18,9 @@ from widgets.language import tr
 from widgets.times import moment_text
 from widgets.values import NOTHING, age_text, format_value
 
-_PAIRS: Final = ("State", "Round trip", "Errors", "Late scans", "Last frame", "Next try", "Refused points")
+PAIRS: Final = ("State", "Round trip", "Errors", "Late scans", "Last frame", "Next try", "Refused points")
 """Titles of the figures, in rows of four."""
-_LINES: Final = ("Reached by", "Last error", "The device tells")
+LINES: Final = ("Reached by", "Not online", "Last error", "The device tells")
 """Titles of the lines below them, each as wide as the card."""
 _IN_A_ROW: Final = 4
 _MOST_NAMES: Final = 4
@@ -52,8 +52,8 @@ class ConnectionCard(QFrame):
         self._snapshot: Snapshot | None = None
         self.setProperty("panel", True)
         self._shape = StateShape()
-        self._titles = {name: QLabel() for name in (*_PAIRS, *_LINES)}
-        self._texts = {name: QLabel() for name in (*_PAIRS, *_LINES)}
+        self._titles = {name: QLabel() for name in (*PAIRS, *LINES)}
+        self._texts = {name: QLabel() for name in (*PAIRS, *LINES)}
         for label in self._titles.values():
             label.setProperty("soft", True)
         self._lay_out()
@@ -69,15 +69,15 @@ class ConnectionCard(QFrame):
         state.setSpacing(4)
         state.addWidget(self._shape)
         state.addWidget(self._texts["State"])
-        for i, name in enumerate(_PAIRS):
+        for i, name in enumerate(PAIRS):
             row, column = i // _IN_A_ROW, i % _IN_A_ROW * 2
             grid.addWidget(self._titles[name], row, column)
             if name == "State":
                 grid.addLayout(state, row, column + 1)
             else:
                 grid.addWidget(self._texts[name], row, column + 1)
-        below = (len(_PAIRS) + _IN_A_ROW - 1) // _IN_A_ROW
-        for i, name in enumerate(_LINES, start=below):
+        below = (len(PAIRS) + _IN_A_ROW - 1) // _IN_A_ROW
+        for i, name in enumerate(LINES, start=below):
             text = self._texts[name]
             text.setWordWrap(True)
             text.setTextFormat(Qt.TextFormat.PlainText)
@@ -165,9 +165,7 @@ class ConnectionCard(QFrame):
             "Errors": f"{sum(status.errors for status in known):,}",
             "Late scans": f"{sum(status.late_scans for status in known):,}",
             "Last frame": self._last_frame(self._devices, snapshot),
-            "Next try": NOTHING,
-            "Reached by": "",
-            "Last error": listed,
+            "Not online": listed,
         }
 
     def _last_frame(self, devices: Sequence[Device], snapshot: Snapshot) -> str:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.console.facade import StationFacade
 from app.console.main import Console, application
+from app.console.pages.devices import DevicesPage
 from app.console.pages.trends import TrendsPage
 from app.console.window import PAGES, MainWindow
 from app.model.config import DeviceKind
@@ -23,7 +24,9 @@ from app.model.errors import StorageError, mend_of
 from app.model.station import Station
 from widgets import language, theme
 
-ALL_PAGES: Final = tuple(kind.name for kind in PAGES)
+EDITOR: Final = "editor"
+"""Not a page of its own: the Devices page with the editor open."""
+ALL_PAGES: Final = (*(kind.name for kind in PAGES), EDITOR)
 SIZES: Final = ((1366, 768), (1920, 1080), (2560, 1440), (3840, 2160))
 _SETTLE_S: Final = 0.35
 _LONGEST_WAIT_S: Final = 20.0
@@ -51,7 +54,7 @@ def render(
         for width, height in sizes:
             window.resize(width, height)
             for page in pages:
-                window.go(page)
+                show_page(window, page)
                 for tongue in languages:
                     for dress in themes:
                         language.choose(tongue)
@@ -64,6 +67,28 @@ def render(
                         yield file
     language.choose(before[0])
     theme.choose(before[1])
+
+
+def show_page(window: MainWindow, name: str) -> None:
+    """Go to a page; `EDITOR` opens the editor on the first device that hangs on the station's main bus."""
+    window.go(DevicesPage.name if name == EDITOR else name)
+    page = window.pages[DevicesPage.name]
+    if isinstance(page, DevicesPage):
+        if name == EDITOR and page.right.currentWidget() is not page.editor:
+            page.show_device(editable(page.station))
+            page.edit()
+            while page.right.currentWidget() is not page.editor:
+                settle(window, 0.02)
+            page.editor.forms.setCurrentWidget(page.editor.points)
+        elif name == DevicesPage.name:
+            page.editor.closed.emit()
+
+
+def editable(station: Station) -> str:
+    """A device that a picture of the editor shows: one that is reached by some protocol."""
+    order = (DeviceKind.PCS, DeviceKind.METER, DeviceKind.PV_INVERTER)
+    reached = [device for device in station.devices if device.driver is not None] or list(station.devices)
+    return min(reached, key=lambda one: order.index(one.kind) if one.kind in order else len(order)).id
 
 
 def _save(picture: QPixmap, file: Path) -> None:

@@ -146,7 +146,7 @@ def write_station(directory: Path, *, extra_points: int = 0) -> Station:
     """Write the park's station.yaml and load it. `extra_points` more points hang on the last device."""
     devices: list[dict[str, Any]] = []
     for number, (id_, en, zh, kind, parent) in enumerate(DEVICES):
-        points = list(POINTS[kind])
+        points = [{**point, "address": {**point["address"], "register": 2 * i}} for i, point in enumerate(POINTS[kind])]
         device: dict[str, Any] = {
             "id": id_, "name": {"en": en, "zh": zh}, "kind": kind, "parent": parent, "points": points,
             "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 15000 + number},

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -33,6 +32,7 @@ from widgets.editor.connection_form import ConnectionForm
 from widgets.editor.device_form import DeviceForm
 from widgets.editor.difference import Lines
 from widgets.editor.draft import DeviceDraft
+from widgets.editor.fields import Choice
 from widgets.editor.points_form import PointsForm
 from widgets.icons import keep
 from widgets.language import tr
@@ -65,7 +65,10 @@ class DeviceEditor(QWidget):
         """Of what stands in the forms; None while it is on its way, or cannot be asked for."""
         self._removing = False
         self._trying = False
+        self._trial_begun = False
         self._saying: tuple[str, dict[str, object]] = ("", {})
+        self._refusal = ""
+        """Why what was asked for last was not done, as it was told."""
         self.draft = DeviceDraft(None)
         self.device, self.connection, self.points = DeviceForm(), ConnectionForm(), PointsForm()
         self.difference, self.faults = Lines(inked=True), Lines()
@@ -73,7 +76,7 @@ class DeviceEditor(QWidget):
         self.trial = AnswerTable(AnswerModel(zone))
         self._trial_said = QLabel()
         self._trial_said.setWordWrap(True)
-        self.which = QComboBox()
+        self.which = Choice()
         self.which.setProperty("verbatim", True)
         self._title, self._note = QLabel(), QLabel()
         self._title.setProperty("level", "title")
@@ -197,7 +200,7 @@ class DeviceEditor(QWidget):
         self._preview = None
         self._say("")
         self.trial.answers.show_answers([], 0)
-        self._trial_said.setText("")
+        self._trial_begun = False
         self._fill_which()
         for form in (self.device, self.connection, self.points):
             form.show_draft(draft)
@@ -232,7 +235,8 @@ class DeviceEditor(QWidget):
     def show_refusal(self, why: str) -> None:
         """What was asked for last was not done."""
         self._trying = False
-        self._say("{why}", why=why)
+        self._say("")
+        self._refusal = why
         self._refresh()
 
     def show_trial(self, trouble: Text | None, took_ms: float, answers: Sequence[Answer], now_ns: int) -> None:
@@ -289,6 +293,7 @@ class DeviceEditor(QWidget):
         self._trying = True
         self.below.setCurrentIndex(2)
         self.trial.answers.show_answers([], 0)
+        self._trial_begun = True
         self._trial_said.setText(tr("asking the device"))
         self._refresh()
         self.trial_asked.emit(self.draft.id)
@@ -344,13 +349,15 @@ class DeviceEditor(QWidget):
         dirty = differs and not new
         self.discard.setText(tr("Discard changes") if dirty else tr("Close editor"))
         english, values = self._saying
-        if english == "{why}":
-            self._note.setText(str(values["why"]))
+        if self._refusal:
+            self._note.setText(self._refusal)
         elif english:
             self._note.setText(tr(english, **values))
         else:
             self._note.setText(self._why_not(sound=sound, differs=differs))
         self._note.setToolTip(self._note.text())
+        if not self._trial_begun:
+            self._trial_said.setText(tr("Test connection reads every point once; what comes will stand here."))
         self._titles()
 
     def _why_not(self, *, sound: bool, differs: bool) -> str:
@@ -366,7 +373,7 @@ class DeviceEditor(QWidget):
         return tr("Not to be saved before the faults are mended.")
 
     def _say(self, english: str, **values: object) -> None:
-        self._saying = (english, values)
+        self._saying, self._refusal = (english, values), ""
         self._refresh()
 
     def _fill_which(self) -> None:
@@ -400,6 +407,8 @@ class DeviceEditor(QWidget):
         self.remove.setText(tr("Remove device"))
         self.try_.setText(tr("Test connection"))
         self.save.setText(tr("Save"))
+        self.difference.setPlaceholderText(tr("What saving would change in the station's file will stand here."))
+        self.faults.setPlaceholderText(tr("Nothing is wrong. What is will stand here, with its line and the mend."))
         self.difference.setAccessibleName(tr("Difference"))
         self.faults.setAccessibleName(tr("Faults"))
         self._refresh()

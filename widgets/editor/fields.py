@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from widgets import language
+from widgets.icons import paint
 from widgets.language import tr
 
 LABEL_PX = 128
@@ -111,11 +113,23 @@ class TextField(Field):
         self.edit.setPlaceholderText(text)
 
 
+class Choice(QComboBox):
+    """A list to choose from, with the arrow that a style sheet takes away."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        side = 14
+        box = QRectF(self.width() - side - 4, (self.height() - side) / 2, side, side)
+        paint(painter, "down", box, "ink" if self.isEnabled() else "ink-soft")
+        painter.end()
+
+
 class ChoiceField(Field):
     """One of some words; `free` lets a person type another one."""
 
     def __init__(self, tell: Callable[[], str], *, free: bool = False, parent: QWidget | None = None) -> None:
-        self.box = QComboBox()
+        self.box = Choice()
         self.box.setEditable(free)
         self.box.setProperty("verbatim", free)
         self.box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

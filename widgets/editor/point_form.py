@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.model.config import Priority
 from widgets import language
 from widgets.alarm_words import PRIORITY_WORDS
 from widgets.editor.draft import LIMITS, POINT_FIELDS, PointDraft
-from widgets.editor.fields import Field, Scrolled, TextField, called
+from widgets.editor.fields import Choice, Field, Scrolled, TextField, called
 from widgets.editor.scalars import line_of, lines_of, parse, parse_mapping, plain_secrets
 from widgets.language import tr
 
-_FIELD_NAMES: Final = {"scan": "Scan", "deadband": "Deadband", "precision": "Decimals", "range": "Range"}
+FIELD_NAMES: Final = {"scan": "Scan", "deadband": "Deadband", "precision": "Decimals", "range": "Range"}
 _LIMIT_NAMES: Final = {"hh": "HH", "h": "H", "l": "L", "ll": "LL"}
 _REST_PX: Final = 84
 _Place = tuple[str, ...]
@@ -26,7 +26,7 @@ class _LimitField(TextField):
     """A number and its priority."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        self.priority = QComboBox()
+        self.priority = Choice()
         super().__init__(called(_LIMIT_NAMES[name]), parent)
         self.row.addWidget(self.priority)
         self.priority.activated.connect(lambda _: self.edited.emit())
@@ -55,13 +55,13 @@ class PointForm(QWidget):
         self.title.setProperty("heading", True)
         self.title.setProperty("verbatim", True)
         self.title.setWordWrap(True)
-        self.fields = {key: TextField(called(name)) for key, name in _FIELD_NAMES.items()}
+        self.fields = {key: TextField(called(name)) for key, name in FIELD_NAMES.items()}
         self.limits = {name: _LimitField(name) for name in LIMITS}
         self._more = QLabel()
         self._more.setProperty("soft", True)
         self._more.setWordWrap(True)
         self.rest = QPlainTextEdit()
-        self.rest.setFixedHeight(_REST_PX)
+        self.rest.setMinimumHeight(_REST_PX)
         self.rest.setTabChangesFocus(True)
         self._rest_problem = ""
         self._rest_faults: list[str] = []
@@ -95,9 +95,8 @@ class PointForm(QWidget):
         column.addWidget(self.title)
         column.addLayout(grid)
         column.addWidget(self._more)
-        column.addWidget(self.rest)
+        column.addWidget(self.rest, 1)
         column.addWidget(self._rest_fault)
-        column.addStretch(1)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(Scrolled(inside))
@@ -105,7 +104,12 @@ class PointForm(QWidget):
     def _retranslate(self) -> None:
         self._more.setText(tr("Everything else, as it stands in the file (key: value on each line)"))
         self.rest.setAccessibleName(self._more.text())
+        self._titled()
         self._placeholders()
+
+    def _titled(self) -> None:
+        point = self._point
+        self.title.setText(f"{point.id} · {_name(point)}" if point is not None else "")
 
     def show_point(self, point: PointDraft | None) -> None:
         """Fill the fields from it."""
@@ -115,9 +119,7 @@ class PointForm(QWidget):
             field.set_problem("")
             field.set_faults([])
         self.rest.setEnabled(point is not None)
-        self.title.setText("")
         if point is not None:
-            self.title.setText(f"{point.id} · {_name(point)}")
             for key, field in self.fields.items():
                 field.set_text(line_of(point.given.get(key)))
             for name, limit in self.limits.items():
@@ -127,6 +129,7 @@ class PointForm(QWidget):
         self.rest.setPlainText(lines_of(point.rest()) if point is not None else "")
         self._set_rest_problem("")
         self._point = point
+        self._titled()
         self._placeholders()
 
     def _placeholders(self) -> None:

@@ -16,8 +16,9 @@ from widgets.editor.scalars import line_of
 from widgets.language import tr
 from widgets.tables import Table
 
-_POINT_TITLES: Final = ("Id", "Point", "Scan", "Limits", "Stands")
-_WIDTHS: Final = (110, 150, 60, 130, 90)
+POINT_TITLES: Final = ("Id", "Point", "Scan", "Limits", "Stands")
+WHERE: Final = ("own", "overridden", "template")
+_WIDTHS: Final = (96, 134, 74, 116, 80)
 _Index = QModelIndex | QPersistentModelIndex
 _Place = tuple[str, ...]
 
@@ -59,17 +60,17 @@ class DraftPoints(CellModel):
     def refresh(self) -> None:
         """What stands in the rows has changed."""
         if self.rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(_POINT_TITLES) - 1))
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(POINT_TITLES) - 1))
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 (Qt's own default)
         return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(_POINT_TITLES)
+        return 0 if parent.isValid() else len(POINT_TITLES)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return tr(_POINT_TITLES[section])
+            return tr(POINT_TITLES[section])
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -88,11 +89,11 @@ class DraftPoints(CellModel):
             return Cell(line_of(point.value("scan")), "ink" if "scan" in point.given else "ink-soft")
         if column == 3:
             return Cell(_limits(point), "ink" if "alarms" in point.given else "ink-soft")
-        where = "at this device" if point.own else "changed here" if changed else "in the template"
-        return Cell(tr(where), "ink" if changed else "ink-soft")
+        where = 0 if point.own else 1 if changed else 2
+        return Cell(tr(WHERE[where]), "ink" if changed else "ink-soft")
 
     def _on_language(self) -> None:
-        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(_POINT_TITLES) - 1)
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(POINT_TITLES) - 1)
         self.refresh()
 
 

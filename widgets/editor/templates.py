@@ -17,7 +17,7 @@ from widgets.device_tree import KIND_WORDS
 from widgets.language import tr
 from widgets.tables import Table
 
-_TEMPLATE_TITLES: Final = ("Vendor", "Model", "Kind", "Template")
+TEMPLATE_TITLES: Final = ("Vendor", "Model", "Kind", "Template")
 _WIDTHS: Final = (110, 110, 120, 150)
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -52,7 +52,7 @@ class TemplateModel(CellModel):
         """The one that the device names is marked."""
         self.chosen = name
         if self.rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(_TEMPLATE_TITLES) - 1))
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(TEMPLATE_TITLES) - 1))
 
     def find(self, name: str) -> TemplateName | None:
         """The template of a name."""
@@ -70,11 +70,11 @@ class TemplateModel(CellModel):
         return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(_TEMPLATE_TITLES)
+        return 0 if parent.isValid() else len(TEMPLATE_TITLES)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return tr(_TEMPLATE_TITLES[section])
+            return tr(TEMPLATE_TITLES[section])
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:

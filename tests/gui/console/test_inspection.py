@@ -9,23 +9,20 @@ from pytestqt.qtbot import QtBot
 from app.console import inspection
 from app.console.main import Console
 from app.console.pages.trends import TrendsPage
-from app.console.screenshots import SIZES, settle, telling_points
-from app.console.window import PAGES
+from app.console.screenshots import ALL_PAGES, SIZES, settle, show_page, telling_points
 from tests.support.fake_station import FakeStation
 from widgets import language, theme
 
-NAMES = [page.name for page in PAGES]
-
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_PAGES)
 def test_a_page_stands_inspection(console: Console, facade: FakeStation, name: str, size: tuple[int, int]) -> None:
     facade.trouble()
     console.bridge.refresh()
     window = console.window
     window.resize(*size)
-    window.go(name)
-    page = window.pages[name]
+    show_page(window, name)
+    page = window.pages.get(name)
     if isinstance(page, TrendsPage):
         page.add_points(telling_points(facade.station))
     found = []
