@@ -22,6 +22,7 @@ from widgets.times import moment_text
 from widgets.values import NOTHING, MarkStyle, format_value, quality_mark
 
 ANSWER_TITLES: Final = ("Point", "Value", "Unit", "Quality", "Source time", "Took", "Remark")
+_NUMBERS: Final = (1, 5)
 _WIDTHS: Final = (190, 110, 56, 90, 110, 80, 200)
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -72,6 +73,9 @@ class AnswerModel(CellModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return tr(ANSWER_TITLES[section])
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if section in _NUMBERS else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:

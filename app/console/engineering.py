@@ -11,8 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from app.console.pages.page import Context
 from app.model.commissioning import Change, Contents, Preview, Trial
 from widgets.answers import Answer
-from widgets.editor.device_editor import DeviceEditor
-from widgets.language import told
+from widgets.editor.device_editor import SAVED, DeviceEditor
+from widgets.language import told, tr
 
 _NAN = float("nan")
 
@@ -24,6 +24,8 @@ class Engineering(QObject):
     """The editor shows what was asked for."""
     refused = Signal(str)
     """The file cannot be edited now: why."""
+    removed = Signal(str)
+    """The device that was edited is gone from the file: what is to be said of it."""
 
     def __init__(self, context: Context, editor: DeviceEditor) -> None:
         super().__init__(editor)
@@ -75,7 +77,7 @@ class Engineering(QObject):
                 form = station.points[index].form if index is not None else None
                 answers.append(Answer(row.point, form, row.value, row.quality, row.time, _NAN, row.remark))
             now = self._context.bridge.snapshot.taken
-            self._editor.show_trial(trial.trouble, trial.took_ms, answers, now)
+            self._editor.show_trial(trial.device, trial.trouble, trial.took_ms, answers, now)
 
         future = self._context.facade.commissioning.try_(device, preview.text)
         self._context.bridge.ask(future, self, show, self._refuse, slot="trial")
@@ -101,8 +103,11 @@ class Engineering(QObject):
 
         def show(contents: Contents) -> None:
             self._editor.set_contents(contents)
-            self._editor.open_device(device)
-            self._editor.show_saved(kept)
+            if device:
+                self._editor.open_device(device)
+                self._editor.show_saved(kept)
+            else:
+                self.removed.emit(tr(SAVED, file=kept))
 
         self._context.bridge.ask(
             self._context.facade.commissioning.contents(), self, show, self._refuse, slot="contents"

@@ -202,7 +202,7 @@ def untranslated(widgets: Iterable[QWidget], station: Station) -> Iterator[Findi
     """
     known = _known_words(station)
     for widget in widgets:
-        if widget.property("verbatim"):
+        if any(part is not None and part.property("verbatim") for part in (widget, widget.parentWidget())):
             continue
         parts = (part for text in _texts(widget) for part in _PARTED.split(text))
         for text in dict.fromkeys(parts):

@@ -155,10 +155,14 @@ class ConnectionForm(QWidget):
         self.edited.emit()
 
     def _hide_secret(self, key: str) -> None:
-        """Dots, until it is the name of a secret and not the secret."""
+        """Dots, until it is the name of a secret and not the secret; also where a mapping holds one."""
         edit = self.keys[key].edit
-        reference = edit.text()
-        shown = not is_secret(key) or is_reference(reference) or _begins_one(reference)
+        typed = edit.text()
+        try:
+            plain = bool(plain_secrets(parse(typed)))
+        except ValueError:
+            plain = False
+        shown = not plain and (not is_secret(key) or is_reference(typed) or _begins_one(typed))
         edit.setEchoMode(QLineEdit.EchoMode.Normal if shown else QLineEdit.EchoMode.Password)
 
     def _on_add(self) -> None:

@@ -39,6 +39,7 @@ from widgets.language import tr
 
 SETTLE_MS: Final = 300
 """So long after the last key the whole is judged."""
+SAVED: Final = "Saved. The station takes it with its next start. The version before is {file}"
 _NEW: Final[Mapping[str, Any]] = {"kind": "meter", "connection": {"driver": "modbus-tcp"}}
 
 
@@ -65,7 +66,8 @@ class DeviceEditor(QWidget):
         """Of what stands in the forms; None while it is on its way, or cannot be asked for."""
         self._removing = False
         self._trying = False
-        self._trial_begun = False
+        self._trial_came: tuple[Text | None, float] | None = None
+        """What went wrong, and how long it took."""
         self._saying: tuple[str, dict[str, object]] = ("", {})
         self._refusal = ""
         """Why what was asked for last was not done, as it was told."""
@@ -176,9 +178,12 @@ class DeviceEditor(QWidget):
         self._refresh()
 
     def open_device(self, device: str) -> None:
-        """Edit a device of the file; a new one where it has none of that id."""
+        """Edit a device of the file."""
         found = next((form for form in self._contents.devices if form.get("id") == device), None)
-        self._open(DeviceDraft(found) if found is not None else DeviceDraft(None, _NEW))
+        if found is not None:
+            self._open(DeviceDraft(found))
+        elif device:
+            self.show_refusal(tr("The file has no device '{device}' any more.", device=device))
 
     def open_new(self, like: Mapping[str, Any] | None = None) -> None:
         """Begin a new device, as a copy of another one if that is given."""
@@ -200,7 +205,7 @@ class DeviceEditor(QWidget):
         self._preview = None
         self._say("")
         self.trial.answers.show_answers([], 0)
-        self._trial_begun = False
+        self._trial_came, self._trying = None, False
         self._fill_which()
         for form in (self.device, self.connection, self.points):
             form.show_draft(draft)
@@ -239,24 +244,36 @@ class DeviceEditor(QWidget):
         self._refusal = why
         self._refresh()
 
-    def show_trial(self, trouble: Text | None, took_ms: float, answers: Sequence[Answer], now_ns: int) -> None:
-        """What came of the trial."""
+    def show_trial(
+        self, device: str, trouble: Text | None, took_ms: float, answers: Sequence[Answer], now_ns: int
+    ) -> None:
+        """What came of the trial; of a device that is not edited any more nobody wants to know."""
+        if device != self.draft.id or not self._trying:
+            return
         self._trying = False
         self.below.setCurrentIndex(2)
         self.trial.answers.show_answers(answers, now_ns)
-        good = sum(not answer.quality for answer in answers)
-        if trouble is not None:
-            said = trouble.in_(language.name())
-        else:
-            said = tr("{n} of {m} points are good; it took {time}", n=good, m=len(answers), time=f"{took_ms:,.0f} ms")
-        self._trial_said.setText(said)
+        self._trial_came = (trouble, took_ms)
         self._trial_said.setProperty("state", "bad" if trouble is not None else "")
         self._trial_said.style().polish(self._trial_said)
         self._refresh()
 
+    def _trial_text(self) -> str:
+        """How the last trial of this device went."""
+        if self._trying:
+            return tr("asking the device")
+        if self._trial_came is None:
+            return tr("Test connection reads every point once; what comes will stand here.")
+        trouble, took_ms = self._trial_came
+        if trouble is not None:
+            return trouble.in_(language.name())
+        rows = self.trial.answers.rows
+        good = sum(not answer.quality for answer in rows)
+        return tr("{n} of {m} points are good; it took {time}", n=good, m=len(rows), time=f"{took_ms:,.0f} ms")
+
     def show_saved(self, kept: Path) -> None:
         """It is written; call `set_contents` and `open_device` before."""
-        self._say("Saved. The station takes it with its next start. The version before is {file}", file=kept)
+        self._say(SAVED, file=kept)
 
     # -------------------------------------------------------------------------------------------------- doing
 
@@ -293,8 +310,7 @@ class DeviceEditor(QWidget):
         self._trying = True
         self.below.setCurrentIndex(2)
         self.trial.answers.show_answers([], 0)
-        self._trial_begun = True
-        self._trial_said.setText(tr("asking the device"))
+        self._trial_came = None
         self._refresh()
         self.trial_asked.emit(self.draft.id)
 
@@ -356,8 +372,7 @@ class DeviceEditor(QWidget):
         else:
             self._note.setText(self._why_not(sound=sound, differs=differs))
         self._note.setToolTip(self._note.text())
-        if not self._trial_begun:
-            self._trial_said.setText(tr("Test connection reads every point once; what comes will stand here."))
+        self._trial_said.setText(self._trial_text())
         self._titles()
 
     def _why_not(self, *, sound: bool, differs: bool) -> str:

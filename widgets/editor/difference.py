@@ -13,8 +13,12 @@ from app.model.loading import SECRET_KEYS
 from widgets import theme
 from widgets.fonts import SMALL_PX
 
+_KEY: Final = "|".join(SECRET_KEYS)
 _SECRET: Final = re.compile(
-    rf"(['\"]?\b(?:{'|'.join(SECRET_KEYS)})['\"]?\s*:\s*)(?!\s*['\"]?(?:secret:|env:))(\"[^\"]*\"|'[^']*'|[^,}}#\s][^,}}#]*)"
+    rf"""(\b(?:{_KEY})\s*:\s+|["'](?:{_KEY})["']\s*:\s*)  # the key; a colon within a text has no space behind it
+    (?!\s|["']?(?:secret:|env:))
+    ("[^"]*"|'[^']*'|[^,}}#\s][^,}}#]*)""",
+    re.VERBOSE,
 )
 
 

@@ -18,7 +18,9 @@ from widgets.language import tr
 
 FIELD_NAMES: Final = {"scan": "Scan", "deadband": "Deadband", "precision": "Decimals", "range": "Range"}
 _LIMIT_NAMES: Final = {"hh": "HH", "h": "H", "l": "L", "ll": "LL"}
-_REST_PX: Final = 84
+_REST_PX: Final = 64
+_DEFAULTS: Final = {"scan": "1s", "deadband": 0}
+"""What holds where neither the device nor its template says anything."""
 _Place = tuple[str, ...]
 
 
@@ -134,7 +136,7 @@ class PointForm(QWidget):
 
     def _placeholders(self) -> None:
         for key, field in self.fields.items():
-            held = self._point.base.get(key) if self._point is not None else None
+            held = self._point.base.get(key, _DEFAULTS.get(key)) if self._point is not None else None
             field.set_placeholder(line_of(held))
 
     def set_faults(self, faults: Sequence[tuple[_Place, str]]) -> None:

@@ -119,22 +119,22 @@ class PointsForm(QWidget):
         self.form = PointForm()
         bar = QHBoxLayout()
         bar.setSpacing(6)
-        bar.addWidget(self.filter, 1)
         bar.addWidget(self.add)
         bar.addWidget(self.remove)
+        bar.addStretch(1)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(6)
-        column.addLayout(bar)
+        column.addWidget(self.filter)
         column.addWidget(self.table, 1)
+        column.addLayout(bar)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(12)
         split.addWidget(left)
         split.addWidget(self.form)
         split.setSizes([520, 480])
-        self.form.setMinimumWidth(340)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(split)
@@ -198,8 +198,15 @@ class PointsForm(QWidget):
     def _on_row(self) -> None:
         point = self.current()
         self.form.show_point(point)
+        self._hold()
         self.remove.setEnabled(point is not None and point.form() is not None)
         self._show_faults()
+
+    def _hold(self) -> None:
+        """What cannot be read is not left: it would be lost with the next point."""
+        readable = not self.form.problems()
+        for widget in (self.table, self.filter, self.add):
+            widget.setEnabled(readable)
 
     def _on_add(self) -> None:
         if self._draft is not None:
@@ -224,6 +231,7 @@ class PointsForm(QWidget):
 
     def _on_edited(self) -> None:
         self.model.refresh()
+        self._hold()
         point = self.current()
         self.remove.setEnabled(point is not None and point.form() is not None)
         self.edited.emit()

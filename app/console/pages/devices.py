@@ -52,10 +52,9 @@ class DevicesPage(Page):
         self.readings = Readings(context)
         self.editor = DeviceEditor(self.station.zone)
         self.engineering = Engineering(context, self.editor)
-        self._refusal = QLabel()
-        self._refusal.setWordWrap(True)
-        self._refusal.setProperty("state", "bad")
-        self._refusal.hide()
+        self._notice = QLabel()
+        self._notice.setWordWrap(True)
+        self._notice.hide()
         self._columns, self._copy, self._trend, self._faceplate = (QPushButton() for _ in range(4))
         self._read, self._edit, self._add = (QPushButton() for _ in range(3))
         for button, icon in (
@@ -79,7 +78,8 @@ class DevicesPage(Page):
         self._edit.clicked.connect(self.edit)
         self._add.clicked.connect(lambda: self.engineering.edit(""))
         self.engineering.opened.connect(lambda: self._show_editor(shown=True))
-        self.engineering.refused.connect(self._on_refused)
+        self.engineering.refused.connect(self._tell)
+        self.engineering.removed.connect(self._on_removed)
         self.editor.closed.connect(lambda: self._show_editor(shown=False))
         find = QShortcut(QKeySequence("Ctrl+F"), self)
         find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -109,7 +109,7 @@ class DevicesPage(Page):
         column.setSpacing(8)
         column.addLayout(head)
         column.addWidget(self.card)
-        column.addWidget(self._refusal)
+        column.addWidget(self._notice)
         column.addLayout(narrow)
         column.addWidget(self.table, 1)
         column.addWidget(self.readings)
@@ -194,7 +194,7 @@ class DevicesPage(Page):
         if self.table.horizontalHeader().sectionSize(Column.DEVICE) < 40 and len(ids) > 1:
             self.table.setColumnWidth(Column.DEVICE, 150)
         self.table.scrollToTop()
-        self._refusal.hide()
+        self._notice.hide()
         self.card.show_devices([self.station.by_id[id_] for id_ in ids])
         self.card.set_status(self.context.bridge.devices, self.context.bridge.snapshot)
         self._edit.setEnabled(len(ids) == 1)
@@ -230,16 +230,20 @@ class DevicesPage(Page):
             self.engineering.edit(self._ids[0])
 
     def _show_editor(self, *, shown: bool) -> None:
-        self._refusal.hide()
+        self._notice.hide()
         self.right.setCurrentIndex(int(shown))
         self._add.setEnabled(not shown)
         self._edit.setEnabled(not shown and len(self._ids) == 1)
         if not shown:
             self.tree.setFocus()
 
-    def _on_refused(self, why: str) -> None:
-        self._refusal.setText(why)
-        self._refusal.show()
+    def _on_removed(self, words: str) -> None:
+        self._show_editor(shown=False)
+        self._tell(words)
+
+    def _tell(self, words: str) -> None:
+        self._notice.setText(words)
+        self._notice.show()
 
     def _on_selection(self) -> None:
         self._read.setEnabled(bool(self.table.selected_rows()))

@@ -213,9 +213,11 @@ def test_a_new_device_from_a_template_is_added_duplicated_and_removed(
     assert editor.draft.id == "inv1" and editor.draft.form["connection"]["host"] == "10.0.0.9"
     editor.open_device("inv9")
     editor.remove.click()
+    assert not editor.save.isEnabled()
     checked(editor, qtbot)
     editor.save.click()
-    qtbot.waitUntil(lambda: file.read_text(encoding="utf-8") == STATION)
+    qtbot.waitUntil(lambda: page.right.currentWidget() is not editor)
+    assert file.read_text(encoding="utf-8") == STATION and "next start" in page._notice.text()
 
 
 def test_a_secret_is_hidden_and_never_reaches_the_file(page: DevicesPage, qtbot: QtBot) -> None:
@@ -231,6 +233,19 @@ def test_a_secret_is_hidden_and_never_reaches_the_file(page: DevicesPage, qtbot:
     assert secret.edit.echoMode() is QLineEdit.EchoMode.Normal
     checked(editor, qtbot)
     assert any("password: env:METER" in line or 'password: "env:METER"' in line for line in changed_lines(editor))
+
+
+def test_what_cannot_be_read_is_not_left(page: DevicesPage, qtbot: QtBot) -> None:
+    editor = opened(page, "m", qtbot)
+    editor.points.add.click()
+    rest = editor.points.form.rest
+    rest.setPlainText("id: x\nname: [")
+    assert not editor.points.table.isEnabled() and not editor.save.isEnabled()
+    assert "✕" in editor.points.form._rest_fault.text()
+    rest.setPlainText("id: x\nname: X\nkind: measurement\naddress: {table: input, register: 60, type: u16}")
+    checked(editor, qtbot)
+    assert editor.points.table.isEnabled() and editor.save.isEnabled()
+    assert all(line.startswith("+") for line in changed_lines(editor))
 
 
 def test_leaving_an_edited_device_needs_a_word(page: DevicesPage, qtbot: QtBot) -> None:

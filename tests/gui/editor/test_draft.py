@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model.commissioning import Change
+from widgets.editor.difference import masked
 from widgets.editor.draft import DeviceDraft, PointDraft
 from widgets.editor.scalars import line_of, lines_of, parse, parse_mapping, plain_secrets
 
@@ -118,3 +119,17 @@ def test_the_rest_of_a_point_is_what_no_field_shows() -> None:
     assert point.rest() == {"scale": 0.1, "alarms": {"delay": "9s"}}
     point.set_rest({"scale": 0.2})
     assert point.form() == {"id": "p", "scale": 0.2, "scan": "2s", "alarms": {"h": 1}}
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("-    connection: {host: a, password: hush, port: 1}", "-    connection: {host: a, password: ••••, port: 1}"),
+        ('+      token: "hush # hush"  # old', "+      token: ••••  # old"),
+        ("     password: env:METER", "     password: env:METER"),
+        ('     password: "secret:meter"', '     password: "secret:meter"'),
+        ("     tokens: 5", "     tokens: 5"),
+    ],
+)
+def test_a_difference_never_shows_a_secret_that_stands_in_the_file(line: str, shown: str) -> None:
+    assert masked(line) == shown
