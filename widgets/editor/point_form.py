@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from app.model.config import Priority
 from widgets import language
@@ -64,6 +64,7 @@ class PointForm(QWidget):
         self._more.setWordWrap(True)
         self.rest = QPlainTextEdit()
         self.rest.setMinimumHeight(_REST_PX)
+        self.rest.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)  # it takes what is left
         self.rest.setTabChangesFocus(True)
         self._rest_problem = ""
         self._rest_faults: list[str] = []

@@ -18,7 +18,7 @@ from widgets.tables import Table
 
 POINT_TITLES: Final = ("Id", "Point", "Scan", "Limits", "Stands")
 WHERE: Final = ("own", "overridden", "template")
-_WIDTHS: Final = (96, 134, 74, 116, 80)
+_WIDTHS: Final = (88, 126, 66, 116, 80)
 _Index = QModelIndex | QPersistentModelIndex
 _Place = tuple[str, ...]
 
@@ -134,7 +134,8 @@ class PointsForm(QWidget):
         split.setHandleWidth(12)
         split.addWidget(left)
         split.addWidget(self.form)
-        split.setSizes([520, 480])
+        split.setStretchFactor(0, 1)
+        split.setSizes([560, 440])
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(split)
