@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from app.model.loading import SECRET_KEYS
 from app.model.yaml_source import YamlSource
 
 _TYPED: Final = Path("typed")
 _REFERENCES: Final = ("secret:", "env:")
-
-
-class _Flow(yaml.SafeDumper):
-    """Everything within an item in braces, as station files have it."""
+_BARE: Final = re.compile(r"[^\W\d](?:[\w ./()%*+-]*[\w/()%*+])?|\d+(?:\.\d+)?[a-z]+|(?:\d+\.){3}\d+")
+"""Words, durations and addresses; others stand in quotes within brackets."""
 
 
 def parse(text: str) -> Any:
@@ -45,22 +42,43 @@ def line_of(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        try:
-            bare = parse(value) == value and "\n" not in value
-        except ValueError:
-            bare = False
-        return value if bare else yaml.dump(value, default_style='"', allow_unicode=True, width=10**6).strip()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"{value!r}"
-    made = yaml.dump(value, Dumper=_Flow, default_flow_style=True, allow_unicode=True, width=10**6, sort_keys=False)
-    return str(made).strip()
+        return value if value.isprintable() and _stays(value) else _quoted(value)
+    return _within(value)
+
+
+def _within(value: Any) -> str:
+    """A value as it stands within brackets or braces."""
+    match value:
+        case str():
+            return value if _BARE.fullmatch(value) and _stays(value) else _quoted(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case Mapping():
+            return "{" + ", ".join(f"{_within(key)}: {_within(inner)}" for key, inner in value.items()) + "}"
+        case _:
+            return "[" + ", ".join(map(_within, value)) + "]"
+
+
+def _stays(text: str) -> bool:
+    try:
+        return bool(parse(text) == text)
+    except ValueError:
+        return False
+
+
+def _quoted(text: str) -> str:
+    """In double quotes; what cannot be seen, or ends a line in YAML, by its number."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
 def lines_of(mapping: Mapping[str, Any]) -> str:
     """A mapping as lines `key: value` that `parse_mapping` takes back."""
-    return "\n".join(f"{line_of(key)}: {line_of(value)}" for key, value in mapping.items())
+    return "\n".join(f"{_within(key)}: {line_of(value)}" for key, value in mapping.items())
 
 
 def plain_secrets(value: Any, key: str = "") -> list[str]:

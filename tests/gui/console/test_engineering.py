@@ -228,6 +228,7 @@ def test_a_secret_is_hidden_and_never_reaches_the_file(page: DevicesPage, qtbot:
     typed(secret.edit, "hush")
     assert secret.edit.echoMode() is QLineEdit.EchoMode.Password and "secret:NAME" in secret.fault_text()
     qtbot.wait(400)
+    assert "hush" not in str(editor.draft.form)
     assert "hush" not in editor.difference.toPlainText() and not editor.save.isEnabled()
     typed(secret.edit, "env:METER")
     assert secret.edit.echoMode() is QLineEdit.EchoMode.Normal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.model.commissioning import Change
@@ -97,6 +97,8 @@ def test_a_line_is_typed_as_in_the_file(typed: str, value: object) -> None:
     assert parse(line_of(value)) == value
 
 
+@example(["\x85"])
+@example({"a": "1e5"})
 @given(
     st.recursive(
         st.text(max_size=8) | st.integers(-(10**9), 10**9) | st.booleans() | st.floats(-1e6, 1e6),
