@@ -157,8 +157,10 @@ class DevicesPage(Page):
         return self.tree
 
     def show_device(self, device_id: str) -> None:
-        """Choose a device in the tree."""
+        """Choose a device in the tree, to see its points; an editor with changes stays."""
         self.filter.clear()
+        if self.right.currentWidget() is self.editor and not self.editor.dirty:
+            self._show_editor(shown=False)
         self.tree.choose(device_id)
 
     # --------------------------------------------------------------------------------------------------- live

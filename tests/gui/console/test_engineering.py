@@ -263,6 +263,33 @@ def test_leaving_an_edited_device_needs_a_word(page: DevicesPage, qtbot: QtBot) 
     assert page.right.currentWidget() is not editor
 
 
+def test_all_of_it_is_reached_by_keys(console: Console, page: DevicesPage, qtbot: QtBot) -> None:
+    page.show_device("m")
+    page.tree.setFocus()
+    QTest.keyClick(page.tree, Qt.Key.Key_F2)
+    qtbot.waitUntil(lambda: page.right.currentWidget() is page.editor)
+    checked(page.editor, qtbot)
+    reached = set()
+    page.editor.device.id.edit.setFocus()
+    for _ in range(40):
+        QTest.keyClick(console.window.focusWidget(), Qt.Key.Key_Tab)
+        reached.add(console.window.focusWidget())
+    editor = page.editor
+    assert {
+        editor.device.kind.box,
+        editor.device.templates.table,
+        editor.try_,
+        editor.discard,
+        editor.difference,
+    } <= reached
+    editor.forms.setCurrentWidget(editor.points)
+    editor.points.form.rest.setFocus()
+    QTest.keyClicks(editor.points.form.rest, "1234")
+    assert console.window.page == "devices", "digits are typed here, and do not go to other pages"
+    console.window.show_points("t")
+    assert page.right.currentWidget() is editor and editor.draft.id == "m", "what was typed is not lost"
+
+
 @pytest.mark.parametrize("locked", [True])
 def test_a_locked_station_says_why_and_tries_all_the_same(page: DevicesPage, qtbot: QtBot) -> None:
     editor = opened(page, "m", qtbot)
