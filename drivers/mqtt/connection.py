@@ -30,6 +30,12 @@ OF_THE_LINE: Final[dict[str, Any]] = {
 """What all devices of one connection to a broker must agree on, and what is given."""
 _OF_DEVICE: Final = ("base", "silence", "presence", "birth", "topic", "device", "profile", *READING)
 KEYS: Final = ("host", "port", "client_id", *OF_THE_LINE, *_OF_DEVICE)
+OFFERED: Final[dict[str, Any]] = {
+    "host": None, "port": USUAL_PORT, "user": "", "password": "", "base": "", "silence": "", "version": "5",
+    "tls": False, "timeout": TIMEOUT, "keepalive": KEEPALIVE, "session": SESSION, "birth": BIRTH,
+    "max_payload": MAX_PAYLOAD, "format": "json", "retained": "old", "qos": 1,
+}  # fmt: skip
+"""What a form offers, with what is given; empty where nothing is. Other keys are written by hand."""
 _OF_TLS: Final = ("ca", "cert", "key", "key_password")
 _OF_WILL: Final = ("topic", "online", "offline")
 _LONGEST_SESSION_S: Final = 0xFFFFFFFE

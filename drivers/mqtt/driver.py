@@ -28,6 +28,9 @@ class MqttDriver(Driver):
                 found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
         return found
 
+    def keys(self) -> Mapping[str, object]:
+        return connections.OFFERED
+
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Devices that reach one broker by one client id must agree on how."""
         found = []

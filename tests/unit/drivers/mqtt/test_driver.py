@@ -10,6 +10,7 @@ import pytest
 
 from app.model.clock import SystemClock
 from drivers.mqtt import mqtt
+from drivers.mqtt.connection import KEYS
 from tests.support.mqtt_devices import HOST, device, json_point, point
 
 SET = {"topic": "pcs1/set", "path": "$.kw"}
@@ -132,3 +133,11 @@ def test_addresses_and_codecs_need_no_mqtt_library() -> None:
     modules = "address, connection, documents, sparkplug, driver, edge_node"
     code = f"import sys; from drivers.mqtt import {modules}; sys.exit(any(n.startswith('paho') for n in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_a_form_offers_is_sound_as_it_is_given() -> None:
+    driver = mqtt()
+    offered = driver.keys()
+    given = {key: value for key, value in offered.items() if value not in (None, "")}
+    assert driver.check(device("m1", {**HOST, **given})) == []
+    assert next(iter(offered)) == "host" and set(offered) <= set(KEYS)
