@@ -19,7 +19,7 @@ from tests.system.mqtt.test_reading import at
 pytestmark = [pytest.mark.asyncio, pytest.mark.mosquitto]
 
 Connect = Callable[..., Peer]
-TLS = Path(__file__).parents[2] / "data" / "tls"
+TLS = Path(__file__).parents[2] / "data" / "mqtt_tls"
 
 
 def file(name: str) -> str:
