@@ -12,6 +12,7 @@ _FACTORIES: Final[dict[str, str]] = {
     "modbus-tcp": "drivers.modbus:tcp",
     "modbus-rtu": "drivers.modbus:rtu",
     "modbus-rtu-tcp": "drivers.modbus:rtu_tcp",
+    "http": "drivers.http:http",
 }
 """Word -> `module:factory`. Imported when first asked for, so that a station loads only the protocols it speaks."""
 
