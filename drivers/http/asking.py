@@ -52,7 +52,8 @@ class Asker:
         except TimeoutError:
             raise self._lost(f"no whole answer from {_shown(url)} within {self._poll.timeout_s:g} s") from None
         except aiohttp.ClientResponseError as error:
-            raise ProtocolError(f"{_shown(url)} does not speak HTTP: {error.message}", device=self._device) from None
+            said = " ".join(error.message.split())[:100]
+            raise self._wrong(url, f"does not speak HTTP: {said}") from None
         except aiohttp.ClientPayloadError:
             raise self._lost(f"{_shown(url)} broke off in the middle of its answer") from None
         except aiohttp.ServerFingerprintMismatch:

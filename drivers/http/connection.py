@@ -120,10 +120,11 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
 
 
 def _poll_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
-    if "url" not in connection and not unknown(connection, POLL_KEYS, "connection"):
+    found = unknown(connection, POLL_KEYS, "connection")
+    if "url" not in connection:
         mend = "add `url:` to ask the device, or `webhook:` and `secret:` to be told"
-        return [KeyFault("url", "connection has neither url nor webhook", mend)]
-    found = unknown(connection, POLL_KEYS, "connection") + _url_faults(connection.get("url"))
+        return found or [KeyFault("url", "connection has neither url nor webhook", mend)]
+    found += _url_faults(connection["url"])
     found += durations(connection, ("every", "timeout"))
     found += whole_numbers({"max_bytes": MAX_BYTES, **connection}, {"max_bytes": _BOUNDS_BYTES})
     found += secrets(connection, ("password", "token")) + _header_faults(connection.get("headers", {}))

@@ -44,7 +44,7 @@ class Resource:
         self._every_ns = round(every_s * SECOND_NS)
         self._early_ns = min(_EARLY_NS, self._every_ns // 10)
         self._clock = clock
-        self._due_ns = 0
+        self._due_ns = -self._every_ns
         """Monotonic; counts from the first request, so that periods do not drift."""
         self._document: Document | None = None
         self._lock = asyncio.Lock()
@@ -57,7 +57,7 @@ class Resource:
                 self._document = None
                 content = await self._asker.ask(session, self._url)
                 self._document = Document(content, self._clock.now_ns())
-                late = now - self._due_ns > self._every_ns
+                late = now - self._due_ns >= self._every_ns
                 self._due_ns = (now if late else self._due_ns) + self._every_ns
             return self._document
 

@@ -14,7 +14,7 @@ from app.model.clock import SECOND_NS, from_datetime
 
 GOOD: Final = (True, "good", "ok", "valid")
 """What the quality of a value says where it is good, unless the address says otherwise."""
-_NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_NUMBER: Final = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _CHARSETS: Final = {
     "utf-8", "ascii", "iso8859-1", "cp1252", "utf-16", "gb2312", "gbk", "gb18030", "big5", "shift_jis", "euc_kr",
 }  # fmt: skip
@@ -79,7 +79,8 @@ def time_ns(raw: Any) -> int | None:
         return None
     for per_s in (1, 1_000, 1_000_000, 1_000_000_000):
         if raw < _LATEST_S * per_s:
-            return int(raw) * (SECOND_NS // per_s) if isinstance(raw, int) else round(raw * (SECOND_NS // per_s))
+            whole, unit_ns = int(raw), SECOND_NS // per_s
+            return whole * unit_ns + round((raw - whole) * unit_ns)  # a float alone has not so many digits
     return None
 
 
