@@ -13,6 +13,7 @@ _FACTORIES: Final[dict[str, str]] = {
     "modbus-rtu": "drivers.modbus:rtu",
     "modbus-rtu-tcp": "drivers.modbus:rtu_tcp",
     "http": "drivers.http:http",
+    "bacnet": "drivers.bacnet:bacnet",
 }
 """Word -> `module:factory`. Imported when first asked for, so that a station loads only the protocols it speaks."""
 

@@ -27,6 +27,7 @@ from drivers.http import http
 from drivers.http.polling import PollLink
 from tests.support.modbus_devices import device, point
 from tests.support.web_server import WebServer, saying, serving
+from tests.system.modbus.conftest import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -395,16 +396,12 @@ async def test_an_engine_loses_and_finds_a_device_that_fails_for_a_while(server:
         lateness=Lateness(), phase=0,
     )  # fmt: skip
     running = asyncio.create_task(one.run())
-    async with asyncio.timeout(10):
-        while len(seen) < 3:
-            await asyncio.sleep(0.01)
-        server.pages.clear()
-        while one.status().state is not LinkState.LOST:
-            await asyncio.sleep(0.01)
-        assert lost == [1] and "404 Not Found" in one.status().last_error
-        server.pages["/"] = {"p": 6}
-        while one.status().state is not LinkState.ONLINE:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(seen) >= 3, "three polls")
+    server.pages.clear()
+    await until(lambda: one.status().state is LinkState.LOST, "the loss")
+    assert lost == [1] and "404 Not Found" in one.status().last_error
+    server.pages["/"] = {"p": 6}
+    await until(lambda: one.status().state is LinkState.ONLINE, "the return", timeout_s=10)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await link.close()

@@ -52,7 +52,7 @@ P = {"path": "$.p"}
         ({"webhook": "/meter", "secret": "secret1"}, "secret", "env:NAME"),
         ({**HOOK, "every": "5s"}, "every", "known keys: webhook"),
         ({**HOOK, "port": 0}, "port", "1 to 65535"),
-        ({**HOOK, "host": ""}, "host", "0.0.0.0"),
+        ({**HOOK, "host": ""}, "host", "an address of this machine"),
         ({**HOOK, "silence": "0s"}, "silence", "not a duration"),
         ({**HOOK, "per_minute": 0}, "per_minute", "from 1"),
     ],
@@ -108,7 +108,7 @@ def test_sound_devices_pass(tmp_path: Path) -> None:
         {"url": "https://[::1]:8443/a?b=c", "every": "500ms", "ca": str(ca), "max_bytes": 500_000},
         {**URL, "user": "me", "password": "secret:d1", "headers": {"X-Api-Key": "env:K", "X-Site": "1"}},
         {"url": "https://h", "fingerprint": "AB:" * 31 + "ab", "token": "env:T", "timeout": "10s"},
-        {**HOOK, "host": "0.0.0.0", "port": 80, "silence": "1h", "window": "1min", "max_bytes": 1000},
+        {**HOOK, "host": "10.0.0.1", "port": 80, "silence": "1h", "window": "1min", "max_bytes": 1000},
     ):
         assert http().check(device("d", connection, [point("p", {**P, "quality": "$.q", "good": [192, "OK"]})])) == []
 
