@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from bacpypes3.apdu import WritePropertyRequest
-from bacpypes3.constructeddata import Any as OpenType
 from bacpypes3.constructeddata import Array
 from bacpypes3.primitivedata import (
     Boolean,
@@ -45,7 +44,7 @@ def request(point: Point, value: float) -> WritePropertyRequest:
         objectIdentifier=ObjectIdentifier(address.object_id),
         propertyIdentifier=address.property_id,
         propertyArrayIndex=address.index,
-        propertyValue=OpenType.cast(content),
+        propertyValue=content,
     )
     if commanded:
         made.priority = address.priority

@@ -104,16 +104,15 @@ async def test_values_of_every_kind_come_by_one_request(open_link: Open, peer: B
 async def test_status_flags_and_reliability_are_quality(open_link: Open, peer: BacnetDevice) -> None:
     opened = open_link(peer.address, [value("a", "analog-input:1"), value("b", "analog-input:2")])
     assert (await read(opened)).quality.tolist() == [0, 0]
-    for flags, reliability, quality, why in (
-        ([1, 0, 0, 0], "no-fault-detected", q.GOOD, ""),
-        ([0, 1, 0, 0], "communication-failure", q.IV, "communication failure"),
-        ([1, 1, 0, 0], "over-range", q.IV | q.OV, "over range"),
-        ([0, 0, 1, 0], "no-fault-detected", q.SB, ""),
-        ([0, 0, 0, 1], "no-fault-detected", q.BL, ""),
-        ([0, 0, 0, 0], "no-fault-detected", q.GOOD, ""),
+    for property_, now, quality, why in (  # this device makes its flags of these; overridden is a unit test
+        ("eventState", "high-limit", q.GOOD, ""),
+        ("reliability", "communication-failure", q.IV, "communication failure"),
+        ("reliability", "over-range", q.IV | q.OV, "over range"),
+        ("reliability", "no-fault-detected", q.GOOD, ""),
+        ("outOfService", True, q.BL, ""),
+        ("outOfService", False, q.GOOD, ""),
     ):
-        await peer.do(set=["analog-input:1", "reliability", reliability])
-        await peer.do(set=["analog-input:1", "statusFlags", flags])
+        await peer.do(set=["analog-input:1", property_, now])
         got = await read(opened)
         assert got.quality.tolist() == [quality, 0] and got.value.tolist() == [12.5, 21]
         assert why in opened[0].remarks(opened[1]).get("d.a", "")
@@ -374,7 +373,8 @@ async def test_devices_are_found_with_their_objects(peer: BacnetDevice) -> None:
     }  # fmt: skip
     assert {"zone_temp_c", "limit", "door", "pump", "mode", "energy", "pulses"} <= points.keys()
     assert (points["door"]["kind"], points["pulses"]["kind"]) == ("status", "counter")
-    proposed = device("found", one.device["connection"], one.device["points"])
+    connection = {key: given for key, given in one.device["connection"].items() if key != "driver"}
+    proposed = device("found", connection, one.device["points"])
     assert driver.check(proposed) == []
     link = driver.open([proposed], SystemClock(), read_only=True)
     await link.connect()
