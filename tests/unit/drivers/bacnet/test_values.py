@@ -1,0 +1,138 @@
+"""Encoded values and status flags, against bacpypes3's own encoder, and against bytes of no kind."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from random import Random
+from typing import Any
+
+import pytest
+from bacpypes3.basetypes import EngineeringUnits, Reliability, StatusFlags
+from bacpypes3.primitivedata import (
+    Boolean,
+    CharacterString,
+    Double,
+    Enumerated,
+    Integer,
+    Null,
+    ObjectType,
+    PropertyIdentifier,
+    Real,
+    Unsigned,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.model import quality as q
+from app.model.units import UNITS as OURS
+from drivers.bacnet.address import OBJECTS, PROPERTIES
+from drivers.bacnet.units import UNITS
+from drivers.bacnet.values import RELIABILITY, Kind, flags_quality, number, text
+
+FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def tag(content: Any) -> tuple[int, int, bytes]:
+    (one,) = content.encode()
+    return int(one.tag_number), int(one.tag_lvt), bytes(one.tag_data)
+
+
+@given(
+    st.builds(Unsigned, st.integers(0, 2**32 - 1))
+    | st.builds(Integer, st.integers(-(2**31), 2**31 - 1))
+    | st.builds(Enumerated, st.integers(0, 65535))
+    | st.builds(Real, FLOAT32)
+    | st.builds(Double, st.floats(allow_nan=False, allow_infinity=False))
+)
+def test_every_number_of_the_library_is_read_as_it_is(content: Any) -> None:
+    assert number(*tag(content)) == (float(content), "")
+
+
+@pytest.mark.parametrize(
+    ("content", "value", "why"),
+    [
+        (Boolean(True), 1.0, ""),
+        (Boolean(False), 0.0, ""),
+        (Null(()), math.nan, "null where"),
+        (CharacterString("5"), math.nan, "a text where"),
+        (StatusFlags([0, 0, 0, 0]), math.nan, "a bit string where"),
+        (Real(math.nan), math.nan, "no finite"),
+        (Real(math.inf), math.nan, "no finite"),
+        (Double(-math.inf), math.nan, "no finite"),
+    ],
+    ids=range(8),
+)
+def test_what_is_no_number_says_so(content: Any, value: float, why: str) -> None:
+    got, said = number(*tag(content))
+    assert (got == value or math.isnan(got) is math.isnan(value) is True) and why in said
+
+
+@given(st.text(max_size=20))
+def test_texts_of_the_library_are_read_as_they_are(words: str) -> None:
+    assert text(*tag(CharacterString(words))) == words
+
+
+def test_texts_of_other_character_sets() -> None:
+    assert text(Kind.TEXT, 5, b"\x04\x4e\x00\x4e\x8c") == "一二"
+    assert text(Kind.TEXT, 3, b"\x05\xe9\xe8") == "éè"
+    assert text(Kind.TEXT, 3, b"\x01\x03a") == "\x03a"
+    assert text(Kind.TEXT, 4, b"\x00\xff\xfea") == "��a"
+    assert text(*tag(Real(1.5))) == "1.5"
+
+
+@pytest.mark.parametrize(
+    ("flags", "quality"),
+    [
+        ([0, 0, 0, 0], q.GOOD),
+        ([1, 0, 0, 0], q.GOOD),
+        ([0, 1, 0, 0], q.IV),
+        ([0, 0, 1, 0], q.SB),
+        ([0, 0, 0, 1], q.BL),
+        ([1, 1, 1, 1], q.IV | q.SB | q.BL),
+    ],
+)
+def test_status_flags_are_quality(flags: list[int], quality: int) -> None:
+    kind, _, data = tag(StatusFlags(flags))
+    assert flags_quality(kind, data) == quality
+
+
+def test_flags_that_are_none_are_no_good() -> None:
+    assert flags_quality(Kind.UNSIGNED, b"\x00") == flags_quality(Kind.BITS, b"") == q.IV
+
+
+def test_our_names_and_numbers_are_those_of_the_library() -> None:
+    assert {name: int(ObjectType(name)) for name in OBJECTS} == OBJECTS
+    assert {name: int(PropertyIdentifier(name)) for name in PROPERTIES} == PROPERTIES
+    assert RELIABILITY.keys() == set(Reliability._enum_map.values()) - {0}
+    words = {"kW": "kilowatts", "kvarh": "kilovolt-ampere-hours-reactive", "degC": "degrees-celsius", "l": "liters"}
+    numbers = {unit: number_ for number_, unit in UNITS.items()}
+    assert {unit: int(EngineeringUnits(word)) for unit, word in words.items()} == {
+        unit: numbers[unit] for unit in words
+    }
+    assert set(UNITS.values()) <= set(OURS)
+
+
+def fuzz(count: int, random: Random) -> None:
+    for _ in range(count):
+        kind, data = random.randrange(20), random.randbytes(random.randrange(10))
+        value, why = number(kind, len(data), data)
+        assert math.isfinite(value) is not bool(why)
+        assert isinstance(text(kind, len(data), data), str)
+        assert 0 <= flags_quality(kind, data) <= 0xFF
+
+
+def test_any_bytes_are_a_value_or_a_reason() -> None:
+    fuzz(20_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_values_leave_nothing() -> None:
+    random = Random(2)
+    fuzz(10_000, random)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    fuzz(1_000_000, random)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 1_000_000
