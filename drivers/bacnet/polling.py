@@ -21,7 +21,7 @@ from drivers.bacnet.values import RELIABILITY as REASONS
 from drivers.bacnet.wire import Denied, Wire
 from drivers.contract import Plan
 
-MOST_AT_ONCE: Final = 60
+MOST_AT_ONCE: Final = 40
 """Properties in one request: decoding their answer takes the loop's thread a few milliseconds, and not more."""
 AFRESH_NS: Final = 600 * SECOND_NS
 """How often a device that could not answer a request whole is asked whole again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -33,40 +34,47 @@ class Reader:
 
     def updates(self, document: Any, now_ns: int) -> tuple[Updates, dict[str, str]]:
         """(a row for each point, full point name -> why it has no value)."""
-        n = len(self.names)
-        value, quality, time = np.full(n, np.nan), np.zeros(n, np.uint16), np.full(n, now_ns, np.int64)
+        values, qualities, source_ns = [], [], []
         remarks: dict[str, str] = {}
         times: dict[Path, int | None] = {}
-        there = np.ones(n, np.bool_)
+        absent = []
         for row, address in enumerate(self._addresses):
             raw = find(document, address.path)
             if raw is MISSING:
-                there[row] = self._whole
-                why = f"nothing at {address.written} in the answer"
+                absent.append(row)
+                value, why = math.nan, f"nothing at {address.written} in the answer"
             else:
-                value[row], why = number(raw, address.map)
-            if not why and address.quality is not None:
-                said = find(document, address.quality)
-                if not is_good(None if said is MISSING else said, address.good):
-                    why = "the device does not call it good"
+                value, why = number(raw, address.map)
+            if address.quality is not None and not why and not is_good(find(document, address.quality), address.good):
+                why = "the device does not call it good"
+            quality, time = q.GOOD, now_ns
             if why:
-                quality[row] = q.IV
+                quality = q.IV
                 remarks[self.names[row]] = why
             if address.time is not None:
                 if address.time not in times:
                     times[address.time] = _source_time(document, address.time, now_ns)
-                source_ns = times[address.time]
-                time[row] = now_ns if source_ns is None else source_ns
-                quality[row] |= q.CLOCK if source_ns is None else 0
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = value * self._scale + self._offset
-        quality[~np.isfinite(value)] |= q.IV
-        value[~np.isfinite(value)] = np.nan
-        updates = Updates(self._point, value, quality, time, now_ns)
-        if not there.all():
-            updates = updates.take(there)
-            remarks = {name: why for name, why in remarks.items() if there[self.names.index(name)]}
+                told = times[address.time]
+                quality, time = (quality | q.CLOCK, now_ns) if told is None else (quality, told)
+            values.append(value)
+            qualities.append(quality)
+            source_ns.append(time)
+        updates = self._columns(values, qualities, source_ns, now_ns)
+        if absent and not self._whole:
+            updates = updates.take(np.delete(np.arange(len(values)), absent))
+            for row in absent:
+                remarks.pop(self.names[row])
         return updates, remarks
+
+    def _columns(self, values: list[float], qualities: list[int], source_ns: list[int], now_ns: int) -> Updates:
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = np.array(values) * self._scale + self._offset
+        quality = np.array(qualities, np.uint16)
+        beyond = ~np.isfinite(value)
+        if beyond.any():
+            value[beyond] = np.nan
+            quality[beyond] |= q.IV
+        return Updates(self._point, value, quality, np.array(source_ns, np.int64), now_ns)
 
     def texts(self, document: Any) -> dict[str, str]:
         """Full point name -> text, of those that the document has."""
