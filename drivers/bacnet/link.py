@@ -119,7 +119,11 @@ class BacnetLink(Link):
             raise TransportError("the link is used before connect(), or after close()", device=peer.device)
         if peer.device not in self._met:
             reference = (DEVICE, peer.instance, PROPERTIES["object-name"], None)
-            answer = await read_one(self._wire, peer, reference)
+            try:
+                answer = await read_one(self._wire, peer, reference)
+            except Denied as denied:
+                message = f"{peer.place} refuses: {denied.words}"
+                raise RefusedByDevice(message, device=peer.device, code=denied.code) from None
             if isinstance(answer, Denied):
                 message = f"{peer.place} is not device {peer.instance}: {answer.words}; correct `address` or `device`"
                 raise ProtocolError(message, device=peer.device)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bacpypes3.apdu import ReadPropertyMultipleRequest, ReadPropertyRequest
+from bacpypes3.apdu import ReadPropertyACK, ReadPropertyMultipleACK, ReadPropertyMultipleRequest, ReadPropertyRequest
 from bacpypes3.basetypes import PropertyReference, ReadAccessSpecification
 from bacpypes3.primitivedata import ObjectIdentifier, Tag, TagClass
 
@@ -43,7 +43,7 @@ Answer = Sequence[Encoded] | Denied
 
 
 async def read_one(wire: Wire, peer: Peer, reference: Reference) -> Answer:
-    """One property by ReadProperty. Raises TransportError, or Denied where the device as a whole refuses."""
+    """One property by ReadProperty. Raises TransportError, ProtocolError, or Denied by the device as a whole."""
     type_, instance, property_, index = reference
     request = ReadPropertyRequest(
         objectIdentifier=ObjectIdentifier((type_, instance)), propertyIdentifier=property_, propertyArrayIndex=index
@@ -54,6 +54,8 @@ async def read_one(wire: Wire, peer: Peer, reference: Reference) -> Answer:
         if denied.of_device or denied.unknown_service:
             raise
         return denied
+    if not isinstance(answer, ReadPropertyACK):
+        raise _other(peer, answer)
     return encoded(answer.propertyValue)
 
 
@@ -70,6 +72,8 @@ async def read_many(wire: Wire, peer: Peer, references: Sequence[Reference]) -> 
         ]
     )
     answer = await wire.ask(peer, request)
+    if not isinstance(answer, ReadPropertyMultipleACK):
+        raise _other(peer, answer)
     found: dict[Reference, Answer] = {}
     for result in answer.listOfReadAccessResults:
         type_, instance = result.objectIdentifier
@@ -111,3 +115,7 @@ def as_number(answer: Answer) -> tuple[float, str]:
     if len(answer) != 1:
         return math.nan, f"{len(answer)} values where one should be"
     return answer[0].number()
+
+
+def _other(peer: Peer, answer: object) -> ProtocolError:
+    return ProtocolError(f"{peer.place} answered a read with {type(answer).__name__}", device=peer.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from asyncio import timeout
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,6 +15,11 @@ from app.model.clock import SECOND_NS, Clock
 from app.model.errors import TransportError
 from drivers.http.hooks import DeviceHook
 from drivers.http.signature import SIGNATURE, TIMESTAMP
+
+log = logging.getLogger("gridroom.drivers")
+_NOBODY_S: Final = logging.getLogger("gridroom.drivers.webhook")
+"""aiohttp's own words: a traceback for each connection that sends rubbish, which anybody may do."""
+_NOBODY_S.setLevel(logging.CRITICAL)
 
 BODY_TIMEOUT_S: Final = 10.0
 IDLE_TIMEOUT_S: Final = 15.0
@@ -65,6 +71,7 @@ class Receiver:
         self._rate = Rate(2 * sum(one.hook.per_minute for one in hooks.values()))
         self._runner: web.ServerRunner | None = None
         self._lock = asyncio.Lock()
+        self._failure = ""
 
     async def open(self) -> None:
         """Listen; nothing happens when it does. Raises TransportError."""
@@ -74,6 +81,7 @@ class Receiver:
             server = _Bounded(
                 self._answer,
                 access_log=None,
+                logger=_NOBODY_S,
                 auto_decompress=False,
                 keepalive_timeout=IDLE_TIMEOUT_S,
                 lingering_time=1.0,
@@ -96,7 +104,13 @@ class Receiver:
                 await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        status, why = await self._receive(request)
+        try:
+            status, why = await self._receive(request)
+        except Exception as error:
+            if str(error) != self._failure:  # it may fail alike for every message
+                log.exception("a message to %s could not be received; send this log", request.path)
+            self._failure = str(error)
+            status, why = HTTPStatus.INTERNAL_SERVER_ERROR, "this program has failed"
         response = web.Response(status=status, text=f"{why}\n" if why else None)
         if status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT):
             response.force_close()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from aiohttp import web
 
+CERTIFICATE: Final = Path(__file__).parents[1] / "data" / "loopback.pem"
+"""Of 127.0.0.1, self-signed, with its key: it protects nothing."""
 Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -34,15 +38,18 @@ class WebServer:
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[WebServer]:
-    """On a free port of loopback, with aiohttp's own server."""
+async def serving(*, tls: bool = False) -> AsyncIterator[WebServer]:
+    """On a free port of loopback, with aiohttp's own server; `tls` with a certificate that nobody signed."""
     server = WebServer()
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if tls else None
+    if context is not None:
+        context.load_cert_chain(CERTIFICATE)
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    server.url = f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield server
     finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import math
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -26,7 +28,7 @@ from drivers.contract import Plan
 from drivers.http import http
 from drivers.http.polling import PollLink
 from tests.support.modbus_devices import device, point
-from tests.support.web_server import WebServer, saying, serving
+from tests.support.web_server import CERTIFICATE, WebServer, saying, serving
 from tests.system.modbus.conftest import until
 
 pytestmark = pytest.mark.asyncio
@@ -352,6 +354,20 @@ async def test_a_port_where_nobody_listens(open_link: Open) -> None:
         pass
     with pytest.raises(TransportError, match=f"no connection to {url}"):
         await read(open_link(url))
+
+
+async def test_a_certificate_is_trusted_by_its_authority_or_its_fingerprint_and_not_otherwise(open_link: Open) -> None:
+    pem = CERTIFICATE.read_text().partition("-----BEGIN PRIVATE")[0]
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    async with serving(tls=True) as secure:
+        secure.pages["/"] = {"p": 1}
+        for trust in ({"ca": str(CERTIFICATE)}, {"fingerprint": fingerprint}):
+            assert (await read(open_link(secure.url, timeout="5s", **trust))).value.tolist() == [1]
+        for trust, words in (({}, "CERTIFICATE_VERIFY_FAILED"), ({"fingerprint": "00" * 32}, "another certificate")):
+            asked = len(secure.requests)
+            with pytest.raises(TransportError, match=words):
+                await read(open_link(secure.url, timeout="5s", **trust))
+            assert len(secure.requests) == asked
 
 
 async def test_texts_are_read_from_the_same_document(server: WebServer, open_link: Open) -> None:

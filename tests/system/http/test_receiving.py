@@ -268,3 +268,19 @@ async def test_rubbish_on_the_port_hurts_nobody(make: Any) -> None:
             await asyncio.wait_for(reader.read(), 5)
         writer.close()
     assert await site.send("a", b"{}") == 204
+
+
+@pytest.mark.expects_errors
+async def test_a_fault_of_ours_is_told_once_and_answered(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    site = make()
+    await site.listen("a")
+
+    def fail(updates: Updates) -> None:
+        raise RuntimeError("the table is gone")
+
+    site.link._hooks["a"]._deliver = fail
+    for i in range(3):
+        assert await site.send("a", b'{"q": %d}' % i) == 500
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "a message to /a could not be received; send this log"
+    ]
