@@ -53,7 +53,9 @@ class BacnetDevice:
 
 
 async def start(**options: Any) -> BacnetDevice:
-    """A device of instance 5. Options: `port`, `instance`, `without` (names of services), `max_apdu`, `objects`."""
+    """A device of instance 5. Options: `port`; `without`, names of services; `objects`, how many values more; `most`,
+    how many objects it reads at once, and with what `reason` it aborts otherwise; `strict`, whether an unknown object
+    spoils the rest."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.support.bacnet_device", json.dumps(options),
         cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -128,7 +130,7 @@ def say(what: dict[str, Any]) -> None:
 
 
 async def serve(options: dict[str, Any]) -> None:
-    from bacpypes3.apdu import UnconfirmedCOVNotificationRequest
+    from bacpypes3.apdu import AbortPDU, Error, ReadPropertyMultipleRequest
     from bacpypes3.app import Application
     from bacpypes3.local.device import DeviceObject
     from bacpypes3.local.networkport import NetworkPortObject
@@ -142,22 +144,33 @@ async def serve(options: dict[str, Any]) -> None:
         async def indication(self, apdu: Any) -> None:
             name = type(apdu).__name__.removesuffix("Request")
             heard[name] = heard.get(name, 0) + 1
-            if not state["mute"]:
-                await super().indication(apdu)
+            if state["mute"]:
+                return
+            if isinstance(apdu, ReadPropertyMultipleRequest):
+                wanted = [spec.objectIdentifier for spec in apdu.listOfReadAccessSpecs]
+                if len(wanted) > options.get("most", 1000):
+                    reason = options.get("reason", "segmentation-not-supported")
+                    await self.response(AbortPDU(True, reason=reason, context=apdu))
+                    return
+                if options.get("strict") and not all(self.get_object_id(one) for one in wanted):
+                    error = Error(
+                        service_choice=apdu.apduService, errorClass="object", errorCode="unknownObject", context=apdu
+                    )
+                    await self.response(error)
+                    return
+            await super().indication(apdu)
+
+        def cov_confirmation(self, cov: Any, future: Any) -> None:
+            what = "refused" if future.exception() else "sent" if future.result() is None else "acknowledged"
+            heard[what] = heard.get(what, 0) + 1
 
         def cov_notification(self, cov: Any, apdu: Any) -> None:
-            confirmed = not isinstance(apdu, UnconfirmedCOVNotificationRequest)
-            heard[f"notified {'confirmed' if confirmed else 'unconfirmed'}"] = heard.get("notified", 0) + 1
             if not state["drop"]:
                 super().cov_notification(cov, apdu)
 
     for service in options.get("without", ()):
         setattr(Device, f"do_{service}Request", None)
-    own = DeviceObject(
-        objectIdentifier=("device", options.get("instance", 5)), objectName="Peer", modelName="Model 1",
-        maxApduLengthAccepted=options.get("max_apdu", 1024),
-        segmentationSupported=options.get("segmentation", "segmented-both"),
-    )  # fmt: skip
+    own = DeviceObject(objectIdentifier=("device", 5), objectName="Peer")
     port = NetworkPortObject(
         IPv4Address(f"127.0.0.1:{options.get('port', 0)}"), objectIdentifier=("network-port", 1), objectName="Port"
     )

@@ -219,18 +219,23 @@ async def test_connections_too_many_are_hung_up(make: Any, monkeypatch: pytest.M
 
 
 async def test_a_silent_device_is_lost_and_what_it_sends_meanwhile_is_kept(make: Any) -> None:
-    site = make(silence="150ms")
+    site = make(silence="400ms")
     await site.listen("a")
-    assert await site.send("a", b'{"q": 1}') == 204
+    for _ in range(8):  # twice of the silence, and not silent
+        await asyncio.sleep(0.1)
+        site.got["a"].clear()
+        site.clock.advance(1)
+        assert await site.send("a", b'{"q": 1}') == 204
+    assert "a" not in site.ended
     await asyncio.wait_for(site.reports["a"], 5)
     assert isinstance(site.ended["a"], TransportError) and site.ended["a"].device == "a"
-    assert "no message came to /a for 0.15 s" in str(site.ended["a"])
+    assert "no message came to /a for 0.4 s" in str(site.ended["a"])
     for i in range(PENDING):
-        assert await site.send("a", b'{"q": %d}' % i, at_s=1_700_000_001) == 204
-    assert await site.send("a", b'{"q": 0, "r": 0}') == 503
+        assert await site.send("a", b'{"q": %d, "r": 0}' % i) == 204
+    assert await site.send("a", b'{"q": 0, "s": 0}') == 503
     await site.listen("a")
     assert [u.value.tolist() for u in site.got["a"]] == [[1], *([i] for i in range(PENDING))]
-    assert await site.send("a", b'{"q": 0, "r": 0}') == 204
+    assert await site.send("a", b'{"q": 0, "s": 0}') == 204
 
 
 async def test_a_secret_that_is_missing_is_one_device_s_trouble(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
