@@ -19,31 +19,46 @@ TIMEOUT: Final = "1s"
 LIFETIME: Final = "5min"
 COVS: Final = ("unconfirmed", "confirmed", False)
 KEYS: Final = ("address", "device", "interface", "timeout", "cov", "lifetime")
-_PLACE: Final = re.compile(r"(?P<ip>[0-9.]+)(?:/(?P<mask>\d{1,2}))?(?::(?P<port>\d{1,5}))?(?:/(?P<behind>\d{1,2}))?")
+_PLACE: Final = re.compile(
+    r"(?:(?P<network>\d{1,5}):(?P<mac>\d{1,3})@)?"
+    r"(?P<ip>[0-9.]+)(?:/(?P<mask>\d{1,2}))?(?::(?P<port>\d{1,5}))?(?:/(?P<behind>\d{1,2}))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An IPv4 address, its mask where one is given, and a UDP port."""
+    """An IPv4 address, its mask where one is given, and a UDP port; or a station on a network behind that router."""
 
     ip: str
     port: int
-    mask: int
+    mask: int = 32
+    network: int = 0
+    """0 where the device is at the address itself."""
+    mac: int = 0
 
     def __str__(self) -> str:
-        return f"{self.ip}/{self.mask}:{self.port}" if self.mask < 32 else f"{self.ip}:{self.port}"
+        behind = f"{self.network}:{self.mac}@" if self.network else ""
+        mask = f"/{self.mask}" if self.mask < 32 else ""
+        return f"{behind}{self.ip}{mask}:{self.port}"
 
     @staticmethod
     def of(text: object, *, ephemeral: bool = False) -> Place:
-        """Parse `ip[/mask][:port]` or `ip[:port][/mask]`; port 0 where `ephemeral`. Raises ValueError."""
+        """Parse `[network:mac@]ip[/mask][:port]` or `ip[:port][/mask]`. Raises ValueError.
+
+        `ephemeral`: of this machine itself, where port 0 is any free one.
+        """
         match = _PLACE.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise ValueError(f"'{text}' is no IPv4 address")
         port = int(match["port"] or PORT)
         mask = int(match["mask"] or match["behind"] or 32)
+        network, mac = int(match["network"] or 0), int(match["mac"] or 0)
+        behind = match["network"] is not None
         if not (0 if ephemeral else 1) <= port <= 65535 or not 1 <= mask <= 32:
             raise ValueError(f"'{text}' has a port or a mask that cannot be")
-        return Place(str(ipaddress.IPv4Address(match["ip"])), port, mask)
+        if behind and (ephemeral or not 1 <= network <= 65534 or mac > 254):
+            raise ValueError(f"'{text}' has a network or a station number that cannot be")
+        return Place(str(ipaddress.IPv4Address(match["ip"])), port, mask, network, mac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,7 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
         try:
             Place.of(connection["address"])
         except ValueError as error:
-            mend = "write an IPv4 address, and a port if it is not 47808, such as 192.168.1.30:47809"
+            mend = "write such as 192.168.1.30, 192.168.1.30:47809, or 2001:15@192.168.1.30 behind a router"
             found.append(KeyFault("address", f"address {error}", mend))
     if "device" not in connection:
         found.append(KeyFault("device", "connection has no device", "add `device:`, the instance number of the device"))

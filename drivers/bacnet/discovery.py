@@ -6,17 +6,18 @@ import asyncio
 import re
 from asyncio import timeout
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from bacpypes3.apdu import IAmRequest
 
 from app.model.errors import DeviceError, TransportError
 from drivers.bacnet.address import DEVICE, OBJECTS, PROPERTIES
-from drivers.bacnet.connection import Peer, Place, faults, interface_of
+from drivers.bacnet.connection import PORT, Peer, Place, faults, interface_of
 from drivers.bacnet.reading import Answer, Reference, read_many, read_one
 from drivers.bacnet.units import UNITS
 from drivers.bacnet.values import Kind
-from drivers.bacnet.wire import Denied, Wire, Wires
+from drivers.bacnet.wire import Denied, Wire, Wires, place_of
 from drivers.contract import Proposal
 
 MOST_DEVICES: Final = 256
@@ -47,15 +48,15 @@ async def look_around(wires: Wires, connection: Mapping[str, Any], seconds: floa
     wire = wires.of(interface)
     await wire.open(_TIMEOUT_S)
     try:
-        found: dict[tuple[str, int], int] = {}
+        found: dict[Place, int] = {}
 
         def heard(i_am: IAmRequest) -> None:
-            ip, port = i_am.pduSource.addrTuple
-            if len(found) < MOST_DEVICES:
-                found.setdefault((ip, port), int(i_am.iAmDeviceIdentifier[1]))
+            with suppress(ValueError):
+                if len(found) < MOST_DEVICES:
+                    found.setdefault(place_of(i_am.pduSource), int(i_am.iAmDeviceIdentifier[1]))
 
         await wire.who_is(seconds, place, heard)
-        return [await _propose(wire, Place(*where, 32), instance, connection) for where, instance in found.items()]
+        return [await _propose(wire, where, instance, connection) for where, instance in found.items()]
     finally:
         await wire.close()
 
@@ -72,7 +73,7 @@ async def _propose(wire: Wire, place: Place, instance: int, connection: Mapping[
     except (DeviceError, Denied, TimeoutError) as error:
         why += f"; its objects could not be read: {str(error) or 'it takes too long'}"
     reached = {key: connection[key] for key in ("interface",) if key in connection}
-    address = place.ip if str(place).endswith(":47808") else str(place)
+    address = str(place).removesuffix(f":{PORT}")
     device = {
         "id": f"bacnet_{instance}",
         "name": name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.model.clock import Clock
@@ -40,12 +41,12 @@ class BacnetDriver(Driver):
         return found
 
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
-        """Two devices at one address: BACnet/IP has one there."""
+        """Two devices at one address."""
         found = []
-        places: dict[tuple[str, int], Device] = {}
+        places: dict[str, Device] = {}
         for device in devices:
             place = Peer.of(device.id, device.connection).place
-            first = places.setdefault((place.ip, place.port), device)
+            first = places.setdefault(str(replace(place, mask=32)), device)
             if first is not device:
                 what, mend = f"{place} is {first.id} already", "correct one of the two, or make them one device"
                 found.append(Complaint(device.id, "", "address", what, mend))

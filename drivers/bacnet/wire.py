@@ -10,6 +10,7 @@ import asyncio
 import socket
 from asyncio import timeout
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from bacpypes3.apdu import (
@@ -30,10 +31,14 @@ from bacpypes3.basetypes import PropertyValue
 from bacpypes3.local.device import DeviceObject
 from bacpypes3.local.networkport import NetworkPortObject
 from bacpypes3.pdu import Address as PduAddress
-from bacpypes3.pdu import IPv4Address, LocalBroadcast
+from bacpypes3.pdu import GlobalBroadcast, IPv4Address
+from bacpypes3.settings import settings
 
 from app.model.errors import TransportError
 from drivers.bacnet.connection import Peer, Place
+
+settings.route_aware = True
+"""A device behind a router is known by the router as well, and asked through it without looking for it first."""
 
 PROCESS: Final = 1
 """Our subscriber process identifier. Always the same, so that we replace our subscriptions of a run before."""
@@ -195,7 +200,7 @@ class Wire:
             raise TransportError(f"{self.interface} is looking around already")
         client.found = found
         try:
-            where = LocalBroadcast() if place is None else IPv4Address(str(place))
+            where = GlobalBroadcast() if place is None else _address(place)
             client.request(WhoIsRequest(destination=where))
             await asyncio.sleep(seconds)
         finally:
@@ -240,9 +245,26 @@ class Wires:
         return self._wires.setdefault(key, Wire(interface))
 
 
-def address_of(peer: Peer) -> IPv4Address:
+def address_of(peer: Peer) -> PduAddress:
     """Where a device is, as the stack has it."""
-    return IPv4Address((peer.place.ip, peer.place.port))
+    return _address(peer.place)
+
+
+@lru_cache(maxsize=4096)
+def _address(place: Place) -> PduAddress:
+    if place.network:
+        return PduAddress(f"{place.network}:{place.mac}@{place.ip}:{place.port}")
+    return IPv4Address((place.ip, place.port))
+
+
+def place_of(address: PduAddress) -> Place:
+    """Where something came from. Raises ValueError where the place cannot be written."""
+    if address.addrNet is None:
+        return Place(*address.addrTuple)
+    if address.addrRoute is None or len(address.addrAddr) != 1:
+        raise ValueError(f"{address} has a station number of several bytes")
+    ip, port = address.addrRoute.addrTuple
+    return Place(ip, port, 32, int(address.addrNet), address.addrAddr[0])
 
 
 def _unknown_subscription(apdu: Any) -> Any:

@@ -55,7 +55,7 @@ class BacnetDevice:
 async def start(**options: Any) -> BacnetDevice:
     """A device of instance 5. Options: `port`; `without`, names of services; `objects`, how many values more; `most`,
     how many objects it reads at once, and with what `reason` it aborts otherwise; `strict`, whether an unknown object
-    spoils the rest."""
+    spoils the rest; `network` and `mac` of a device behind a router."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.support.bacnet_device", json.dumps(options),
         cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -136,6 +136,7 @@ async def serve(options: dict[str, Any]) -> None:
     from bacpypes3.local.networkport import NetworkPortObject
     from bacpypes3.pdu import IPv4Address
     from bacpypes3.primitivedata import ObjectIdentifier
+    from bacpypes3.vlan import VirtualNetwork
 
     heard: dict[str, int] = {}
     state = {"drop": False, "mute": False}
@@ -174,8 +175,25 @@ async def serve(options: dict[str, Any]) -> None:
     port = NetworkPortObject(
         IPv4Address(f"127.0.0.1:{options.get('port', 0)}"), objectIdentifier=("network-port", 1), objectName="Port"
     )
-    app = Device.from_object_list([own, port, *objects(options.get("objects", 0))])
-    (layer,) = app.link_layers.values()
+    if "network" in options:  # the device is behind a router, which is in this process as well
+
+        def station(number: int, mac: int) -> Any:
+            return NetworkPortObject(
+                objectIdentifier=("network-port", number), objectName=f"Port {number}", networkType="virtual",
+                protocolLevel="bacnet-application", networkNumber=options["network"], networkNumberQuality="configured",
+                macAddress=bytes([mac]), networkInterfaceName="vlan",
+            )  # fmt: skip
+
+        VirtualNetwork("vlan")
+        port.networkNumber, port.networkNumberQuality = 100, "configured"
+        router = Application.from_object_list(
+            [DeviceObject(objectIdentifier=("device", 99), objectName="Router"), port, station(2, 1)]
+        )
+        app = Device.from_object_list([own, station(1, options["mac"]), *objects(options.get("objects", 0))])
+        layer = next(iter(router.link_layers.values()))
+    else:
+        app = Device.from_object_list([own, port, *objects(options.get("objects", 0))])
+        (layer,) = app.link_layers.values()
     await asyncio.gather(*layer.server._transport_tasks)
     bound = layer.server.local_transport.get_extra_info("sockname")
     say({"port": bound[1]})

@@ -399,6 +399,26 @@ async def test_devices_are_found_with_their_objects(peer: BacnetDevice) -> None:
         await driver.discover({"interface": INTERFACE}, SystemClock(), 0.1)
 
 
+async def test_a_device_behind_a_router_is_reached_through_it(open_link: Open) -> None:
+    async with running(network=2001, mac=15, objects=40) as router:
+        address = f"2001:15@{router.address}"
+        points = [value("a", "analog-input:1"), value("limit", "analog-output:1", kind="setpoint")]
+        opened = open_link(address, [*points, *(value(f"v{n}", f"analog-value:{n}") for n in range(1, 41))])
+        assert (await read(opened)).value.tolist() == [12.5, 1, *range(1, 41)]
+        assert await opened[0].write(opened[1].points[1], 7) == 7
+        report = Report(opened)
+        await until(lambda: len(report.rows) >= 42, "the first notifications")
+        report.rows.clear()
+        await router.do(set=["analog-input:1", "presentValue", 20.0])
+        await until(lambda: report.rows, "the change")
+        assert report.rows == [(0, 20.0, 0)]
+        await report.stop()
+        with pytest.raises(TransportError, match=f"no answer from 2001:16@{router.address}"):
+            await read(open_link(f"2001:16@{router.address}", points, timeout="300ms"))
+        found = await BacnetDriver().discover({"address": address, "interface": INTERFACE}, SystemClock(), 0.5)
+        assert [one.device["connection"]["address"] for one in found] == [address]
+
+
 async def test_two_links_of_one_local_address_share_its_socket(open_link: Open, peer: BacnetDevice) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))

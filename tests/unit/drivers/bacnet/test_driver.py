@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.model.clock import SystemClock
+from drivers.bacnet import address as addresses
 from drivers.bacnet import bacnet
+from drivers.bacnet import connection as connections
 from drivers.bacnet.address import Address
 from drivers.bacnet.connection import Peer, Place
 from drivers.contract import Discovering, Pollable, Reporting, Writable
 from tests.support.modbus_devices import device, point
 
+KEYS = sorted({*addresses.KEYS, *connections.KEYS})
+WORDS = ("10.0.0.1", "1:2@10.0.0.1:5", "analog-input:1", "130:1", "present-value", "5min", "confirmed")
 C = {"address": "10.0.0.5", "device": 5}
 A = {"object": "analog-input:1", "property": "present-value"}
 
@@ -28,6 +34,10 @@ A = {"object": "analog-input:1", "property": "present-value"}
         ({**C, "address": "10.0.0.5:70000"}, "address", "cannot be"),
         ({**C, "address": "10.0.0.5/40"}, "address", "cannot be"),
         ({**C, "address": 5}, "address", "no IPv4 address"),
+        ({**C, "address": "0:15@10.0.0.5"}, "address", "network or a station"),
+        ({**C, "address": "65535:15@10.0.0.5"}, "address", "network or a station"),
+        ({**C, "address": "1:255@10.0.0.5"}, "address", "network or a station"),
+        ({**C, "interface": "1:2@10.0.0.5"}, "interface", "network or a station"),
         ({**C, "device": 4194303}, "device", "4194302"),
         ({**C, "device": "5"}, "device", "whole number"),
         ({**C, "interface": "eth0"}, "interface", "192.168.1.5/24:47808"),
@@ -91,6 +101,8 @@ def test_places_and_peers() -> None:
     assert [Place.of(text) for text in ("10.0.0.5", "10.0.0.5:1", "10.0.0.5/24:1", "10.0.0.5:1/24")] == [
         Place("10.0.0.5", 47808, 32), Place("10.0.0.5", 1, 32), Place("10.0.0.5", 1, 24), Place("10.0.0.5", 1, 24),
     ]  # fmt: skip
+    behind = Place.of("2001:15@10.0.0.5")
+    assert (behind, str(behind)) == (Place("10.0.0.5", 47808, 32, 2001, 15), "2001:15@10.0.0.5:47808")
     peer = Peer.of("d", C)
     assert (peer.timeout_s, peer.cov, peer.lifetime_s) == (1.0, "unconfirmed", 300)
     assert Peer.of("d", {**C, "cov": False, "lifetime": "1h"}).cov == ""
@@ -103,7 +115,14 @@ def test_who_shares_a_line_and_who_cannot() -> None:
     driver = bacnet()
     assert driver.line(made("a")) == driver.line(made("b", address="10.0.0.6")) == "0.0.0.0:47808"
     assert driver.line(made("a", interface="10.0.0.1/24")) == "10.0.0.1/24:47808"
-    told = driver.check_line([made("a"), made("b", address="10.0.0.5:47808"), made("c", address="10.0.0.5:1")])
+    told = driver.check_line(
+        [
+            made("a"),
+            made("b", address="10.0.0.5:47808"),
+            made("c", address="10.0.0.5:1"),
+            made("e", address="1:2@10.0.0.5"),
+        ]
+    )
     assert [(one.device, one.key) for one in told] == [("b", "address")]
 
 
@@ -112,3 +131,20 @@ def test_what_it_can_do() -> None:
     link = driver.open([device("d", C, [])], SystemClock(), read_only=False)
     assert isinstance(driver, Discovering)
     assert isinstance(link, Pollable) and isinstance(link, Reporting) and isinstance(link, Writable)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.booleans(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), ANYTHING), st.dictionaries(st.sampled_from(KEYS), ANYTHING))
+def test_whatever_stands_in_a_file_is_judged_and_what_passes_can_be_opened(
+    connection: dict[str, Any], address: dict[str, Any]
+) -> None:
+    one = device("d", connection, [point("p", address)])
+    if bacnet().check(one) == []:
+        bacnet().line(one)
+        bacnet().open([one], SystemClock(), read_only=True)

@@ -6,13 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.model.clock import SystemClock
 from drivers.contract import Pollable, Reporting, Writable
+from drivers.http import address as addresses
+from drivers.http import connection as connections
 from drivers.http import http
 from drivers.http.connection import Poll
 from tests.support.modbus_devices import device, point
 
+KEYS = sorted({*addresses.KEYS, *connections.POLL_KEYS, *connections.HOOK_KEYS})
+WORDS = ("http://h/", "https://[::1]:1/?a=b", "env:A", "5s", "$.a[0]", "/a", "10.0.0.1")
 URL = {"url": "http://10.0.0.5/api"}
 HOOK = {"webhook": "/meter", "secret": "env:S"}
 P = {"path": "$.p"}
@@ -140,3 +146,20 @@ def test_without_every_the_fastest_scan_is_the_period() -> None:
     points = [point("a", P, scan="5s"), point("b", P, scan="2s")]
     assert Poll.of(device("d", URL, points)).every_s == 2
     assert Poll.of(device("d", {**URL, "every": "1s"}, points)).every_s == 1
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.booleans(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), ANYTHING), st.dictionaries(st.sampled_from(KEYS), ANYTHING))
+def test_whatever_stands_in_a_file_is_judged_and_what_passes_can_be_opened(
+    connection: dict[str, Any], address: dict[str, Any]
+) -> None:
+    one = device("d", connection, [point("p", address)])
+    if http().check(one) == []:
+        http().line(one)
+        http().open([one], SystemClock(), read_only=True)

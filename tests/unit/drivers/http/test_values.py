@@ -63,6 +63,15 @@ def test_a_path_that_is_none_says_what_to_write(path: Any, mend: str) -> None:
         compile(path)
 
 
+@given(st.text(alphabet="$.[]'\"-0123456789ab *?:"))
+def test_any_text_is_a_path_or_a_value_error(text: str) -> None:
+    try:
+        steps = compile(text)
+    except ValueError:
+        return
+    assert find(DOCUMENT, steps) is not None
+
+
 names = st.text(min_size=1).filter(lambda name: "'" not in name)
 
 
