@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import tracemalloc
 from random import Random
 from typing import Any
 
+import psutil
 import pytest
 from bacpypes3.basetypes import EngineeringUnits, Reliability, StatusFlags
 from bacpypes3.primitivedata import (
@@ -130,9 +130,7 @@ def test_any_bytes_are_a_value_or_a_reason() -> None:
 def test_a_million_values_leave_nothing() -> None:
     random = Random(2)
     fuzz(10_000, random)
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
+    process = psutil.Process()
+    before = process.memory_info().rss
     fuzz(1_000_000, random)
-    after, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert after - before < 1_000_000
+    assert process.memory_info().rss - before < 20_000_000
