@@ -120,7 +120,7 @@ def fingerprint() -> str:
             digest.update(file.read())
     with open(PROJECT, "rb") as file:
         digest.update(file.read().split(b"[tool.", 1)[0])
-    digest.update(repr((sys.version_info[:3], sys.base_prefix, ROOT)).encode())
+    digest.update(repr((sys.version_info[:2], sys.base_prefix, ROOT)).encode())
     return digest.hexdigest()
 
 
@@ -164,8 +164,8 @@ def find_pip() -> "list[str]":
 
 def fits() -> bool:
     """Whether `.venv` is of this Python and was made in this place: the scripts of a moved one are dead."""
-    question = "import sys; print(sys.version_info[:3], sys.base_prefix)"
-    expected = "{} {}".format(sys.version_info[:3], sys.base_prefix)
+    question = "import sys; print(sys.version_info[:2], sys.base_prefix)"
+    expected = "{} {}".format(sys.version_info[:2], sys.base_prefix)
     try:
         answer = subprocess.run([PYTHON, "-c", question], stdout=subprocess.PIPE, universal_newlines=True, check=True)
         with open(os.path.join(VENV, "pyvenv.cfg"), encoding="utf-8") as file:
@@ -281,7 +281,8 @@ def test(arguments: "list[str]") -> int:
         ("ruff format", [tool("ruff"), "format", "--check", "--quiet", "."]),
         ("mypy", [tool("mypy")]),
         ("import-linter", [tool("lint-imports"), "--no-cache"]),
-        ("pytest", [PYTHON, "-m", "pytest", *arguments]),
+        # A file stays on one core: what it starts for all of its tests is started once.
+        ("pytest", [PYTHON, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", *arguments]),
     ]
     failed = []
     for name, command in steps:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -59,11 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _import("app.headless").forget_output()
         return FAILED
     except KeyboardInterrupt:
-        return DONE
+        print(f"gridroom {options.verb}: interrupted before it was done; start it again", file=sys.stderr)
+        return FAILED
 
 
 def _is_no_station(word: str) -> bool:
     return not word.startswith("-") and word != _DEMO and not Path(word).is_dir()
+
+
+def _path(text: str) -> Path:
+    if not text.strip():  # such as an unset variable of a script; it would mean the folder one stands in
+        raise argparse.ArgumentTypeError("an empty text names no file or folder; write its path, or . for this folder")
+    return Path(text)
 
 
 def _duration(text: str) -> float:
@@ -81,6 +89,20 @@ def _positive(text: str) -> float:
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0; write one such as 10")
     return number
+
+
+def _sizes(text: str) -> list[tuple[int, int]]:
+    """Of windows: from what a page needs to what a picture of it can be."""
+    found = []
+    for one in text.split(","):
+        match = re.fullmatch(r"([0-9]{3,5})x([0-9]{3,5})", one.strip())
+        width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not (320 <= width <= 7680 and 240 <= height <= 4320):
+            raise argparse.ArgumentTypeError(
+                f"'{one}' is not the size of a window; write WIDTHxHEIGHT from 320x240 to 7680x4320, such as 1366x768"
+            )
+        found.append((width, height))
+    return found
 
 
 def _port(text: str) -> int:
@@ -119,7 +141,7 @@ def _verb(
 def _station(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     help_ = "folder that holds station.yaml; the word demo means the demo station"
     parser.add_argument(
-        "station", metavar="STATION_DIR", type=Path, nargs="?" if optional else None, default=Path(_DEMO), help=help_
+        "station", metavar="STATION_DIR", type=_path, nargs="?" if optional else None, default=Path(_DEMO), help=help_
     )
 
 
@@ -132,10 +154,10 @@ def _console(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     _station(parser, optional=True)
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="data folder; without it one in the user's own place, by station id"
+        "--data", type=_path, metavar="DIR", help="data folder; without it one in the user's own place, by station id"
     )
     parser.add_argument(
-        "--overlay", type=Path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
+        "--overlay", type=_path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
     )
     parser.set_defaults(run=lambda o: _import("app.console.start").console(o.station, o.data, o.overlay))
 
@@ -148,9 +170,9 @@ def _engine(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gridroom engine my_station --data /var/lib/gridroom/my_station",
     )
     _station(parser)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder (required, but for the demo station)")
+    parser.add_argument("--data", type=_path, metavar="DIR", help="data folder (required, but for the demo station)")
     parser.add_argument(
-        "--overlay", type=Path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
+        "--overlay", type=_path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
     )
     parser.add_argument("--duration", type=_duration, metavar="30s", help="stop after this time")
     parser.add_argument("--status-every", type=_duration, metavar="1s", help="print a status line this often")
@@ -164,7 +186,7 @@ def _check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         verbs, "check", "Judge a station's files: exit 0, or 2 with one line a fault.", "gridroom check my_station"
     )
     _station(parser)
-    parser.add_argument("--overlay", type=Path, metavar="FILE", help="judge it with this overlay")
+    parser.add_argument("--overlay", type=_path, metavar="FILE", help="judge it with this overlay")
     parser.set_defaults(run=lambda o: _import("app.headless").check(o.station, o.overlay))
 
 
@@ -176,7 +198,7 @@ def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gridroom sim my_station -o overlay.yaml",
     )
     _station(parser)
-    parser.add_argument("-o", "--overlay", type=Path, metavar="FILE", help="write the overlay there as well")
+    parser.add_argument("-o", "--overlay", type=_path, metavar="FILE", help="write the overlay there as well")
     parser.add_argument(
         "--time-factor", type=_positive, default=1.0, metavar="N", help="how much faster than the clock the park lives"
     )
@@ -203,7 +225,7 @@ def _export(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gridroom export my_station --data DIR --points '*.p_kw' --from 2026-11-20 --to 2026-11-21 -o day.xlsx",
     )  # fmt: skip
     _station(parser)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="data folder")
+    parser.add_argument("--data", type=_path, required=True, metavar="DIR", help="data folder")
     parser.add_argument("--points", required=True, metavar="GLOB", help="shell pattern on full names; * crosses dots")
     parser.add_argument(
         "--from", dest="start", required=True, metavar="T", help="ISO 8601; without an offset the station's zone"
@@ -212,7 +234,7 @@ def _export(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--every", choices=("raw", "1s", "5s", "15min", "1h"), default="raw", help="stored samples, or a tier"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".csv, .xlsx or .parquet")
+    parser.add_argument("-o", "--output", type=_path, required=True, metavar="FILE", help=".csv, .xlsx or .parquet")
     parser.set_defaults(
         run=lambda o: _import("app.headless").export(
             o.station, o.data, o.points, start=o.start, end=o.end, every=o.every, output=o.output
@@ -228,11 +250,11 @@ def _screenshots(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "gridroom screenshots -o pictures",
     )
     _station(parser, optional=True)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the pictures")
-    parser.add_argument("--data", type=Path, help="data folder whose history is shown; without it an empty one")
-    parser.add_argument("--overlay", type=Path, metavar="FILE", help="file that maps connections elsewhere")
+    parser.add_argument("-o", "--output", type=_path, required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--data", type=_path, help="data folder whose history is shown; without it an empty one")
+    parser.add_argument("--overlay", type=_path, metavar="FILE", help="file that maps connections elsewhere")
     parser.add_argument("--warm", type=_duration, default=20.0, metavar="20s", help="run the station this long first")
-    parser.add_argument("--sizes", default="1366x768,2560x1440", help="window sizes")
+    parser.add_argument("--sizes", type=_sizes, default="1366x768,2560x1440", help="window sizes")
     parser.set_defaults(
         run=lambda o: _import("app.console.start").screenshots(
             o.station, o.output, o.overlay, data=o.data, warm_s=o.warm, sizes=o.sizes
@@ -244,7 +266,7 @@ def _bench(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _verb(
         verbs, "bench", "Measure, beside a physical limit of the same run.", "gridroom bench acquisition --json"
     )
-    parser.add_argument("name", metavar="NAME", help="acquisition history trend alarms console")
+    parser.add_argument("name", metavar="NAME", help="acquisition history trend alarms console cleaning")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--seconds", type=_positive, metavar="N", help="run each measurement this long instead of the issue's time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from app.model.errors import ConfigFaults, Fault
 from app.model.loading import Loaded, load_station
 from app.model.station import Device, Station
 from drivers import registry
+from drivers.absent import AbsentDriver
+
+log = logging.getLogger("gridroom.configuration")
 
 
 @dataclass(frozen=True)
@@ -20,24 +24,33 @@ class Configuration:
 
     station: Station
     expressions: Mapping[int, Expression]
+    absent: tuple[Fault, ...] = ()
+    """Devices whose driver cannot be used: they stay lost, and the others run. `check` tells them as faults."""
 
 
-def configure(directory: Path, overlay: Path | None = None) -> Configuration:
-    """Load and judge everything. Raises ConfigFaults with all faults of files, connections, addresses, expressions."""
-    loaded = load_station(directory, overlay)
+def configure(directory: Path, overlay: Path | None = None, text: str | None = None) -> Configuration:
+    """Load and judge everything; `text` in place of what stands in `station.yaml`.
+
+    Raises ConfigFaults with all faults of files, connections, addresses, expressions.
+    """
+    loaded = load_station(directory, overlay, text)
     expressions, faults = parse_all(loaded)
-    faults += _driver_faults(loaded)
+    driver_faults, absent = _driver_faults(loaded)
+    faults += driver_faults
     if loaded.station.history.url is not None:
         what = "this version keeps history in the data folder only"
         faults.append(loaded.station_fault(("history", "url"), f"history.url: {what}", "remove the line"))
     if faults:
-        raise ConfigFaults(faults)
-    return Configuration(loaded.station, expressions)
+        raise ConfigFaults([*faults, *absent])
+    for remark in registry.remarks():
+        log.warning(remark)
+    return Configuration(loaded.station, expressions, tuple(absent))
 
 
-def _driver_faults(loaded: Loaded) -> list[Fault]:
-    """What the drivers find wrong with devices, and with devices that share a line."""
+def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
+    """What the drivers find wrong with devices and lines; and the devices whose driver cannot be used at all."""
     faults: list[Fault] = []
+    absent: list[Fault] = []
     lines: dict[tuple[str, str], list[Device]] = {}
     for device in loaded.station.devices:
         if device.driver is None:
@@ -49,11 +62,25 @@ def _driver_faults(loaded: Loaded) -> list[Fault]:
             what = f"unknown driver '{device.driver}'"
             faults.append(loaded.fault(device.id, "", "driver", what, f"write one of: {known}"))
             continue
-        complaints = driver.check(device)
-        if not complaints:
-            lines.setdefault((device.driver, driver.line(device)), []).append(device)
-        faults += [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in complaints]
+        try:
+            complaints = driver.check(device)
+            if not complaints:
+                lines.setdefault((device.driver, driver.line(device)), []).append(device)
+        except Exception as error:  # a fault of the driver, and not of the files
+            absent.append(_failed(loaded, device, error))
+            continue
+        found = [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in complaints]
+        (absent if isinstance(driver, AbsentDriver) else faults).extend(found)
     for (name, _), devices in lines.items():
-        shared = registry.driver(name).check_line(devices)
-        faults += [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in shared]
-    return faults
+        try:
+            shared = registry.driver(name).check_line(devices)
+        except Exception as error:
+            absent += [_failed(loaded, device, error) for device in devices]
+        else:
+            faults += [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in shared]
+    return faults, absent
+
+
+def _failed(loaded: Loaded, device: Device, error: Exception) -> Fault:
+    what = f"driver '{device.driver}' failed while it judged the device: {type(error).__name__}: {error}"
+    return loaded.fault(device.id, "", "driver", what, "tell who wrote the driver")

@@ -8,8 +8,8 @@ import logging
 import math
 import os
 import sys
-import threading
 import time
+from concurrent.futures import CancelledError
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,21 +17,24 @@ from typing import TYPE_CHECKING, Final
 from app.configuration import configure
 from app.demo import is_demo, station_directory
 from app.model.clock import from_datetime, to_datetime
-from app.model.errors import ConfigFaults, Fault
+from app.model.errors import ConfigFaults, GridroomError, wrong_input
 from app.schema import schema as make_schema
 
 if TYPE_CHECKING:
+    from app.starting import Ending
     from app.station import RunningStation
 
 DONE: Final = 0
-LONGEST_WAIT_S: Final = 0.5
 
 log = logging.getLogger("gridroom.headless")
 
 
 def check(station: Path, overlay: Path | None) -> int:
     """Judge the files; ConfigFaults become exit 2 above."""
-    found = configure(station_directory(station), overlay).station
+    configuration = configure(station_directory(station), overlay)
+    if configuration.absent:  # the station would run without these devices
+        raise ConfigFaults(configuration.absent)
+    found = configuration.station
     print(f"{found.directory}: good, {len(found.devices)} devices, {len(found.points)} points")
     return DONE
 
@@ -46,26 +49,24 @@ def engine(
     station: Path, data: Path | None, overlay: Path | None, duration_s: float | None, status_every_s: float | None
 ) -> int:
     """Run a station until a signal, or for a time, with a status line now and then."""
-    from app.starting import running
+    from app.starting import Ending, running
 
     if data is None and not is_demo(station):
-        raise ConfigFaults([Fault(station, 1, "no data folder", "say where history goes with --data DIR")])
+        raise wrong_input("no data folder", "say where history goes with --data DIR")
+    ending = Ending()  # at once: what is being started is ended in order as well
     with running(station, data, overlay, "engine") as facade:
-        _until_told(facade, duration_s, status_every_s)
+        _until_told(ending, facade, duration_s, status_every_s)
     return DONE
 
 
-def _until_told(running: RunningStation, duration_s: float | None, status_every_s: float | None) -> None:
-    from app.starting import on_end
-
-    told = threading.Event()
-    on_end(told.set)
+def _until_told(
+    ending: Ending, running: RunningStation, duration_s: float | None, status_every_s: float | None
+) -> None:
     now = time.monotonic()
     end = now + duration_s if duration_s is not None else math.inf
     status_at = now + status_every_s if status_every_s is not None else math.inf
-    while not told.is_set() and (now := time.monotonic()) < end:
-        # On Windows nothing interrupts a wait: look up now and then.
-        told.wait(max(0.0, min(LONGEST_WAIT_S, end - now, status_at - now)))
+    while not ending.told() and (now := time.monotonic()) < end:
+        ending.wait(min(end, status_at) - now)
         if status_every_s is not None and time.monotonic() >= status_at:
             status_at = max(status_at + status_every_s, time.monotonic())
             if not _say(status_line(running)):
@@ -94,11 +95,12 @@ def status_line(running: RunningStation) -> str:
     """One line that tells how the station is."""
     health = running.health()
     local = to_datetime(running.now_ns()).astimezone(running.station.zone)
+    history = health.history.en if health.history else "ok"
     active = running.alarms.active()
     unacknowledged = sum(row.acknowledged == 0 for row in active)
     return (
         f"{local:%H:%M:%S}  {running.mode}  devices {health.devices_online}/{health.devices_total}  "
-        f"{health.points_per_s:,.0f} points/s  late p99 {health.late_p99_ms:.0f} ms  history {health.history}  "
+        f"{health.points_per_s:,.0f} points/s  late p99 {health.late_p99_ms:.0f} ms  history {history}  "
         f"alarms {len(active)} ({unacknowledged} unacknowledged)"
     )
 
@@ -116,6 +118,8 @@ def sim(
     """Serve the station's devices until the parent or a signal ends it."""
     from app.simulation.process import run
 
+    if overlay is not None and (overlay.is_dir() or not overlay.parent.is_dir()):
+        raise wrong_input(f"no overlay can be written to {overlay}", "name a file in a folder that is there with -o")
     found = configure(station_directory(station)).station
     start_ns = _moment(start, found.timezone) if start is not None else None
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -137,16 +141,20 @@ def export(station: Path, data: Path, points: str, *, start: str, end: str, ever
     """Write history to a file."""
     from app.history.export.request import ExportError, ExportRequest
     from app.history.reader import export_from_folder
-    from app.starting import who
+    from app.starting import Ending, who
 
     found = configure(station_directory(station)).station
     request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)
+    before = "; the file that was there is replaced" if output.exists() else ""
+    ending = Ending()
     try:
-        rows = export_from_folder(found, data, request, who("export"))
+        rows = export_from_folder(found, data, request, who("export"), ending.told)
     except ExportError as error:
-        what, _, mend = str(error).partition("; ")
-        raise ConfigFaults([Fault(Path("command line"), 1, what, mend)]) from None
-    print(f"{output}: {rows:,} rows")
+        raise wrong_input(*str(error).split("; ", 1)) from None
+    except CancelledError:
+        kept = f"{output} is as it was" if before else f"no {output} is left"
+        raise GridroomError(f"interrupted; {kept}, start it again") from None
+    print(f"{output}: {rows:,} rows{before}")
     return DONE
 
 
@@ -157,8 +165,7 @@ def _moment(text: str, timezone: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        what = f"'{text}' is not a time"
-        raise ConfigFaults([Fault(Path("command line"), 1, what, "write ISO 8601, such as 2026-11-20T14:00")]) from None
+        raise wrong_input(f"'{text}' is not a time", "write ISO 8601, such as 2026-11-20T14:00") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
     return from_datetime(moment)

@@ -10,11 +10,14 @@ from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
-from app.model.errors import StorageError
+from app.model.errors import StorageError, mend_of
 
 FORM: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 MOST_BYTES: Final = 5_000_000
 KEPT_FILES: Final = 5
+
+PLACES: Final = "gridroom.places"
+"""The logger whose lines are on the terminal at any level: where everything is kept."""
 
 log = logging.getLogger("gridroom.logs")
 
@@ -25,7 +28,7 @@ class Logs:
     def __init__(self, folder: Path | None, *, terminal_level: int = logging.WARNING) -> None:
         """`folder` is the data folder, None for the terminal only. Raises StorageError where no log can be kept."""
         terminal = logging.StreamHandler(sys.stderr)
-        terminal.setLevel(terminal_level)
+        terminal.addFilter(lambda line: line.levelno >= terminal_level or line.name == PLACES)
         terminal.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
         handlers: list[logging.Handler] = [terminal]
         if folder is not None:
@@ -67,8 +70,7 @@ def _file(path: Path) -> logging.Handler:
     except OSError as error:
         why = error.strerror or str(error)
         raise StorageError(
-            f"log {path} cannot be written ({why}); give this user the right to write there, or name another folder "
-            "with --data"
+            f"log {path} cannot be written ({why}); {mend_of(error).en}, or name another folder with --data"
         ) from error
     file.setFormatter(logging.Formatter(FORM))
     return file

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
@@ -16,6 +19,8 @@ from app.demo import DEMO_WORD, DemoSimulator, is_demo, station_directory
 
 if TYPE_CHECKING:
     from app.station import RunningStation
+
+LONGEST_WAIT_S: Final = 0.5
 
 
 def who(verb: str) -> str:
@@ -33,6 +38,24 @@ def on_end(tell: Callable[[], object]) -> None:
             signal.signal(getattr(signal, name), lambda *_: tell())
 
 
+class Ending:
+    """Whether a person or the system wants the program to end, from here on. Made on the main thread."""
+
+    def __init__(self) -> None:
+        self._told = threading.Event()
+        on_end(self._told.set)
+
+    def told(self) -> bool:
+        """Whether it was told to."""
+        return self._told.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Until told to end, or for a time."""
+        end = time.monotonic() + seconds
+        while not self.told() and (left := end - time.monotonic()) > 0:
+            self._told.wait(min(LONGEST_WAIT_S, left))  # on Windows nothing interrupts a wait: look up now and then
+
+
 @contextmanager
 def running(
     station: Path, data: Path | None, overlay: Path | None, verb: str, meanwhile: Callable[[], object] = lambda: None
@@ -40,7 +63,7 @@ def running(
     """A running station, ended afterwards. Without `data` it goes to the user's own place, by station id.
 
     `meanwhile` is called while the demo's simulator starts, in a process of its own. Raises ConfigFaults, FolderHeld or
-    StorageError before anything is started.
+    StorageError before anything is started, and StorageError at the end where rows could not be stored any more.
     """
     directory = station_directory(station)
     with ExitStack() as stack:
@@ -50,20 +73,29 @@ def running(
             stack.callback(simulator.stop)
         from app.configuration import configure  # heavy: loaded while the simulator starts
         from app.history.folder import DataFolder
-        from app.logs import Logs
+        from app.logs import PLACES, Logs
+        from app.model.errors import StorageError
         from app.station import RunningStation
 
-        name = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
-        place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / name
+        # The demo's id is its word: it is not loaded twice while its simulator starts.
+        id_ = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
+        place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / id_
         folder = DataFolder.open(place, who(verb))
         stack.callback(folder.close)
+        folder.belongs_to(id_)
         logs = Logs(folder.path)
         logs.start()
         stack.callback(logs.stop)
+        logging.getLogger(PLACES).info("data folder %s", folder.path)
         meanwhile()
         if simulator is not None:
             overlay = simulator.wait_until_ready()
-        facade = RunningStation(configure(directory, overlay), folder.path, demo=is_demo(station))
+        facade = RunningStation(configure(directory, overlay), folder.path, demo=is_demo(station), overlay=overlay)
         stack.callback(facade.stop)
         facade.start()
         yield facade
+    if lost := facade.history.lost_rows:
+        raise StorageError(
+            f"{lost:,} rows are lost: the history in {folder.path} could not be written until the end; see why in its "
+            "logs, mend it, and start again"
+        )

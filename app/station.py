@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app.alarms.events import Events
 from app.alarms.service import Alarms
+from app.commissioning.service import Commissioning
 from app.configuration import Configuration
 from app.energy.figures import Figures
 from app.energy.service import KeyFigures
@@ -26,19 +27,29 @@ from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
 from app.model.station import Station
 from app.model.text import Text
+from app.model.updates import Updates
 from app.model.views import DeviceStatus, Health, LinkState, Snapshot
 from app.records.service import Records
 
 log = logging.getLogger("gridroom.station")
+
+_DEMO_LOCKED = "the demo station stays as it is; copy its folder, and open the copy, to change it"
 
 
 class RunningStation:
     """Builds, starts and stops the parts of one station in order."""
 
     def __init__(
-        self, configuration: Configuration, data: Path, *, clock: Clock | None = None, demo: bool = False
+        self,
+        configuration: Configuration,
+        data: Path,
+        *,
+        clock: Clock | None = None,
+        demo: bool = False,
+        overlay: Path | None = None,
     ) -> None:
-        """`data` is the folder that the caller holds (`app.history.folder.DataFolder`)."""
+        """`data` is the folder that the caller holds (`app.history.folder.DataFolder`); `overlay` the file by which
+        the configuration was made, if there is one."""
         self.station: Station = configuration.station
         self._clock = clock or SystemClock()
         self._demo = demo
@@ -47,7 +58,10 @@ class RunningStation:
         self.records = Records(data, on_trouble=self._on_trouble)
         self.alarms = Alarms(self.station, self.records, self._clock)
         self.events = Events(self.station, self.records, self._clock)
-        self.history = History(self.station, data, self._clock, on_trouble=self._on_trouble)
+        self.history = History(
+            self.station, data, self._clock, on_trouble=self._on_trouble,
+            on_late=lambda: self._thread.call(self._restore),
+        )  # fmt: skip
         self._engine = Engine(
             self.station,
             configuration.expressions,
@@ -55,6 +69,9 @@ class RunningStation:
             sinks=(self.history, self.alarms, self.events),
             on_tick=self.alarms.tick,
             on_clock_jump=self._on_clock_jump,
+        )
+        self.commissioning = Commissioning(
+            self.station, data / "backups", self._clock, overlay=overlay, locked=_DEMO_LOCKED if demo else ""
         )
         self._figures = KeyFigures(self.station, self._clock, self.history.query)
         self._thread = EngineThread(self._engine, self._on_engine_failure)
@@ -71,7 +88,7 @@ class RunningStation:
             self.alarms.start()
             self.events.start()
             self.history.start()
-            self._restore_totals()
+            self._restore()
             self._thread.start()
             gc.collect()
             gc.freeze()  # what was built for good is not searched again: a full collection held the loop 40 ms
@@ -84,7 +101,7 @@ class RunningStation:
         """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
         gc.unfreeze()
         with ExitStack() as last_first:  # each one, also when another fails
-            for part in (self.records, self.history, self.alarms, self._thread):
+            for part in (self.records, self.history, self.alarms, self._thread, self.commissioning):
                 last_first.callback(part.stop)
 
     def now_ns(self) -> int:
@@ -116,6 +133,13 @@ class RunningStation:
         request = ExportRequest(tuple(points), start_ns, end_ns, every, path, progress=progress)
         return self.history.export(request)
 
+    def read_once(self, point: str) -> Future[Updates]:
+        """Read one point (full name) from the field now, beside its schedule; one row, which the table takes as well.
+
+        Fails with DeviceError, or with ValueError for a point that cannot be read.
+        """
+        return self._thread.ask(self._engine.read_once(self.station.points[self.station.by_name[point]]))
+
     def health(self) -> Health:
         """How the engine is."""
         devices = self._engine.devices()
@@ -123,7 +147,7 @@ class RunningStation:
             points_per_s=self._engine.points_per_s,
             devices_online=sum(device.state is LinkState.ONLINE for device in devices),
             devices_total=sum(device.driver is not None for device in self.station.devices),
-            history=self.history.state(),
+            history=self.history.trouble(),
             late_p99_ms=self._engine.lateness.percentile_ms(99),
             uptime_s=(self._clock.monotonic_ns() - self._started_ns) / SECOND_NS,
         )
@@ -142,12 +166,13 @@ class RunningStation:
         """Forget lateness and late scans so far: what a measurement counts begins now."""
         self._engine.reset_figures()
 
-    def _restore_totals(self) -> None:
-        """Totals go on where the last run stored them."""
+    def _restore(self) -> None:
+        """Totals and counters go on where the last run stored them; also when that is known only while they count."""
         known = self.station.by_name
         stored = self.history.last_values()
         last = {known[name]: row for name, row in stored.items() if name in known}
         self._engine.computed.restore(last, self._clock.now_ns())
+        self._engine.cleaning.restore(last)
 
     def _on_trouble(self, key: str, message: Text | None) -> None:
         """Trouble of Gridroom's own, from any thread, becomes an alarm; None ends it."""

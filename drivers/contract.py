@@ -4,6 +4,7 @@ A `Driver` judges configuration and groups devices into lines; a `Link` is one o
 broker) and serves every device on it. The engine supervises each device by itself: it decides when to read, how long to
 back off and what is marked; a link only does what it is asked, and raises `TransportError` or `ProtocolError` when it
 cannot.
+What errors and remarks say is shown to operators as it stands, so they carry it in both languages (`app.model.text`).
 
 What a link can do is asked of small protocols, not of flags: `Pollable` (answers when it is asked), `Reporting` (its
 devices send by themselves), `Writable`, `ClockSettable`; and of a driver `Discovering`. A link is one of the first two
@@ -15,11 +16,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import Any, ClassVar, Final, NoReturn, Protocol, runtime_checkable
 
 from app.model.clock import Clock
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
+
+VERSION: Final = 1
+"""Of this contract. Additions keep it; what breaks a driver of others raises it."""
 
 Deliver = Callable[[Updates], None]
 """Takes a batch. Called on the engine's loop; it never blocks or raises."""
@@ -65,7 +70,7 @@ class Link(ABC):
         """The device's texts by point id; empty when it has none. Raises as `Pollable.read` does."""
         return {}
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         """Full point name -> why the device refuses it, for the points that it refused. Any thread."""
         return {}
 
@@ -121,6 +126,9 @@ class ClockSettable(Protocol):
 
 class Driver(ABC):
     """One protocol."""
+
+    contract_version: ClassVar[int] = 0
+    """The `VERSION` that a plugin was written for. Gridroom's own drivers go along with the contract and say none."""
 
     @abstractmethod
     def check(self, device: Device) -> list[Complaint]:

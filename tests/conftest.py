@@ -9,11 +9,15 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.model.clock import ManualClock
 from tests.support.leaks import Errors, Leaks
 
 pytest_plugins = ["pytester"]
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("gridroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gridroom")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

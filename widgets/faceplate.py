@@ -33,6 +33,7 @@ from widgets.bars import RangeBar, Sparkline
 from widgets.device_tree import KIND_WORDS, STATE_NAMES, paint_state
 from widgets.icons import keep, paint_priority
 from widgets.language import tr
+from widgets.point_tip import point_tip
 from widgets.times import moment_text
 from widgets.value_label import ValueLabel
 from widgets.values import NOTHING, age_text, format_value
@@ -92,6 +93,7 @@ class _Value(QWidget):
         self.name = QLabel(point.label.in_(language.name()))
         self.name.setProperty("soft", True)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.name.setWordWrap(True)
         self.value = ValueLabel(15, widest="−00,000.0", unit=symbol(point.unit))
         self.bar = RangeBar(*point.form.range, point.form.alarms) if point.form.range is not None else None
         self.spark = Sparkline() if spark else None
@@ -105,11 +107,12 @@ class _Value(QWidget):
             if extra is not None:
                 grid.addWidget(extra, row, 0, 1, 2)
 
-    def show_value(self, snapshot: Snapshot) -> None:
+    def show_value(self, station: Station, snapshot: Snapshot) -> None:
         i = self.point.index
         value, quality, time = float(snapshot.value[i]), int(snapshot.quality[i]), int(snapshot.time[i])
         text = format_value(value, self.point.form.precision, "", self.point.form.states)
         self.value.set_text(text, quality, snapshot.taken - time if time else 0)
+        self.value.setToolTip(point_tip(station, snapshot, self.point))
         if self.bar is not None:
             self.bar.set_value(value, quality)
 
@@ -139,6 +142,7 @@ class Faceplate(QFrame):
         self._title.setProperty("level", "title")
         self._title.setWordWrap(True)
         self._kind.setProperty("soft", True)
+        self._kind.setWordWrap(True)
         self._close = QToolButton()
         self._close.setProperty("flat", True)
         keep(self._close, "close")
@@ -235,7 +239,7 @@ class Faceplate(QFrame):
         """New values."""
         self._now_ns = snapshot.taken
         for value in self._values:
-            value.show_value(snapshot)
+            value.show_value(self._station, snapshot)
 
     def set_history(self, series: Sequence[Series], start_ns: int, end_ns: int) -> None:
         """The last minutes, for the small trends; gaps are cut out of the lines."""
@@ -288,7 +292,8 @@ class Faceplate(QFrame):
         if status.next_try:
             ahead = status.next_try - self._now_ns
             next_try = tr("in {time}", time=age_text(ahead)) if ahead > 0 else tr("now")
-        return rtt, str(status.errors), status.last_error or NOTHING, next_try
+        last_error = status.last_error.in_(language.name()) if status.last_error else NOTHING
+        return rtt, str(status.errors), last_error, next_try
 
     # ------------------------------------------------------------------------------------------------- texts
 

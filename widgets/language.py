@@ -13,6 +13,8 @@ from typing import Final
 import yaml
 from PySide6.QtCore import QObject, Signal
 
+from app.model.errors import GridroomError
+
 _CATALOGUES: Final = Path(__file__).resolve().parent.parent / "resources" / "translations"
 
 
@@ -42,6 +44,11 @@ def tr(english: str, **values: object) -> str:
     """The text in the present language, with `{names}` filled in. An unknown text stays English (a test finds it)."""
     text = catalogue(_language.name).get(english, english)
     return text.format(**values) if values else text
+
+
+def told(error: BaseException) -> str:
+    """What an error says, in the present language where it knows it."""
+    return error.text.in_(_language.name) if isinstance(error, GridroomError) else str(error)
 
 
 def name() -> str:

@@ -20,13 +20,15 @@ from PySide6.QtWidgets import QAbstractItemView, QWidget
 from app.model.clock import to_datetime
 from app.model.config import LimitForm
 from app.model.station import Point, Station
+from app.model.text import Text
 from app.model.units import symbol
 from app.model.views import Snapshot
 from widgets import language
 from widgets.cells import Cell, CellDelegate, CellModel
 from widgets.language import tr
+from widgets.point_tip import point_tip
 from widgets.tables import COPY_ROLE, Table
-from widgets.times import clock_text, moment_text
+from widgets.times import moment_text
 from widgets.values import MarkStyle, age_text, format_value, quality_mark
 
 MIME: Final = "application/x-gridroom-points"
@@ -44,11 +46,13 @@ class Column(IntEnum):
     AGE = 5
     TIME = 6
     LIMITS = 7
-    ID = 8
+    REMARK = 8
+    ID = 9
 
 
-_TITLES: Final = ("Device", "Point", "Value", "Unit", "Quality", "Age", "Source time", "Limits", "Id")
-_WIDTHS: Final = (150, 220, 120, 64, 90, 76, 116, 180, 160)
+_TITLES: Final = ("Device", "Point", "Value", "Unit", "Quality", "Age", "Source time", "Limits", "Remark", "Id")
+_WIDTHS: Final = (110, 180, 118, 52, 76, 60, 104, 236, 60, 160)
+"""All but the id stand side by side in a window of 1366 px; four limits are whole."""
 _STYLE_TOKENS: Final = {
     MarkStyle.GOOD: "live",
     MarkStyle.INVALID: "bad-quality",
@@ -97,7 +101,7 @@ class PointModel(CellModel):
         self._needle: tuple[str, ...] = ()
         self._order: tuple[int, Qt.SortOrder] | None = None
         self._keys: list[str] | None = None
-        self._remarks: Mapping[str, str] = {}
+        self._remarks: Mapping[str, Text] = {}
         self._rows = self._chosen
         self._row_of = np.arange(len(station.points), dtype=np.int32)
         language.changed.connect(self._on_language)
@@ -164,6 +168,7 @@ class PointModel(CellModel):
                 Column.NAME: lambda p: p.label.in_(language.name()),
                 Column.UNIT: lambda p: p.unit,
                 Column.LIMITS: limits_text,
+                Column.REMARK: self._remark,
                 Column.DEVICE: lambda p: p.device,
             }
             read: Callable[[Point], str] = readers.get(Column(column), lambda p: p.name)
@@ -186,9 +191,12 @@ class PointModel(CellModel):
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
                 self.dataChanged.emit(self.index(start, Column.VALUE), self.index(end, Column.TIME))
 
-    def set_remarks(self, remarks: Mapping[str, str]) -> None:
-        """Full point name -> why the device refuses it; shown beside the quality."""
+    def set_remarks(self, remarks: Mapping[str, Text]) -> None:
+        """Full point name -> why the device refuses it."""
         self._remarks = remarks
+
+    def _remark(self, point: Point) -> str:
+        return self._remarks[point.name].in_(language.name()) if point.name in self._remarks else ""
 
     def tick(self, visible: range) -> None:
         """A second has passed: the ages that can be seen have grown."""
@@ -240,8 +248,7 @@ class PointModel(CellModel):
         if column == Column.UNIT:
             return Cell(symbol(point.unit), "ink-soft")
         if column == Column.QUALITY:
-            words = (quality_mark(quality).text, self._remarks.get(point.name, ""))
-            return Cell(" · ".join(filter(None, words)), "bad-quality")
+            return Cell(quality_mark(quality).text, "bad-quality")
         if column == Column.AGE:
             old = quality_mark(quality).style is MarkStyle.OLD
             return Cell(age_text(shot.taken - time) if time else "–", "bad-quality" if old else "ink-soft", right=True)
@@ -249,6 +256,8 @@ class PointModel(CellModel):
             return Cell(moment_text(time, self._station.zone, shot.taken, milliseconds=True), "ink-soft")
         if column == Column.LIMITS:
             return Cell(limits_text(point), "ink-soft")
+        if column == Column.REMARK:
+            return Cell(self._remark(point), "bad-quality")
         if column == Column.DEVICE:
             return Cell(self._station.by_id[point.device].name.in_(language.name()))
         return Cell(point.name, "ink-soft")
@@ -269,21 +278,8 @@ class PointModel(CellModel):
         return self._cell(i, column).text
 
     def _tip(self, i: int) -> str:
-        point, shot = self._station.points[i], self._snapshot
-        zone, time, received = self._station.zone, int(shot.time[i]), int(shot.received[i])
-        device = self._station.by_id[point.device].name.in_(language.name())
-        lines = [
-            f"{point.name} · {device}",
-            format_value(float(shot.value[i]), point.form.precision, point.unit, point.form.states),
-            tr("Quality: {letters}", letters=quality_mark(int(shot.quality[i])).text or tr("good")),
-        ]
-        if point.name in self._remarks:
-            lines.append(tr("The device says: {why}", why=self._remarks[point.name]))
-        if time:
-            lines.append(tr("Source time: {time}", time=clock_text(time, zone)))
-        if received:
-            lines.append(tr("Received: {time}", time=clock_text(received, zone)))
-        return "\n".join(lines)
+        point = self._station.points[i]
+        return point_tip(self._station, self._snapshot, point, self._remark(point))
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         return _FLAGS
@@ -323,6 +319,7 @@ class PointTable(Table):
         self.set_widths(_WIDTHS)
         self.horizontalHeader().setStretchLastSection(True)
         self.setColumnHidden(Column.DEVICE, True)
+        self.setColumnHidden(Column.ID, True)
 
     def selected_points(self) -> list[str]:
         """Full names of the selected rows."""

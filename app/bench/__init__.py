@@ -15,6 +15,7 @@ BENCHES: Final = {
     "trend": ("app.bench.trend", "widgets.trend.bench"),
     "alarms": ("app.bench.alarms",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
+    "cleaning": ("app.bench.cleaning",),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""
 

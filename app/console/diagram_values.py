@@ -14,6 +14,7 @@ from app.model.config import DeviceKind, PointKind, Priority
 from app.model.quality import NT, UNUSABLE
 from app.model.station import Device, Point, Station
 from app.model.views import DeviceStatus, LinkState, Snapshot
+from widgets import language
 from widgets.diagram import Element, ElementValue, Kind, Switch
 from widgets.language import tr
 from widgets.values import format_value
@@ -133,7 +134,7 @@ class DiagramValues:
             alarm=alarm,
             unacknowledged=unacknowledged,
             lost_since_ns=status.since if status is not None and lost else 0,
-            tip=status.last_error if status is not None and lost else "",
+            tip=status.last_error.in_(language.name()) if status is not None and lost and status.last_error else "",
         )
 
     def _position(self, reader: _Reader, snapshot: Snapshot) -> tuple[Switch, bool]:

@@ -13,7 +13,7 @@ from app.console.pages.page import Context
 from app.history.export.request import ExportResult
 from app.model.clock import to_datetime
 from widgets import language
-from widgets.language import tr
+from widgets.language import told, tr
 from widgets.values import age_text
 
 _LOOK_MS: Final = 200
@@ -112,8 +112,8 @@ class ExportBar(QFrame):
         self._show(running=False)
 
     def _on_error(self, error: BaseException) -> None:
-        self._text.setText(tr("Nothing was exported: {why}", why=error))
-        self._text.setToolTip(str(error))
+        self._text.setText(tr("Nothing was exported: {why}", why=told(error)))
+        self._text.setToolTip(told(error))
         self._show(running=False)
 
     def _show(self, *, running: bool) -> None:

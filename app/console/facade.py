@@ -16,9 +16,6 @@ from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow, Series, 
 class HistoryService(Protocol):
     """What was true. Every slow call answers by a future, on a thread of its own."""
 
-    def state(self) -> str:
-        """`ok`, or what is wrong in words."""
-
     def query(self, points: Sequence[str], start_ns: int, end_ns: int, pixels: int) -> Future[list[Series]]:
         """Series of full point names between two UTC nanoseconds, in a tier that suits the width in pixels."""
 

@@ -40,6 +40,8 @@ _HEADER_PADDING_PX: Final = 12
 _EDIT_PADDING_PX: Final = 14
 _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z']+")
+_PARTED: Final = re.compile(r"\s+·\s+|\n")
+"""What stands between texts that are joined into one."""
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{3,8}\b|\brgba?\([^)]*\)")
 _NOT_LANGUAGE: Final = frozenset(
     """Gridroom English HH LL CSV Excel Parquet Alt Ctrl Enter Esc DC AC IGBT PCS BMS PV SOC UTC CST modbus tcp rtu http
@@ -61,15 +63,12 @@ class Finding:
         return f"{self.kind}: {self.where}: {self.what}"
 
 
-def inspect(window: QWidget, station: Station, *, verbatim: Iterable[str] = ()) -> list[Finding]:
-    """Everything wrong with what the window shows now, in the present language and theme.
-
-    verbatim: texts that a device or the system wrote, and that nobody translates.
-    """
+def inspect(window: QWidget, station: Station) -> list[Finding]:
+    """Everything wrong with what the window shows now, in the present language and theme."""
     widgets = seen(window)
     found = [*clipped(widgets), *overlapping(widgets), *foreign_colours(widgets), *faint(window, widgets)]
     if language.name() == "zh":
-        found += untranslated(widgets, station, verbatim)
+        found += untranslated(widgets, station)
     return found
 
 
@@ -196,11 +195,12 @@ def _size(rect: QRect) -> str:
 # ----------------------------------------------------------------------------------------------------- untranslated
 
 
-def untranslated(widgets: Iterable[QWidget], station: Station, verbatim: Iterable[str] = ()) -> Iterator[Finding]:
+def untranslated(widgets: Iterable[QWidget], station: Station) -> Iterator[Finding]:
     """Texts with a word that is neither Chinese nor a name, unit, id or quality."""
-    known = _known_words(station) | {word for text in verbatim for word in _WORD.findall(text)}
+    known = _known_words(station)
     for widget in widgets:
-        for text in dict.fromkeys(_texts(widget)):
+        parts = (part for text in _texts(widget) for part in _PARTED.split(text))
+        for text in dict.fromkeys(parts):
             foreign = [word for word in _WORD.findall(text) if word not in known]
             if foreign and not _CHINESE.search(text):
                 yield Finding("untranslated", _where(widget), f"'{text}'")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop
+from PySide6.QtCore import QBuffer, QCoreApplication, QEvent, QEventLoop
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QApplication
 
 from app.console.facade import StationFacade
@@ -18,6 +19,7 @@ from app.console.main import Console, application
 from app.console.pages.trends import TrendsPage
 from app.console.window import PAGES, MainWindow
 from app.model.config import DeviceKind
+from app.model.errors import StorageError, mend_of
 from app.model.station import Station
 from widgets import language, theme
 
@@ -36,16 +38,15 @@ def render(
     themes: Sequence[str] = ("light", "dark"),
     pages: Sequence[str] = ALL_PAGES,
     device: str = "",
-) -> list[Path]:
-    """Write `PAGE-LANGUAGE-THEME-WxH.png` for everything asked for; returns the files in order.
+) -> Generator[Path, None, None]:
+    """Write `PAGE-LANGUAGE-THEME-WxH.png` for everything asked for; gives each file when it is whole.
 
-    Waits until every page has data. `device` opens that device's faceplate beside each page.
+    `out` is a folder. Waits until every page has data. `device` opens that device's faceplate beside each page. Raises
+    StorageError.
     """
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application()
-    out.mkdir(parents=True, exist_ok=True)
     before = language.name(), theme.name()
-    written = []
     with _window(facade) as window:
         for width, height in sizes:
             window.resize(width, height)
@@ -59,12 +60,27 @@ def render(
                             window.show_device(device)
                         settle(window)
                         file = out / f"{page}-{tongue}-{dress}-{width}x{height}.png"
-                        if not window.grab().save(str(file)):
-                            raise OSError(f"{file} cannot be written; give another folder")
-                        written.append(file)
+                        _save(window.grab(), file)
+                        yield file
     language.choose(before[0])
     theme.choose(before[1])
-    return written
+
+
+def _save(picture: QPixmap, file: Path) -> None:
+    """Under its name it is whole."""
+    content = QBuffer()
+    picture.save(content, "PNG")
+    part = file.with_name(file.name + ".part")
+    try:
+        part.write_bytes(content.data().data())
+        part.replace(file)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StorageError(
+            f"{file} cannot be written ({why}); {mend_of(error).en}, or name another folder with -o"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,14 +7,13 @@ import os
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.model.errors import ConfigFaults, Fault, GridroomError
-from app.starting import on_end, running
+from app.model.errors import GridroomError, mend_of, wrong_input
+from app.starting import Ending, on_end, running
 
 if TYPE_CHECKING:
     from app.console.main import Console
@@ -63,21 +62,45 @@ def _load_qt() -> None:
 
 
 def screenshots(
-    station: Path, output: Path, overlay: Path | None, *, data: Path | None, warm_s: float, sizes: str
+    station: Path,
+    output: Path,
+    overlay: Path | None,
+    *,
+    data: Path | None,
+    warm_s: float,
+    sizes: Sequence[tuple[int, int]],
 ) -> int:
-    """Render every page in both languages and themes."""
+    """Render every page in both languages and themes. What was written when it is broken off stays."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    wanted = [_size(one) for one in sizes.split(",")]
+    ending = Ending()
     from app.console.screenshots import render
 
+    written = 0
     with (
         tempfile.TemporaryDirectory(prefix="gridroom-pictures-", ignore_cleanup_errors=True) as empty,
         running(station, data or Path(empty), overlay, "screenshots") as facade,
     ):
-        time.sleep(warm_s)
-        for picture in render(facade, output, sizes=wanted):
-            sys.stdout.write(f"{picture}\n")
+        _make(output)
+        ending.wait(warm_s)
+        with closing(render(facade, output, sizes=sizes)) as pictures:
+            while not ending.told() and (picture := next(pictures, None)) is not None:
+                sys.stdout.write(f"{picture}\n")
+                written += 1
+    if ending.told():
+        raise GridroomError(f"interrupted; {written} whole pictures are in {output}, start it again for the others")
     return DONE
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise wrong_input(f"no folder can be made at {folder}: a file is in the way", "name another with -o") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise GridroomError(
+            f"folder {folder} cannot be made ({why}); {mend_of(error).en}, or name another with -o"
+        ) from error
 
 
 def _has_display() -> bool:
@@ -85,11 +108,3 @@ def _has_display() -> bool:
     if not sys.platform.startswith("linux") or "QT_QPA_PLATFORM" in os.environ:
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.strip().partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        what = f"'{text}' is not a window size"
-        raise ConfigFaults([Fault(Path("command line"), 1, what, "write WIDTHxHEIGHT, such as 1366x768")])
-    return int(width), int(height)

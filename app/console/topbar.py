@@ -113,11 +113,11 @@ class TopBar(QFrame):
             + " · "
             + tr("{rate} pts/s", rate=shown)
         )
-        well = health.history == "ok"
-        words = health.history if len(health.history) <= _LONGEST_WORDS else f"{health.history[:_LONGEST_WORDS]}…"
-        self._history.setText(tr("history ok") if well else tr("history: {words}", words=words))
-        self._history.setToolTip("" if well else health.history)
-        for label, bad in ((self._devices, lost), (self._history, not well)):
+        words = health.history.in_(language.name()) if health.history else ""
+        shown = words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}…"
+        self._history.setText(tr("history: {words}", words=shown) if words else tr("history ok"))
+        self._history.setToolTip(words)
+        for label, bad in ((self._devices, lost), (self._history, bool(words))):
             if label.property("state") != ("bad" if bad else ""):
                 label.setProperty("state", "bad" if bad else "")
                 label.style().polish(label)

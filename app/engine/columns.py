@@ -62,6 +62,7 @@ class Columns:
     def __init__(self, outputs: Sequence[int], expressions: Sequence[Expression]) -> None:
         self.outputs = np.array(outputs, dtype=np.int32)
         self._tree = expressions[0].tree
+        self._constants = np.array([e.constants for e in expressions], dtype=np.float64).T
         self._references = np.array([e.references for e in expressions], dtype=np.int32).T
         self._groups = [_Group([e.patterns[i] for e in expressions]) for i in range(len(expressions[0].patterns))]
         counts = [len(e.inputs) for e in expressions]
@@ -92,7 +93,7 @@ class Columns:
 
     def _run(self, node: Node, value: Values, quality: Qualities) -> tuple[Any, Any]:
         if isinstance(node, Constant):
-            return node.value, 0
+            return self._constants[node.slot], 0
         if isinstance(node, Reference):
             indices = self._references[node.slot]
             return value[indices], quality[indices] & _CARRIED

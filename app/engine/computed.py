@@ -42,12 +42,10 @@ def parse_all(loaded: Loaded) -> tuple[dict[int, Expression], list[Fault]]:
 
 def _parse(station: Station, point: Point) -> Expression:
     def resolve(name: str) -> int | None:
-        full = name if "." in name else f"{point.device}.{name}"
-        return station.by_name.get(full)
+        return station.by_name.get(point.beside(name))
 
     def match(pattern: str) -> list[int]:
-        full = pattern if "." in pattern else f"{point.device}.{pattern}"
-        return [index for index in station.match(full) if index != point.index]
+        return [index for index in station.match(point.beside(pattern)) if index != point.index]
 
     return parse(point.form.value or "", resolve, match)
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from app.engine.cleaning import Cleaning, Now
 from app.engine.computed import Computed
 from app.engine.expression import Expression
 from app.engine.faults import Faults
@@ -19,8 +20,10 @@ from app.engine.table import LiveTable
 from app.model import quality as q
 from app.model.clock import SECOND_NS, Clock
 from app.model.station import Device, Point, Station
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus
+from drivers.absent import AbsentLink
 from drivers.contract import Link
 from drivers.registry import driver
 
@@ -53,6 +56,7 @@ class Engine:
     ) -> None:
         self.table = LiveTable(station)
         self.lateness = Lateness()
+        self.cleaning = Cleaning(station, self.table)
         self.computed = Computed(station, expressions)
         self._station = station
         self._clock = clock
@@ -91,6 +95,13 @@ class Engine:
         """Every connection, in the station's order. Any thread."""
         return [supervisor.status() for supervisor in self._supervisors]
 
+    async def read_once(self, point: Point) -> Updates:
+        """Read one point now, one row. Raises DeviceError, or ValueError for a point that cannot be read."""
+        for supervisor in self._supervisors:
+            if supervisor.device.id == point.device:
+                return await supervisor.read_once(point)
+        raise ValueError(f"{point.name} is computed; it is not read from the field")
+
     async def run(self) -> None:
         """Acquire until cancelled; then close every line, and hand the sinks what was pending."""
         try:
@@ -104,7 +115,10 @@ class Engine:
             raise
         finally:
             for link in set(self._links.values()):
-                await link.close()
+                try:
+                    await link.close()
+                except Exception:  # the other lines are closed all the same
+                    self._faults.say(f"{type(link).__name__} could not close its line")
             self._hand_over()
 
     def _open(self) -> dict[str, Link]:
@@ -112,17 +126,34 @@ class Engine:
         lines: dict[tuple[str, str], list[Device]] = {}
         for device in self._station.devices:
             if device.driver is not None:
-                lines.setdefault((device.driver, driver(device.driver).line(device)), []).append(device)
+                lines.setdefault((device.driver, self._line(device, device.driver)), []).append(device)
         links: dict[str, Link] = {}
         for (name, _), devices in lines.items():
-            link = driver(name).open(devices, self._clock, read_only=self._station.read_only)
+            link: Link
+            try:
+                link = driver(name).open(devices, self._clock, read_only=self._station.read_only)
+            except Exception as error:  # a fault in one driver stays with its devices
+                link = _stand_in(devices, error)
             links |= {device.id: link for device in devices}
         return links
 
+    @staticmethod
+    def _line(device: Device, name: str) -> str:
+        try:
+            return driver(name).line(device)
+        except Exception:  # it is told when the line cannot be opened
+            return f"of {device.id} alone"
+
     def _supervise(self, device: Device, phase: float) -> Supervisor:
+        try:
+            return self._supervisor(device, self._links[device.id], phase)
+        except Exception as error:  # its driver could not plan
+            return self._supervisor(device, _stand_in([device], error), phase)
+
+    def _supervisor(self, device: Device, link: Link, phase: float) -> Supervisor:
         return Supervisor(
             device,
-            self._links[device.id],
+            link,
             self._clock,
             publish=self._from_field,
             lose=self._lose,
@@ -131,9 +162,16 @@ class Engine:
         )
 
     def _from_field(self, updates: Updates) -> None:
-        """Judge the range, then it is true."""
+        """Clean, then judge the range: what is true is judged, not what a filter took away."""
         self._received += len(updates)
-        self.publish(in_range(updates, self._station.columns))
+        self._take(self.cleaning.clean(updates, self._now()))
+
+    def _take(self, cleaned: Updates) -> None:
+        if len(cleaned):
+            self.publish(in_range(cleaned, self._station.columns))
+
+    def _now(self) -> Now:
+        return Now(self._clock.now_ns(), self._clock.monotonic_ns())
 
     def publish(self, updates: Updates) -> None:
         """Into the table at once, to computed points and sinks with the next tick."""
@@ -142,15 +180,16 @@ class Engine:
         self._pending.append(updates)
 
     def _lose(self, points: Sequence[Point]) -> None:
-        """The last values of what is lost stay visible, and visibly old."""
+        """The last values of what is lost stay visible, and visibly old, unless a filter puts others in their place."""
         rows = np.array([point.index for point in points], np.int32)
-        known = self.table.time[rows] != 0
-        now = self._clock.now_ns()
+        now = self._now()
+        quality = self.table.quality[rows] | np.uint16(q.NT)
+        lost = self.cleaning.lose(Updates.of(rows, self.table.value[rows], quality, now.wall_ns, now.wall_ns), now)
+        known = (self.table.time[lost.point] != 0) | ((lost.quality & q.NT) == 0)
         if known.any():
-            last = rows[known]
-            self.publish(Updates.of(last, self.table.value[last], self.table.quality[last] | q.NT, now, now))
+            self.publish(lost.take(known))
         if not known.all():  # nothing becomes true in the table, but whoever watches for a lost device hears of it
-            self._pending.append(Updates.of(rows[~known], np.full((~known).sum(), np.nan), q.NT, now, now))
+            self._pending.append(lost.take(~known))
 
     async def _tick(self) -> None:
         own_due = 0
@@ -161,6 +200,8 @@ class Engine:
                 own_due = monotonic + round(OWN_POINTS_EVERY_S * SECOND_NS)
                 self._publish_own()
             self._watch_clock()
+            for said in self.cleaning.tick(self._now()):
+                self._take(said)
             self._hand_over()
             try:
                 self._on_tick()
@@ -200,3 +241,15 @@ class Engine:
         if abs(jump_s) >= CLOCK_JUMP_S:
             log.warning("the clock was set by %+.1f s; records go on with the new time", jump_s)
             self._on_clock_jump(jump_s)
+
+
+def _stand_in(devices: Sequence[Device], error: Exception) -> AbsentLink:
+    """A link that never connects, in the place of one that could not be made."""
+    names = ", ".join(device.id for device in devices)
+    log.error("the driver '%s' of %s failed; they stay lost", devices[0].driver, names, exc_info=error)
+    word, why = devices[0].driver, f"{type(error).__name__}: {error}"
+    text = Text(
+        f"the driver '{word}' failed ({why}); tell who wrote it, and see the log",
+        f"驱动 {word} 出错（{why}）；请告知其作者，并查看日志",
+    )
+    return AbsentLink(text)

@@ -40,7 +40,9 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    value: float
+    """A number: the n-th constant of the expression."""
+
+    slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,14 @@ Node = Constant | Reference | Aggregate | Operation
 
 @dataclass(slots=True)
 class Expression:
-    """A parsed expression. Two with equal `shape` do the same to other points, and are run together."""
+    """A parsed expression. Two with equal `shape` do the same to other points and numbers, and are run together."""
 
     tree: Node
     accumulate: str = ""
     """`integral`, `delta`, or nothing."""
     reset: str = ""
+    constants: list[float] = field(default_factory=list)
+    """Value of each constant."""
     references: list[int] = field(default_factory=list)
     """Point index of each reference."""
     patterns: list[list[int]] = field(default_factory=list)
@@ -120,7 +124,7 @@ class _Reader:
     def __init__(self, resolve: Resolve, match: Match) -> None:
         self.resolve = resolve
         self.match = match
-        self.result = Expression(Constant(0.0))
+        self.result = Expression(Constant(0))
 
     def outermost(self, node: ast.expr) -> Expression:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("integral", "delta"):
@@ -149,7 +153,7 @@ class _Reader:
         match node:
             case ast.Constant(value=bool(value) | int(value) | float(value)):
                 try:
-                    return Constant(float(value))
+                    return self._constant(float(value))
                 except OverflowError:
                     raise ExpressionError("a number is too large; the largest is about 1e308") from None
             case ast.Name() | ast.Attribute():
@@ -174,6 +178,10 @@ class _Reader:
             f"'{ast.unparse(node)[:60]}' is not part of the language; see the page on computed points"
         )
 
+    def _constant(self, value: float) -> Constant:
+        self.result.constants.append(value)
+        return Constant(len(self.result.constants) - 1)
+
     def _reference(self, node: ast.expr) -> Node:
         name = ast.unparse(node)
         index = self.resolve(name)
@@ -196,8 +204,8 @@ class _Reader:
                     factor, offset = conversion(source, target)
                 except ValueError as error:
                     raise ExpressionError(str(error)) from None
-                scaled = Operation("*", (self.read(value), Constant(factor)))
-                return Operation("+", (scaled, Constant(offset))) if offset else scaled
+                scaled = Operation("*", (self.read(value), self._constant(factor)))
+                return Operation("+", (scaled, self._constant(offset))) if offset else scaled
         if name in ("integral", "delta"):
             raise ExpressionError(f"{name} remembers and must stand outermost; give it a point of its own")
         if name not in _ARGUMENTS:

@@ -16,9 +16,10 @@ from app.model.clock import SECOND_NS, Clock
 from app.model.errors import DeviceError, RefusedByDevice
 from app.model.own_points import ERRORS, LATE_SCANS, ONLINE, RTT_MS
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
-from drivers.contract import Link, Pollable, Reporting
+from drivers.contract import Link, Plan, Pollable, Reporting
 
 log = logging.getLogger("gridroom.engine")
 
@@ -28,6 +29,8 @@ SHORTEST_BACK_OFF_S: Final = 1.0
 LONGEST_BACK_OFF_S: Final = 30.0
 """A device that stays for less than this goes on where its back-off was: it comes and goes."""
 JITTER: Final = 0.2
+MOST_NAMED: Final = 8
+"""Points named in one line of the log."""
 
 Publish = Callable[[Updates], None]
 
@@ -59,6 +62,8 @@ class Supervisor:
             if isinstance(link, Pollable)
             else []
         )
+        self._single: dict[int, Plan] = {}
+        """Plans of points that a person read by themselves, by index: a link keeps each plan that it makes."""
         self._state = LinkState.STARTING
         self._since = clock.now_ns()
         self._online_ns = 0
@@ -66,9 +71,11 @@ class Supervisor:
         self._rtt_ms = float("nan")
         self._errors = 0
         self._late_scans = 0
-        self._last_error = ""
+        self._last_error: Text | None = None
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
+        self._refused: Mapping[str, Text] = {}
+        """Full point name -> why, as it was said last."""
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
@@ -76,8 +83,32 @@ class Supervisor:
         """How the connection is. Any thread."""
         return DeviceStatus(
             self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
-            self._next_try, dict(self._link.remarks(self.device)), dict(self._texts),
+            self._next_try, self._remarks(), dict(self._texts),
         )  # fmt: skip
+
+    def _remarks(self) -> dict[str, Text]:
+        try:
+            return dict(self._link.remarks(self.device))
+        except Exception as error:  # a fault in one driver must not hide all connections
+            what = f"{type(error).__name__}: {error}"
+            text = Text(f"its driver cannot tell what is refused: {what}", f"其驱动无法说明拒绝原因：{what}")
+            return {self.device.id: text}
+
+    async def read_once(self, point: Point) -> Updates:
+        """Read one point now, beside all schedules; what comes is published as any other value.
+
+        Raises DeviceError, or ValueError for a point that cannot be read.
+        """
+        if not isinstance(self._link, Pollable):
+            raise ValueError(f"{point.name} cannot be asked for: its device sends by itself")
+        if not point.polled:
+            raise ValueError(f"{point.name} is no point that is read from the field")
+        plan = self._single.get(point.index) or self._link.plan(self.device, [point])
+        self._single[point.index] = plan
+        await self._link.connect()
+        updates = await self._link.read(plan)
+        self._publish(updates)
+        return updates
 
     def reset_figures(self) -> None:
         """Count late scans anew."""
@@ -95,7 +126,7 @@ class Supervisor:
                 except DeviceError as error:
                     self._lost(error)
                 except Exception as error:  # a fault in one driver stays with its devices
-                    if str(error) != self._last_error:  # it may fail alike for months
+                    if _text(error) != self._last_error:  # it may fail alike for months
                         log.exception("device %s: the driver failed; it is tried again", self.device.id)
                     self._lost(error)
                 if self._online_ns and self._clock.monotonic_ns() - self._online_ns > LONGEST_BACK_OFF_S * SECOND_NS:
@@ -180,9 +211,34 @@ class Supervisor:
         updates = await group.link.read(group.plan)
         self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
         self._publish(updates)
+        self._tell_refusals()
         if group.lost:
             log.info("device %s: %d points are back", self.device.id, len(group.points))
         group.failures, group.lost = 0, False
+
+    def _tell_refusals(self) -> None:
+        """What the device refuses is said once, and again when that changes: without a screen nobody sees an IV."""
+        remarks = self._link.remarks(self.device)
+        if remarks == self._refused:
+            return
+        new: dict[Text, list[str]] = {}
+        for name, why in remarks.items():
+            if self._refused.get(name) != why:
+                new.setdefault(why, []).append(self._place(name))
+        self._refused = dict(remarks)
+        for why, places in new.items():
+            more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+            log.warning(
+                "device %s refuses %s%s, marked IV: %s; compare the address with the device's own register list",
+                self.device.id, ", ".join(places[:MOST_NAMED]), more, why.en,
+            )  # fmt: skip
+
+    def _place(self, name: str) -> str:
+        """`meter1.p_kw (table input, register 52)`: a point, and where it was looked for."""
+        point = next((p for p in (*self.device.points, *self.device.texts) if p.name == name), None)
+        address = (point.form.address or {}) if point is not None else {}
+        where = ", ".join(f"{key} {address[key]}" for key in ("table", "register") if key in address)
+        return f"{name} ({where})" if where else name
 
     async def _read_texts(self) -> None:
         """A device without its serial number is still a device: it is asked again when it connects again."""
@@ -194,7 +250,7 @@ class Supervisor:
 
     def _note(self, error: Exception) -> None:
         self._errors += 1
-        self._last_error = str(error)
+        self._last_error = _text(error)
 
     def _lost(self, error: Exception) -> None:
         self._note(error)
@@ -221,6 +277,17 @@ class Supervisor:
         point, value, quality = zip(*self.own(), strict=True)
         now = self._clock.now_ns()
         self._publish(Updates.of(point, value, quality, now, now))
+
+
+def _text(error: Exception) -> Text:
+    """What an error says on the screen."""
+    if isinstance(error, DeviceError):
+        return error.text
+    what = f"{type(error).__name__}: {error}"
+    return Text(
+        f"the driver failed ({what}); it is tried again, and the log says where",
+        f"驱动程序出错（{what}）；将重试，详见日志",
+    )
 
 
 def _own_index(device: Device, id_: str) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.model import quality as q
 from app.model.station import Station
 from app.model.updates import Updates
-from app.model.views import Snapshot
+from app.model.views import RawValues, Snapshot
 
 
 class LiveTable:
@@ -17,12 +18,18 @@ class LiveTable:
 
     def __init__(self, station: Station) -> None:
         n = len(station.points)
+        self.station = station
         self.value = np.full(n, np.nan)
         self.quality = np.full(n, q.NT, np.uint16)
         self.time = np.zeros(n, np.int64)
         self.received = np.zeros(n, np.int64)
         self._changed = np.zeros(n, np.int64)
         self._sequence = 0
+        cleaned = np.array([point.index for point in station.points if point.form.clean], np.int32)
+        m = len(cleaned)
+        self._raw = RawValues(cleaned, np.full(m, np.nan), np.full(m, q.NT, np.uint16), np.zeros(m, np.int64))
+        self._raw_row = np.full(n, -1, np.int32)
+        self._raw_row[cleaned] = np.arange(m)
         self._lock = threading.Lock()
 
     def apply(self, updates: Updates) -> None:
@@ -36,9 +43,27 @@ class LiveTable:
             self.received[rows] = updates.received
             self._changed[rows] = self._sequence
 
+    def note_raw(
+        self,
+        point: NDArray[np.int32],
+        value: NDArray[np.float64],
+        quality: NDArray[np.uint16],
+        time: NDArray[np.int64],
+    ) -> None:
+        """What drivers read of points that have filters; of several rows of one point the last stays."""
+        rows = self._raw_row[point]
+        with self._lock:
+            self._raw.value[rows], self._raw.quality[rows], self._raw.time[rows] = value, quality, time
+
+    def lose_raw(self, point: NDArray[np.int32]) -> None:
+        """These points that have filters are lost: what was read last stays, and is old."""
+        with self._lock:
+            self._raw.quality[self._raw_row[point]] |= np.uint16(q.NT)
+
     def snapshot(self, now_ns: int) -> Snapshot:
         """Copies of all columns, consistent with each other. Any thread."""
         with self._lock:
+            raw = self._raw
             return Snapshot(
                 self._sequence,
                 now_ns,
@@ -47,4 +72,5 @@ class LiveTable:
                 self.time.copy(),
                 self.received.copy(),
                 self._changed.copy(),
+                RawValues(raw.point, raw.value.copy(), raw.quality.copy(), raw.time.copy()) if len(raw.point) else None,
             )

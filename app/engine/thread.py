@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
+from typing import Any, TypeVar
 
 from app.engine.engine import Engine
 
+T = TypeVar("T")
 log = logging.getLogger("gridroom.engine")
 
 LONGEST_STOP_S = 10.0
@@ -44,6 +46,21 @@ class EngineThread:
         self._thread.join(LONGEST_STOP_S)
         if self._thread.is_alive():
             log.error("the engine did not stop within %.0f s; the program ends without it", LONGEST_STOP_S)
+
+    def ask(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine on the engine's loop. Fails with RuntimeError where it does not run any more."""
+        if self._loop is None or not self._thread.is_alive():
+            work.close()
+            refused: Future[T] = Future()
+            refused.set_exception(RuntimeError("the engine does not run"))
+            return refused
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Do `work` on the engine's loop soon; nothing where it does not run any more."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(work)
 
     def _cancel(self) -> None:
         if self._task is not None:

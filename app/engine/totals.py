@@ -62,13 +62,17 @@ class Accumulator:
     def restore(
         self, value: NDArray[np.float64], quality: NDArray[np.uint16], time: NDArray[np.int64], now_ns: int
     ) -> None:
-        """Go on from the last run: columns of length n over all points, NaN and time 0 where nothing is known."""
+        """Go on from the last run: columns of length n over all points, NaN and time 0 where nothing is known.
+
+        What was counted meanwhile, where that becomes known late, stays counted.
+        """
         self._begin_period(now_ns)
         memory, outputs = self._memory, self.outputs
         same = np.array([bool(t) and self._period_of(int(t)) == self._period for t in time[outputs]], np.bool_)
         same &= np.isfinite(value[outputs])
-        memory.total[same] = value[outputs][same]
-        memory.marks[same] = quality[outputs][same] & ~np.uint16(q.UNUSABLE | q.RANGE)
+        counted = np.where(np.isfinite(memory.last), memory.total, 0.0)
+        memory.total[same] += value[outputs][same]
+        memory.marks[same] |= quality[outputs][same] & ~np.uint16(q.UNUSABLE | q.RANGE)
         memory.begun |= same
         if self._integral:
             away = now_ns - time[outputs] > LONGEST_STEP_S * SECOND_NS
@@ -76,7 +80,11 @@ class Accumulator:
         else:
             reading, marks = self._columns.evaluate(value, quality & ~np.uint16(q.NT))
             whole = same & np.isfinite(reading) & ((marks & (q.UNUSABLE | q.DERIVED)) == 0)
-            memory.last[whole] = reading[whole]
+            late = np.isfinite(memory.last)
+            before = memory.last - counted - reading  # what grew until the first reading of this run
+            whole &= ~late | (before >= 0)
+            memory.total += np.where(whole & late, before, 0.0)
+            memory.last[whole & ~late] = reading[whole & ~late]
             memory.marks[same & ~whole] |= q.DERIVED
 
     def step(self, table: LiveTable, now_ns: int, monotonic_ns: int) -> Updates | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import numpy as np
 from numpy.typing import NDArray
 
 from app.history.catalogue import Catalogue
@@ -25,6 +26,7 @@ from app.history.whole import set_aside
 from app.model.clock import Clock
 from app.model.errors import StorageError
 from app.model.station import Station
+from app.model.text import Text
 
 log = logging.getLogger("gridroom.history.archive")
 
@@ -76,6 +78,27 @@ class Archive:
 
         return self._fetch(task, tier, window_ms, source)
 
+    def stored(self, task: Task[Any], tier: Tier, window_ms: tuple[int, int]) -> list[tuple[int, int]]:
+        """The parts of a window outside which nothing of a tier is stored now: start <= time < end, milliseconds."""
+        start, end = window_ms
+
+        def ends(hours: Sequence[Hour], files: Sequence[Path]) -> str:
+            tables = [hour.raw if tier is Tier.RAW else hour.buckets for hour in hours]
+            return " UNION ALL ".join(
+                f"SELECT min(time) AS first, max(time) AS last FROM {table} WHERE time >= {start} AND time < {end}"
+                for table in tables or ["(SELECT 0 AS time)"]
+            )
+
+        hot = self._fetch(task, tier, window_ms, ends)
+        first, last = (np.ma.filled(hot[name], end).tolist() for name in ("first", "last"))
+        # Looked at later than the tables, so that an hour that is closed meanwhile is in one of them at least.
+        blocks = [(block.first_ms, block.last_ms) for block in self.catalogue.view.blocks if block.tier is tier]
+        return [
+            (max(first, start), min(last + 1, end))
+            for first, last in [*zip(first, last, strict=True), *blocks]
+            if first < end and last >= start
+        ]
+
     def _fetch(
         self,
         task: Task[Any],
@@ -110,11 +133,21 @@ class Archive:
             if not broken and not told and is_damage(error):
                 told = True
                 self.on_damage(str(error))
-        raise StorageError(f"the history cannot be read ({error}); see the alarms of the history")
+        raise StorageError(
+            Text(
+                f"the history cannot be read ({error}); see the alarms of the history",
+                f"历史数据无法读取（{error}）；请查看历史库的告警",
+            )
+        )
 
     def _set_aside(self, file: Path, why: str) -> None:
         if self.troubles is None:
-            raise StorageError(f"{file} cannot be read ({why}); restore it from a backup, or take it out of the folder")
+            raise StorageError(
+                Text(
+                    f"{file} cannot be read ({why}); restore it from a backup, or take it out of the folder",
+                    f"{file} 无法读取（{why}）；请用备份恢复，或将其移出文件夹",
+                )
+            )
         block = next((block for block in self.catalogue.view.blocks if block.path == file), None)
         if block is None:
             return

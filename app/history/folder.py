@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from app.model.errors import FolderHeld, StorageError
+from app.history.whole import write_whole
+from app.model.errors import FolderHeld, StorageError, mend_of
 
 LOCK_NAME: Final = "gridroom.lock"
+OWNER_NAME: Final = "station.json"
 SUBFOLDERS: Final = ("history", "exports", "backups", "logs", "outbox")
 _LOCK_AT: Final = 1 << 20
 """Where Windows locks a byte: beyond the text, which others must be able to read."""
@@ -76,6 +78,30 @@ class DataFolder:
     def outbox(self) -> Path:
         return self.path / "outbox"
 
+    def belongs_to(self, station: str, *, claim: bool = True) -> None:
+        """Make sure that the folder is this station's; `claim` makes one that is nobody's so.
+
+        Points are known by their names here: another station's `meter1.p_kw` would go into the same series. Raises
+        StorageError that names the owner.
+        """
+        path = self.path / OWNER_NAME
+        try:
+            owner = json.loads(path.read_text(encoding="utf-8"))["station"]
+        except FileNotFoundError:
+            if claim:
+                write_whole(path, json.dumps({"station": station}) + "\n")
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StorageError(
+                f"{path}, which says whose data this is, cannot be read ({error}); write "
+                f'{{"station": "{station}"}} into it if this folder is this station\'s'
+            ) from error
+        if owner != station:
+            raise StorageError(
+                f"data folder {self.path} belongs to station '{owner}', not to '{station}'; give it a folder of its "
+                f"own with --data. If '{owner}' was only renamed, write the new id into {path}"
+            )
+
     def close(self) -> None:
         """Give the folder up. May be called twice."""
         if self._descriptor is not None:
@@ -94,8 +120,7 @@ class DataFolder:
 def _unwritable(path: Path, error: OSError) -> StorageError:
     why = error.strerror or str(error)
     return StorageError(
-        f"data folder {path} cannot be written ({why}); give this user the right to write there, "
-        "or name another folder with --data"
+        f"data folder {path} cannot be written ({why}); {mend_of(error).en}, or name another folder with --data"
     )
 
 

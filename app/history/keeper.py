@@ -22,6 +22,7 @@ from app.history.writer import Failures, Shelf, Writer
 log = logging.getLogger("gridroom.history.keeper")
 
 _CLOSING: Final = "history.closing"
+_FAULT: Final = "history.housekeeping"
 _RETRY_S: Final = 60.0
 
 
@@ -63,6 +64,7 @@ class Keeper:
                         cut_off.pop(0)
                     self._tidy_up()
                     self._troubles.clear(_CLOSING)
+                    self._troubles.clear(_FAULT)
                 except (duckdb.ConnectionException, duckdb.InterruptException) as error:
                     # The store is being reopened, of which the writer tells.
                     log.debug("housekeeping was broken off: %s", error)
@@ -71,6 +73,14 @@ class Keeper:
                     if not self._stopping:
                         self._tell(error)
                         self._mend(error)
+                except Exception as error:  # a fault of ours must not end housekeeping until the next start
+                    self._retry_at = time.monotonic() + _RETRY_S
+                    log.exception("fault in the history's housekeeping")
+                    self._troubles.tell(
+                        _FAULT,
+                        f"fault in the history's housekeeping ({error}); nothing is lost, see the log",
+                        f"历史库归档程序出错（{error}）；数据未丢失，见日志",
+                    )
             self._wake.wait(self._settings.keeper_s)
             self._wake.clear()
 

@@ -17,13 +17,20 @@ from app.model.clock import Clock
 log = logging.getLogger("gridroom.history.mending")
 
 _DAMAGE: Final = re.compile(r"corrupt|checksum|deseriali[sz]|not a valid duckdb|magic bytes", re.IGNORECASE)
+_TRUNCATED: Final = re.compile(r'not read enough bytes from file "[^"]*\.duckdb(\.broken-[^".]*)?"')
+"""Of the database, not of its write-ahead log or a Parquet file."""
 _CHUNK_ROWS: Final = 122_880
 """Rows of a row group: what one bad block spoils."""
 
 
 def is_damage(error: BaseException) -> bool:
     """Whether an error says that what the disk gave back is not what was written."""
-    return isinstance(error, duckdb.Error) and _DAMAGE.search(str(error)) is not None
+    return isinstance(error, duckdb.Error) and (_DAMAGE.search(str(error)) is not None or is_truncated(str(error)))
+
+
+def is_truncated(why: str) -> bool:
+    """Whether the database ends before what is in it does."""
+    return _TRUNCATED.search(why) is not None
 
 
 def replace_damaged(
@@ -41,11 +48,12 @@ def replace_damaged(
     taken, lost = (0, 0) if aside is None else _take_over(path, aside, plain)
     reason = why.strip().splitlines()[0] if why.strip() else "no reason given"
     name = aside.name if aside is not None else "nothing"
+    was, zh = ("truncated", "被截断") if is_truncated(why) else ("damaged", "已损坏")
     troubles.tell(
         "history.database",
-        f"{path.name} was damaged and is set aside as {name}; {taken} of its {taken + lost} tables were taken over "
+        f"{path.name} was {was} and is set aside as {name}; {taken} of its {taken + lost} tables were taken over "
         f"whole, of the others what could be read. Check this disk ({reason})",
-        f"{path.name} 已损坏，移为 {name}；{taken + lost} 张表中完整恢复 {taken} 张，其余恢复可读部分，请检查磁盘"
+        f"{path.name} {zh}，移为 {name}；{taken + lost} 张表中完整恢复 {taken} 张，其余恢复可读部分，请检查磁盘"
         f"（{reason}）",
     )
 

@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.model.updates import turns
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -22,27 +24,6 @@ def round_to(value: Floats, decimals: NDArray[np.int8]) -> Floats:
         whole = np.rint(value * scale)
         rounded = whole / scale + 0.0  # + 0.0: minus nothing is nothing
     return np.where((decimals >= 0) & (np.abs(whole) < _EXACT), rounded, value)
-
-
-def turns(point: NDArray[np.int32]) -> list[slice | Ints]:
-    """Split rows so that no point stands twice in a turn: the first row of each point, then the second of each, ...
-
-    Whole columns can then be worked on turn by turn. Most batches are one turn.
-    """
-    n = len(point)
-    if (point[1:] > point[:-1]).all():
-        return [slice(None)] if n else []
-    # One integer key sorts many times faster than a stable sort of positions.
-    key = (point.astype(np.int64) << 32) | np.arange(n, dtype=np.int64)
-    key.sort()
-    sorted_point = key >> 32
-    begins = np.concatenate(([True], sorted_point[1:] != sorted_point[:-1]))
-    if begins.all():
-        return [slice(None)]
-    row = np.arange(n)
-    rank = row - np.maximum.accumulate(np.where(begins, row, 0))
-    by_rank = np.argsort(rank, kind="stable")
-    return np.split((key & 0xFFFFFFFF)[by_rank], np.cumsum(np.bincount(rank))[:-1])
 
 
 class OnChange:

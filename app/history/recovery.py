@@ -17,11 +17,12 @@ from typing import Final
 import duckdb
 
 from app.history.hot import FILE_NAME, HotStore
-from app.history.mending import replace_damaged
+from app.history.mending import is_truncated, replace_damaged
 from app.history.trouble import Troubles
 from app.history.whole import set_aside
 from app.model.clock import Clock
-from app.model.errors import StorageError
+from app.model.errors import StorageError, mend_of
+from app.model.text import Text
 
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": 2,
@@ -112,7 +113,7 @@ def _connect(
             if replaced or _passes(error):
                 raise _not_now(path, error) from error
             try:
-                if wal.exists() and "WAL" in str(error):
+                if wal.exists() and "WAL" in str(error) and not is_truncated(str(error)):
                     (_wal_aside if cut else _wal_cut)(wal, str(error), clock, troubles)
                     cut = True
                 else:
@@ -129,8 +130,12 @@ def _passes(error: duckdb.Error | OSError) -> bool:
 
 
 def _not_now(path: Path, error: Exception) -> StorageError:
+    mend = mend_of(error)
     return StorageError(
-        f"{path} cannot be opened just now ({error}); make room on the disk and give this user the right to write there"
+        Text(
+            f"{path} cannot be opened just now ({error}); {mend.en}; it is tried again",
+            f"{path} 暂时无法打开（{error}）；{mend.zh}；将自动重试",
+        )
     )
 
 
@@ -175,8 +180,13 @@ def _opens_elsewhere(path: Path) -> bool:
         trial.kill()
         trial.join()
         return False
-    # An error that can be caught is caught when we open it ourselves; only a process that died tells of more.
-    return trial.exitcode == 0
+    # An error that can be caught is caught when we open it ourselves; only a process that crashed tells of more.
+    return not _crashed(trial.exitcode)
+
+
+def _crashed(exit_code: int | None) -> bool:
+    """Ended by a signal, or on Windows by a status such as 0xC0000005; not by an error that Python could tell."""
+    return exit_code is not None and not 0 <= exit_code <= 255
 
 
 def _try_to_open(path: str) -> None:

@@ -23,7 +23,7 @@ from app.history.settings import Settings
 from app.history.trouble import Troubles
 from app.history.writer import Failures, Shelf, Writer
 from app.model.clock import SECOND_NS, Clock
-from app.model.errors import StorageError
+from app.model.errors import GridroomError, StorageError
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
@@ -60,10 +60,12 @@ class History:
         clock: Clock,
         *,
         on_trouble: Callable[[str, Text | None], None],
+        on_late: Callable[[], None] = lambda: None,
         settings: Settings | None = None,
     ) -> None:
         """`folder` is the data folder. `on_trouble` is told what is wrong (key, text) and when it is well (key, None),
-        on any thread. Raises StorageError for a station that wants its history elsewhere."""
+        on any thread; `on_late`, on a thread of the history's, when it could be opened only after `start`, and what
+        was held last is known. Raises StorageError for a station that wants its history elsewhere."""
         if station.history.url:
             raise StorageError(
                 "history.url names a database server, which this version cannot write to; remove it from station.yaml, "
@@ -74,8 +76,11 @@ class History:
         self._clock = clock
         self._settings = settings or Settings()
         self._troubles = Troubles(on_trouble)
+        self._on_late = on_late
         self._parts: _Parts | None = None
         self._last: dict[str, tuple[float, int, int]] = {}
+        self.lost_rows = 0
+        """Once it is stopped: what came and could not be stored until then."""
         self._stopped = threading.Event()
         self._opener: threading.Thread | None = None
 
@@ -95,6 +100,8 @@ class History:
         """A batch of the engine. Returns at once; not kept while the store is not open."""
         if self._parts is not None:
             self._parts.writer.take(updates)
+        else:
+            self.lost_rows += len(updates)
 
     def stop(self) -> None:
         """Store everything and close. Nothing may be called after it."""
@@ -107,11 +114,17 @@ class History:
         parts.keeper.stop()
         parts.readers.close()
         parts.writer.stop()
+        self.lost_rows = parts.writer.waiting_rows
         parts.opened.archive.store.close()
 
+    def trouble(self) -> Text | None:
+        """What is wrong; None while it is well."""
+        return self._troubles.standing()
+
     def state(self) -> str:
-        """`ok`, or what is wrong, in words."""
-        return self._troubles.words()
+        """`ok`, or what is wrong, in English."""
+        trouble = self.trouble()
+        return trouble.en if trouble else "ok"
 
     def flush(self) -> Future[None]:
         """Done when everything taken until now is stored, or cannot be just now."""
@@ -153,7 +166,8 @@ class History:
         parts = self._parts
         if parts is None:
             task: Task[T] = Task()
-            task.set_exception(StorageError(f"the history is not open: {self.state()}"))
+            why = self.trouble() or Text("it is stopped", "已停止")
+            task.set_exception(StorageError(Text(f"the history is not open: {why.en}", f"历史库未打开：{why.zh}")))
             return task
         return parts.readers.submit(lambda task: work(task, parts))
 
@@ -211,14 +225,15 @@ class History:
                 self._tell(error)
                 continue
             self._troubles.clear(_OPENING)
+            self._on_late()
             return
 
     def _tell(self, error: Exception) -> None:
-        why = str(error).strip().splitlines()[0]
+        why = error.text if isinstance(error, GridroomError) else Text.of(str(error).strip().splitlines()[0])
         self._troubles.tell(
             _OPENING,
-            f"the history is not open, and nothing is recorded until it is: {why}",
-            f"历史库未打开，恢复之前不记录数据：{why}",
+            f"the history is not open, and nothing is recorded until it is: {why.en}",
+            f"历史库未打开，恢复之前不记录数据：{why.zh}",
         )
 
 

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.history.layout import BUCKET_MS, BUCKET_TIERS, MS_NS, Tier
-from app.history.onchange import Bools, Floats, Ints, turns
+from app.history.onchange import Bools, Floats, Ints
 from app.model.clock import SECOND_NS
 from app.model.quality import usable
+from app.model.updates import turns
 
 SOMEWHAT_LATE_NS: Final = 60 * SECOND_NS
 _NO_WORDS: Final = partial(np.errstate, over="ignore", invalid="ignore", divide="ignore")

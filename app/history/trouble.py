@@ -37,7 +37,10 @@ class Troubles:
         log.info("%s: well again", key)
         self._report(key, None)
 
-    def words(self) -> str:
-        """`ok`, or everything that stands, in English."""
+    def standing(self) -> Text | None:
+        """Everything that is wrong now, in one text; None while all is well."""
         with self._lock:
-            return "; ".join(text.en for text in self._standing.values()) or "ok"
+            texts = list(self._standing.values())
+        if not texts:
+            return None
+        return Text("; ".join(text.en for text in texts), "；".join(text.zh for text in texts))

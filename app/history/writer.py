@@ -100,6 +100,11 @@ class Writer:
             return None
         return {self._hour, self._doubt or self._hour}
 
+    @property
+    def waiting_rows(self) -> int:
+        """Rows that are not stored yet; after `stop`, rows that are lost."""
+        return sum(commit.rows for commit in self._pending)
+
     def start(self) -> None:
         """Begin. The hour's tables are made by the first cycle."""
         self._thread.start()
@@ -168,7 +173,7 @@ class Writer:
             future.set_exception(StorageError("the history is stopped"))
         for waiter in self._waiters:
             waiter.set_result(None)
-        if rows := sum(commit.rows for commit in self._pending):
+        if rows := self.waiting_rows:
             log.error("stopped while the history could not be written: %d rows are lost", rows)
 
     def _run(self) -> None:
@@ -219,7 +224,7 @@ class Writer:
                 self._spoiled = not self._shelf.store.sound()
 
     def _record(self, batches: list[Updates], now_ns: int) -> None:
-        waiting = sum(commit.rows for commit in self._pending)
+        waiting = self.waiting_rows
         if self._gap:
             if waiting:
                 return

@@ -18,11 +18,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
-from app.model.durations import parse_duration_s
+from app.model.cleaning import CleanForm, fits_point, leaves_alarms
+from app.model.fields import DURATION_FORM, DurationS, Finite, Form, State, duration_s
 from app.model.roles import ROLES
 from app.model.text import Text
 from app.model.units import UNITS
@@ -65,23 +68,9 @@ class Priority(StrEnum):
     LOW = "low"
 
 
-_SHORTEST_S: Final = 0.001
-_LONGEST_S: Final = 100 * 365.25 * 86400.0
-"""Nanoseconds of a longer one would not fit into 64 bits."""
-
-
-def _duration(value: object) -> float:
-    if not isinstance(value, str):
-        raise ValueError(f"'{value}' is not a duration; write a number and a unit, such as 250ms, 5s or 15min")
-    seconds = parse_duration_s(value)
-    if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise ValueError(f"'{value}' is not between 1ms and 100y; leave it out where nothing is meant")
-    return seconds
-
-
 def _delay(value: object) -> float:
     """A duration that may be nothing: `0s` frees one alarm of its point's common delay."""
-    return 0.0 if isinstance(value, str) and value in ("0s", "0ms") else _duration(value)
+    return 0.0 if isinstance(value, str) and value in ("0s", "0ms") else duration_s(value)
 
 
 def _text(value: object) -> Text:
@@ -125,11 +114,8 @@ def _zone(value: object) -> object:
     return value
 
 
-_DURATION_FORM = r"^\d+(\.\d+)?(ms|s|min|h|d|y)$"
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-DurationS = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": _DURATION_FORM})]
-"""Written `15min`, held in seconds."""
-DelayS = Annotated[float, BeforeValidator(_delay), WithJsonSchema({"type": "string", "pattern": _DURATION_FORM})]
+DelayS = Annotated[float, BeforeValidator(_delay), WithJsonSchema({"type": "string", "pattern": DURATION_FORM})]
 """As `DurationS`, or `0s`."""
 LocalText = Annotated[
     Text,
@@ -146,17 +132,6 @@ LocalText = Annotated[
 Unit = Annotated[str, _one_of("unit", UNITS), BeforeValidator(_plain_number), WithJsonSchema({"enum": [*UNITS, 1]})]
 Role = Annotated[str, _one_of("role", tuple(ROLES)), WithJsonSchema({"enum": list(ROLES)})]
 Zone = Annotated[str, BeforeValidator(_zone)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-State = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-"""What a status point may hold: a whole number of 32 bits."""
-
-
-class Form(BaseModel):
-    """Base of all file forms: unknown keys are faults, nothing changes after loading."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
 
 
 class AlarmForm(Form):
@@ -217,7 +192,7 @@ class PointForm(Form):
     scan: DurationS = 1.0
     deadband: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     range: tuple[Finite, Finite] | None = None
-    clean: tuple[dict[str, Any], ...] = ()
+    clean: tuple[CleanForm, ...] = ()
     states: dict[int, LocalText] | None = None
     alarms: AlarmsForm | None = None
 
@@ -238,6 +213,21 @@ class PointForm(Form):
             )
         if self.unit and not expected:
             raise ValueError(f"role {self.role} has no unit; leave 'unit' out, or the role")
+        return self
+
+    @field_validator("clean", mode="after")
+    @classmethod
+    def _cleanable(cls, clean: tuple[CleanForm, ...], info: ValidationInfo) -> tuple[CleanForm, ...]:
+        said = info.data
+        if {"kind", "scale", "offset"} <= said.keys():
+            computed = said.get("value") is not None
+            fits_point(clean, kind=said["kind"], computed=computed, scale=said["scale"], offset=said["offset"])
+        return clean
+
+    @model_validator(mode="after")
+    def _alarmed(self) -> Self:
+        limits = [(name, limit_value(getattr(self.alarms, name, None))) for name in ("ll", "l", "h", "hh")]
+        leaves_alarms(self.clean, [(name, limit) for name, limit in limits if limit is not None])
         return self
 
 
@@ -369,7 +359,7 @@ class TemplateForm(Form):
     kind: DeviceKind
     source: str
     licence: str
-    connection: dict[str, Any] = {}
+    connection: dict[str, Any] = Field(default_factory=dict)
     blocks: BlocksForm = BlocksForm()
     control: ControlForm | None = None
     points: tuple[PointForm, ...]

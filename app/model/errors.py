@@ -13,17 +13,45 @@ GridroomError
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app.model.text import Text
+
 _LONGEST: Final = 800
 """Characters of what is said of one fault."""
+_MENDS: Final = {
+    "ENOSPC": Text("make room on that disk", "请清理该磁盘空间"),
+    "EDQUOT": Text("make room: this user's share of that disk is used up", "本用户磁盘配额已满，请清理"),
+    "EROFS": Text("that disk is mounted read-only: mount it for writing", "该磁盘以只读方式挂载，请改为可写"),
+    "EACCES": Text("give this user the right to write there", "请授予本用户写权限"),
+    "EPERM": Text("give this user the right to write there", "请授予本用户写权限"),
+    "ENOENT": Text("make its folder first", "请先建立其文件夹"),
+    "ENOTDIR": Text("a file stands where a folder should: move it", "应为文件夹处有同名文件，请移走"),
+    "EEXIST": Text("a file stands where a folder should: move it", "应为文件夹处有同名文件，请移走"),
+    "EISDIR": Text("a folder stands where the file should be: move it", "应为文件处有同名文件夹，请移走"),
+    "EMFILE": Text("let this user open more files", "请提高本用户可打开文件数"),
+    "EIO": Text("check that disk", "请检查该磁盘"),
+}
+"""By the system's error: a full disk asks for room, not for rights."""
 
 
 class GridroomError(Exception):
-    """Anything that Gridroom reports on purpose."""
+    """Anything that Gridroom reports on purpose: `text` for the screen, `str()` in English for logs and command line.
+
+    Plain text stands for both languages: for what only the command line says.
+    """
+
+    def __init__(self, text: Text | str) -> None:
+        super().__init__(text)
+        self.text = text if isinstance(text, Text) else Text.of(text)
+
+    def __str__(self) -> str:
+        return self.text.en
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +79,25 @@ class ConfigFaults(GridroomError):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
-class DeviceError(GridroomError):
-    """Trouble with one device. `device` may be empty where the thrower does not know it (a shared line)."""
+def wrong_input(what: str, mend: str) -> ConfigFaults:
+    """Something on the command line that cannot be meant."""
+    return ConfigFaults([Fault(Path("command line"), 1, what, mend)])
 
-    def __init__(self, message: str, *, device: str = "") -> None:
-        super().__init__(message)
+
+def mend_of(error: Exception) -> Text:
+    """What to do about a file that the system refuses; `error` is an OSError, or quotes one as DuckDB does."""
+    for name, mend in _MENDS.items():
+        code = getattr(errno, name, None)  # Windows does not know them all
+        if code is not None and (getattr(error, "errno", None) == code or os.strerror(code) in str(error)):
+            return mend
+    return Text("see what the system says about that place", "请查看系统对该位置的说明")
+
+
+class DeviceError(GridroomError):
+    """Trouble with one device, in both languages. `device` may be empty where the thrower does not know it."""
+
+    def __init__(self, text: Text, *, device: str = "") -> None:
+        super().__init__(text)
         self.device = device
 
 
@@ -70,8 +112,8 @@ class ProtocolError(DeviceError):
 class RefusedByDevice(DeviceError):
     """The device understood and refused. `code` is the protocol's own number (a Modbus exception code)."""
 
-    def __init__(self, message: str, *, device: str = "", code: int = 0) -> None:
-        super().__init__(message, device=device)
+    def __init__(self, text: Text, *, device: str = "", code: int = 0) -> None:
+        super().__init__(text, device=device)
         self.code = code
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from app.model.full_width import half_width
+
 _WORDS: Final[dict[str, str]] = {
     "dict_type": "must be a mapping, such as {key: value}",
     "model_type": "must be a mapping, such as {key: value}",
@@ -57,6 +59,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, s
             case other:
                 words = _WORDS.get(other) or f"{one['msg'][0].lower()}{one['msg'][1:]}"
                 what, mend = f"{key}: {words}", f"it holds {_show(one['input'])}"
+        if one["type"] not in ("missing", "extra_forbidden") and (half := half_width(one["input"])):
+            mend = f"write it in half-width characters: '{half}'"
         result.append((what, mend, at))
     return result
 

@@ -25,6 +25,7 @@ from app.model.errors import ConfigFaults, Fault
 from app.model.explaining import explain
 from app.model.own_points import own_points
 from app.model.station import Device, Point, Station
+from app.model.wiring import element_faults, parent_faults
 from app.model.yaml_source import YamlSource
 
 M = TypeVar("M", bound=BaseModel)
@@ -77,22 +78,24 @@ class Loaded:
         return Fault(self._source.file, self._source.line(path), what, mend)
 
 
-def load_station(directory: Path, overlay: Path | None = None) -> Loaded:
+def load_station(directory: Path, overlay: Path | None = None, text: str | None = None) -> Loaded:
     """Load `station.yaml` of a directory with its templates; an overlay maps connections elsewhere.
+
+    `text` is judged in place of what stands in `station.yaml`, before it is written there.
 
     Raises ConfigFaults with everything that is wrong; what only a driver can judge is not among it.
     """
-    return _Loading(directory, overlay).run()
+    return _Loading(directory, overlay, text).run()
 
 
 class _Loading:
-    def __init__(self, directory: Path, overlay: Path | None) -> None:
+    def __init__(self, directory: Path, overlay: Path | None, text: str | None) -> None:
         self.directory = directory
         self.faults: list[Fault] = []
         self.templates: dict[str, _Template | None] = {}
         self.lines: dict[tuple[str, str], tuple[YamlSource, Path_]] = {}
         self.connections: dict[tuple[str, str], tuple[YamlSource, Path_]] = {}
-        self.source = YamlSource(directory / STATION_FILE)
+        self.source = YamlSource(directory / STATION_FILE, text)
         self.overlay = YamlSource(overlay) if overlay is not None else None
         self.digest = hashlib.sha256()
         self.points: list[Point] = []
@@ -138,7 +141,7 @@ class _Loading:
         self.faults += source.faults
         if source.faults:
             return None
-        self.digest.update(source.file.read_bytes())
+        self.digest.update(source.text.encode())
         if not isinstance(source.data, dict):
             self._fault(source, (), "this is not a mapping of keys", "begin with 'version: 1'")
             return None
@@ -388,7 +391,8 @@ class _Loading:
         names = {point.name for point in self.points}
         self._must_exist(form.station.grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
         given = self.source.data.get("devices")
-        for i, device in enumerate(given if isinstance(given, list) else ()):
+        listed = given if isinstance(given, list) else []
+        for i, device in enumerate(listed):
             if isinstance(device, dict):
                 who = f"device {device.get('id', i)}: unknown"
                 self._must_exist(device.get("parent"), places, ("devices", i, "parent"), f"{who} parent")
@@ -400,9 +404,31 @@ class _Loading:
             self._must_exist(node.device, self.known, ("topology", i, "device"), f"{who} device")
             if complete:
                 self._must_exist(node.state, names, ("topology", i, "state"), f"{who} point")
+        parents = [
+            (str(d.get("id", i)), d.get("parent")) if isinstance(d, dict) else ("", None) for i, d in enumerate(listed)
+        ]
+        for path, what, mend in (*element_faults(form.topology, self.known), *parent_faults(parents)):
+            self._fault(self.source, path, what, mend)
+        if complete:
+            self._substitutes(names)
 
-    def _must_exist(self, id_: object, known: AbstractSet[str], path: Path_, what: str) -> None:
+    def _substitutes(self, names: AbstractSet[str]) -> None:
+        """A point that stands in for another is there, and is another."""
+        for point in self.points:
+            for i, step in enumerate(point.form.clean):
+                if step.substitute is None or step.substitute.point is None:
+                    continue
+                source, path = self.lines.get((point.device, point.id)) or self.lines[(point.device, "")]
+                path, name = (*path, "clean", i, "substitute", "point"), point.beside(step.substitute.point)
+                self._must_exist(name, names, path, f"point {point.name}: unknown point", source)
+                if name == point.name:
+                    what = f"point {point.name} stands in for itself"
+                    self._fault(source, path, what, "name another point, or write 'last: 1min'")
+
+    def _must_exist(
+        self, id_: object, known: AbstractSet[str], path: Path_, what: str, source: YamlSource | None = None
+    ) -> None:
         if isinstance(id_, str) and id_ not in known:
             near = get_close_matches(id_, sorted(known), 1)
             mend = f"did you mean '{near[0]}'?" if near else "correct the id, or add it"
-            self._fault(self.source, path, f"{what} '{id_}'", mend)
+            self._fault(source or self.source, path, f"{what} '{id_}'", mend)

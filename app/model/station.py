@@ -56,6 +56,10 @@ class Point:
     def label(self) -> Text:
         return self.form.name
 
+    def beside(self, name: str) -> str:
+        """The full name of a point that is named here: without a dot it is one of the same device."""
+        return name if "." in name else f"{self.device}.{name}"
+
     @property
     def own(self) -> bool:
         """Whether it is Gridroom's own word on the device: `_online _rtt_ms _errors _late_scans`."""

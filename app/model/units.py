@@ -7,10 +7,14 @@ from typing import Final
 UNITS: Final = (
     "kW", "kvar", "kVA", "kWh", "kvarh", "V", "A", "Hz", "%", "degC", "W/m2", "m/s", "hPa", "mm", "ms", "s", "min", "h",
     "ohm", "l", "m3", "kg", "t", "CNY", "CNY/kWh", "kgCO2", "1",
+    "kPa", "rpm", "lx", "Ah", "deg", "m", "mm/h", "l/h", "g/m3", "kWh/m2", "kW/min",
 )  # fmt: skip
-"""Every unit that a point may have (contracts, "Units"). `1` is a plain number."""
+"""Every unit that a point may have (contracts, "Units", and behind them what devices needed since). `1` is a number."""
 
-SYMBOLS: Final[dict[str, str]] = {"degC": "°C", "W/m2": "W/m²", "m3": "m³", "ohm": "Ω", "1": "", "kgCO2": "kgCO₂"}
+SYMBOLS: Final[dict[str, str]] = {
+    "degC": "°C", "W/m2": "W/m²", "m3": "m³", "ohm": "Ω", "1": "", "kgCO2": "kgCO₂", "deg": "°", "g/m3": "g/m³",
+    "kWh/m2": "kWh/m²",
+}  # fmt: skip
 """How a unit is shown where it differs from how it is written."""
 
 # unit -> (quantity, factor, offset): base = x * factor + offset. Also units that only expressions and devices use.
@@ -27,6 +31,8 @@ _TO_BASE: Final[dict[str, tuple[str, float, float]]] = {
     "ms": ("time", 1e-3, 0), "s": ("time", 1, 0), "min": ("time", 60, 0), "h": ("time", 3600, 0),
     "l": ("volume", 1e-3, 0), "m3": ("volume", 1, 0), "kg": ("mass", 1, 0), "t": ("mass", 1e3, 0),
     "m/s": ("speed", 1, 0), "km/h": ("speed", 1 / 3.6, 0), "%": ("ratio", 0.01, 0), "1": ("ratio", 1, 0),
+    "mm": ("length", 1e-3, 0), "m": ("length", 1, 0), "deg": ("angle", 1, 0), "rpm": ("rotation", 1, 0),
+    "lx": ("illuminance", 1, 0), "Ah": ("charge", 1, 0), "kW/min": ("ramp", 1, 0),
 }  # fmt: skip
 
 

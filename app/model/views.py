@@ -13,6 +13,23 @@ from app.model.text import Text
 
 
 @dataclass(frozen=True, slots=True)
+class RawValues:
+    """What drivers read last of the m points that have filters (`clean`), before any of them; points rise."""
+
+    point: NDArray[np.int32]
+    value: NDArray[np.float64]
+    """In the point's unit as its `scale` and `offset` make it; NaN before the first."""
+    quality: NDArray[np.uint16]
+    time: NDArray[np.int64]
+    """Source time, UTC nanoseconds; 0 before the first."""
+
+    def row(self, point: int) -> int | None:
+        """Where a point stands here; None for one without filters."""
+        at = int(np.searchsorted(self.point, point))
+        return at if at < len(self.point) and self.point[at] == point else None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The live table at one moment: copies of its columns, all of length n (`Station.points`)."""
 
@@ -26,6 +43,8 @@ class Snapshot:
     received: NDArray[np.int64]
     changed: NDArray[np.int64]
     """Sequence at which each row last changed: rows with `changed > earlier.sequence` are new."""
+    raw: RawValues | None = None
+    """None where no point of the station has filters."""
 
 
 class LinkState(StrEnum):
@@ -48,11 +67,11 @@ class DeviceStatus:
     rtt_ms: float
     errors: int
     late_scans: int
-    last_error: str
-    """What went wrong last, in words; empty when nothing did."""
+    last_error: Text | None
+    """What went wrong last; None when nothing did."""
     next_try: int
     """UTC nanoseconds of the next attempt while lost; 0 otherwise."""
-    remarks: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, Text] = field(default_factory=dict)
     """Point name -> why the device refuses it, for instance `exception 2, illegal data address`."""
     texts: dict[str, str] = field(default_factory=dict)
     """Point id -> text read from the device (serial number, version)."""
@@ -65,8 +84,8 @@ class Health:
     points_per_s: float
     devices_online: int
     devices_total: int
-    history: str
-    """`ok`, or what is wrong in words."""
+    history: Text | None
+    """What is wrong with it; None while it is well."""
     late_p99_ms: float
     uptime_s: float
 

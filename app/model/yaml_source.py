@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from app.model.errors import Fault
+from app.model.full_width import slip, slip_in_word, told
 
 _MOST_NODES: Final = 5_000_000
 _DEEPEST: Final = 100
@@ -27,6 +28,7 @@ _SPECIAL: Final[dict[str, Any]] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     ".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
+_QUOTES: Final = ("'", '"', "|", ">")
 _LINE_ENDS: Final = "[\n\x85\u2028\u2029]"
 """Those of YAML 1.1, by which the parser counts."""
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -44,25 +46,25 @@ class _Unacceptable(Exception):
 class YamlSource:
     """One YAML file: its data, its faults of form, and the line of anything in it."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        """`text` is what is to be judged in place of the file's content, before it is written there."""
         self.file = file
+        self.text = ""
         self.faults: list[Fault] = []
         self.data: Any = None
         self._nodes = 0
-        self._root: yaml.Node | None = None
-        text = ""
+        self.root: yaml.Node | None = None
+        """The tree of nodes, each of which knows its place in `text`."""
         try:
-            text = file.read_text(encoding="utf-8")
-            self._root = self._compose(text)
-            self.data = self._build(self._root, 0) if self._root is not None else None
+            self.text = text = _read(file) if text is None else text
+            self.root = self._compose(text)
+            self.data = self._build(self.root, 0) if self.root is not None else None
         except _Unacceptable as error:
             self._fault(error.line, str(error), error.mend)
         except yaml.MarkedYAMLError as error:
-            line, what = _not_yaml(error)
-            last = len(re.split(_LINE_ENDS, text.rstrip()))  # what has no end is noticed behind it
-            self._fault(min(line, last), what, "correct the indentation, the brackets or the quotes there")
+            self._not_yaml(error, re.split(_LINE_ENDS, self.text.rstrip()))
         except yaml.reader.ReaderError as error:
-            line = text[: error.position].count("\n") + 1
+            line = self.text[: error.position].count("\n") + 1
             self._fault(line, f"not YAML: {error.reason}: character {error.character:#06x}", "remove that character")
         except UnicodeDecodeError as error:
             self._fault(1, f"not UTF-8 text at byte {error.start}", "save the file as UTF-8")
@@ -73,7 +75,7 @@ class YamlSource:
 
     def line(self, path: Sequence[Hashable]) -> int:
         """The line, 1-based, of the value at a path of keys and positions; of its nearest parent where it is absent."""
-        node, line = self._root, 1
+        node, line = self.root, 1
         for step in path:
             if isinstance(node, yaml.MappingNode):
                 found = next(((k, v) for k, v in node.value if self._scalar(k) == step), None)
@@ -90,6 +92,17 @@ class YamlSource:
     def _fault(self, line: int, what: str, mend: str) -> None:
         self.faults.append(Fault(self.file, line, what, mend))
 
+    def _not_yaml(self, error: yaml.MarkedYAMLError, lines: Sequence[str]) -> None:
+        line, what = _not_yaml(error)
+        line = min(line, len(lines))  # what has no end is noticed behind it
+        mend = "correct the indentation, the brackets or the quotes there"
+        noticed = error.problem_mark.line + 1 if error.problem_mark is not None else line
+        if found := slip(lines, (line, noticed, noticed - 1)):
+            line = found[0]
+            here, mend = told(found[1])
+            what = f"{what}: {here}"
+        self._fault(line, what, mend)
+
     def _compose(self, text: str) -> yaml.Node | None:
         """The tree of nodes. Not `yaml.compose`, which recurses in C: deep enough, a file would end the process."""
         root: yaml.Node | None = None
@@ -99,6 +112,7 @@ class YamlSource:
         for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.CollectionEndEvent):
                 closed = open_.pop()
+                closed.end_mark = event.end_mark
                 if isinstance(closed, yaml.MappingNode):
                     closed.value = list(zip(closed.value[::2], closed.value[1::2], strict=True))
                 continue
@@ -133,6 +147,7 @@ class YamlSource:
             what = f"aliases nest deeper than {_DEEPEST} levels, or contain themselves"
             raise _Unacceptable(node.start_mark, what, "write what they stand for")
         if isinstance(node, yaml.ScalarNode):
+            self._look_for_slip(node, key=False)
             return self._scalar(node)
         if isinstance(node, yaml.SequenceNode):
             return [self._build(item, depth + 1) for item in node.value]
@@ -143,14 +158,20 @@ class YamlSource:
                 self._fault(line, "a list or mapping is used as a key", "write a plain word as the key")
                 continue
             key = self._scalar(key_node)
+            self._look_for_slip(key_node, key=True)
             if key in result:
                 self._fault(line, f"'{key}' stands here twice", "keep one of the two")
             result[key] = self._build(value_node, depth + 1)
         return result
 
+    def _look_for_slip(self, node: yaml.ScalarNode, *, key: bool) -> None:
+        if node.style not in _QUOTES and (character := slip_in_word(node.value, key=key)):
+            what, mend = told(character)
+            self._fault(node.start_mark.line + 1, f"'{node.value}': {what}", mend)
+
     def _scalar(self, node: yaml.Node) -> Any:
         text: str = node.value
-        if not isinstance(node, yaml.ScalarNode) or node.style in ("'", '"', "|", ">"):
+        if not isinstance(node, yaml.ScalarNode) or node.style in _QUOTES:
             return text
         if text in _SPECIAL:
             return _SPECIAL[text]
@@ -159,6 +180,12 @@ class YamlSource:
         if _INT.fullmatch(text):
             return int(text, 16) if text.startswith("0x") else int(text)
         return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _read(file: Path) -> str:
+    """The file's text with its line ends as they are."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        return stream.read()
 
 
 def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[int, str]:
@@ -181,4 +208,4 @@ def _node(event: Any) -> yaml.Node:
     if isinstance(event, yaml.ScalarEvent):
         return yaml.ScalarNode("", event.value, start, end, event.style)
     kind = yaml.MappingNode if isinstance(event, yaml.MappingStartEvent) else yaml.SequenceNode
-    return kind("", [], start, end)
+    return kind("", [], start, end, event.flow_style)

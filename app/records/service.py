@@ -159,14 +159,17 @@ class Records:
         readers = self._readers
         if readers is None:
             failed: Future[T] = Future()
-            failed.set_exception(StorageError(f"{self.path} is closed; nothing can be read"))
+            failed.set_exception(
+                StorageError(Text(f"{self.path} is closed; nothing can be read", f"{self.path} 已关闭，无法读取"))
+            )
             return failed
         return readers.submit(self._read, query)
 
     def _read(self, query: Callable[[Connection], T]) -> T:
         database = self._database
         if database is None:
-            raise StorageError(f"{self.path} cannot be read now: {self.state()}")
+            why = self._trouble or Text("it is not open", "未打开")
+            raise StorageError(Text(f"{self.path} cannot be read now: {why.en}", f"{self.path} 目前无法读取：{why.zh}"))
         try:
             with database.readers.connect() as connection:
                 return query(connection)
@@ -177,7 +180,11 @@ class Records:
                 with self._changed:  # the writer opens the file again, and so looks at it
                     self._suspect = True
                     self._changed.notify_all()
-            raise StorageError(f"{self.path} cannot be read: {error}; check the disk") from error
+            text = Text(
+                f"{self.path} cannot be read: {error}; check the disk",
+                f"{self.path} 无法读取：{error}；请检查磁盘",
+            )
+            raise StorageError(text) from error
 
     # ------------------------------------------------------------------------------------ on the writer's thread
 

@@ -36,7 +36,7 @@ _UNIT: Final = re.compile(UNITS_AT_END)
 _LETTER: Final = re.compile(r"(u|i|p|q|s|pf|thd)(?:_(l[123]|l12|l23|l31))?(?:_(?:mean|avg|total))?")
 _CODES: Final = ("phases", "rain_type")
 """Quantities that are codes already."""
-_NATURAL: Final = {"running_hours": "h", "running_minutes_day": "min", "session_time": "s"}
+_NATURAL: Final = {"oil_pressure": "hPa", "running_hours": "h", "running_minutes_day": "min", "session_time": "s"}
 """Units of quantities whose points come in several units."""
 _ORDERS: Final = (Verb.START, Verb.STOP, Verb.RESET, Verb.OPEN, Verb.CLOSE)
 _SETPOINTS: Final = (Verb.POWER, Verb.REACTIVE, Verb.LIMIT)

@@ -41,7 +41,7 @@ async def run(
     `start` is the park's time in UTC nanoseconds, None for now. Prints the overlay and then the line `# ready`; lines
     on the input such as `fault pcs1 drop 10s` act on the devices. Ends by SIGINT, SIGTERM, `quit`, after `duration_s`,
     when its input closes (where that is a pipe) or when the process `parent_pid` is gone. Raises GridroomError where a
-    port cannot be opened, OSError where the overlay cannot be written.
+    port cannot be opened, StorageError where the overlay cannot be written.
     """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()

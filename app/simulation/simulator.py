@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import yaml
 
-from app.model.errors import GridroomError
+from app.model.errors import GridroomError, StorageError, mend_of, wrong_input
 from app.model.station import Device, Station
 from app.simulation.dynamics import Verb
 from app.simulation.faults import Fault, FaultKind
@@ -26,6 +26,7 @@ _log: Final = logging.getLogger("gridroom.simulation")
 TICK_S: Final = 0.1
 LONGEST_GAP_S: Final = 3600.0
 """A machine that slept does not make the park live through the night in one step."""
+LAST_PORT: Final = 65535
 _RTU_TCP: Final = "modbus-rtu-tcp"
 _DRIVERS: Final = ("modbus-tcp", "modbus-rtu", _RTU_TCP)
 
@@ -83,7 +84,11 @@ class Simulator:
         await self.stop()
 
     async def start(self) -> None:
-        """Open every port and begin to live. Raises GridroomError where a port is taken."""
+        """Open every port and begin to live. Raises GridroomError where a port is taken or none is left."""
+        highest = LAST_PORT + 1 - len(self._lines)
+        if self._base_port > highest:
+            what = f"--base-port {self._base_port} leaves too few ports: {len(self._lines)} are needed"
+            raise wrong_input(what, f"give one up to {highest}, or none to take free ports")
         for number, line in enumerate(self._lines):
             port = self._base_port + number if self._base_port else 0
             try:
@@ -139,10 +144,18 @@ class Simulator:
         return yaml.safe_dump({"devices": devices}, sort_keys=False, default_flow_style=None)
 
     def write_overlay(self, path: Path) -> Path:
-        """Write the overlay file; a reader never sees half of it."""
+        """Write the overlay file; a reader never sees half of it. Raises StorageError."""
         part = path.with_name(path.name + ".part")
-        part.write_text(self.overlay(), encoding="utf-8")
-        part.replace(path)
+        try:
+            part.write_text(self.overlay(), encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise StorageError(
+                f"overlay {path} cannot be written ({why}); {mend_of(error).en}, or name another file with -o"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
         return path
 
     # --- what goes wrong ------------------------------------------------------------------------------------------

@@ -9,7 +9,10 @@ from typing import Final
 
 from app.simulation.dynamics import State, Verb
 
-UNITS_AT_END: Final = r"_(kw|kvar|kva|kwh|kvarh|v|a|hz|pct|degc|ohm|hpa|h|min|s|ms|mm|m_s|w_m2|rpm|lx|l|m)$"
+UNITS_AT_END: Final = (
+    r"_(kw|kvar|kva|kwh|kvarh|v|a|hz|pct|degc|ohm|hpa|h|min|s|ms|mm|m_s|w_m2|rpm|lx|l|m"
+    r"|kpa|ah|deg|mm_h|l_h|g_m3|kwh_m2|kw_min)$"
+)
 
 LETTERS: Final = {
     "u": "voltage", "i": "current", "p": "active_power", "q": "reactive_power", "s": "apparent_power",
@@ -34,19 +37,33 @@ FORMS: Final[dict[str, str]] = {
     r"u_(?:line|ll)": "line_voltage",
     r"i_n": "current_n",
     r"e_(import|export|total)": r"energy_\1",
-    r"e_charge": "energy_import",
-    r"e_discharge": "energy_export",
+    r"e_charge\d*": "energy_import",
+    r"e_discharge\d*": "energy_export",
+    r"e_charge_day": "energy_import_day",
+    r"e_discharge_day": "energy_export_day",
     r"e_(import|export)_(l[123]|day|sharp|peak|flat|valley)": r"energy_\1_\2",
     r"eq_(import|export)": r"reactive_energy_\1",
     r"p_rated": "rated_power",
     r"q_rated": "rated_reactive_power",
     r"s_rated": "rated_apparent_power",
+    # what stands at the same busbar: a hybrid's grid side and its own meter
+    r"f_(?:grid|meter)": "frequency",
+    r"u_(?:grid|inverter|meter|eps)_(l[123])": r"voltage_\1",
+    r"i_(?:grid|inverter|meter)_(l[123])": r"current_\1",
+    r"p_(?:grid|meter)": "active_power",
+    r"q_(?:grid|meter)": "reactive_power",
+    r"p_grid_(l[123])": r"active_power_\1",
+    r"e_grid_(import|export)(_day)?": r"energy_\1\2",
     # direct current
     r"p_dc|p_battery\d*": "dc_power",
     r"u_dc|u_battery\d+": "dc_voltage",
     r"u_battery": "dc_voltage battery_voltage",
     r"i_dc|i_battery\d*": "dc_current",
     r"i_abs": "dc_current_size",
+    r"soc\d+|soc_(?:max|min|inverter)": "soc",
+    r"soh\d+": "soh",
+    r"t_battery\d*": "cell_temperature_mean",
+    r"t_(?:dcdc|boost|board)": "sink_temperature internal_temperature",
     r"u_bus": "bus_voltage dc_voltage",
     r"mppt_?(\d+)_u": r"mppt_\1_voltage",
     r"mppt_?(\d+)_i": r"mppt_\1_current",
@@ -67,14 +84,15 @@ FORMS: Final[dict[str, str]] = {
     r"oil": "oil_level",
     r"t_(coolant|oil|core)": r"\1_temperature",
     r"u_charger": "alternator_voltage",
+    r"u_starter": "battery_voltage",
     r"gen_breaker|contactor": "breaker closed",
-    r"t_(l[123])": r"winding_temperature_\1",
-    r"t_winding": "winding_temperature",
+    r"t_(?:max_)?(l[123])": r"winding_temperature_\1",
+    r"t_winding(?:_final|_max)?": "winding_temperature",
     # batteries
     r"u_(cell|module)_(max|min)(_no)?": r"\1_voltage_\2\3",
     r"t_(cell|module)_(max|min)(_no)?": r"\1_temperature_\2\3",
     r"u_cell_avg": "cell_voltage_mean",
-    r"t_cell_avg|t_battery\d*": "cell_temperature_mean",
+    r"t_cell_avg": "cell_temperature_mean",
     r"u_charge_max": "charge_voltage_limit",
     r"u_discharge_min": "discharge_voltage_limit",
     r"i_(charge|discharge)_max": r"\1_current_limit",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from drivers.judging import KeyFault, unknown_key
+
 
 class Table(StrEnum):
     """The four tables of the Modbus data model."""
@@ -60,16 +62,6 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 LAST: Final = 65535
 """The highest address of every table."""
-
-
-class KeyFault(ValueError):
-    """One thing wrong with an `address` or a `connection`: the key, what is wrong, and the mend."""
-
-    def __init__(self, key: str, what: str, mend: str) -> None:
-        super().__init__(f"{what}; {mend}")
-        self.key = key
-        self.what = what
-        self.mend = mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +120,6 @@ def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     if not found:
         found += _extent_faults(table, mapping)
     return found
-
-
-def unknown_key(key: str, known: tuple[str, ...], where: str) -> KeyFault:
-    """The fault of a key that nobody reads, with the key that was probably meant."""
-    close = difflib.get_close_matches(key, known, n=1)
-    mend = f"write '{close[0]}'" if close else f"known keys: {' '.join(known)}"
-    return KeyFault(key, f"unknown key '{key}' in {where}", mend)
 
 
 def _unknown_words(mapping: Mapping[str, Any]) -> list[KeyFault]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.model.config import BlocksForm
+from app.model.text import Text
 from drivers.modbus.address import Address, Table
 
 
@@ -60,7 +61,7 @@ class Reading:
     """How a set of addresses is read."""
 
     blocks: tuple[Block, ...]
-    unreadable: dict[int, str]
+    unreadable: dict[int, Text]
     """Row -> why it cannot be read at all."""
     words: int
     """Registers of memory that the blocks need."""
@@ -75,7 +76,7 @@ def reading(addresses: Sequence[Address], limits: BlocksForm) -> Reading:
     Forbidden ranges are of registers; coils and discrete inputs have none.
     """
     blocks: list[Block] = []
-    unreadable: dict[int, str] = {}
+    unreadable: dict[int, Text] = {}
     words = bits = 0
     for table in Table:
         readable = []
@@ -96,15 +97,21 @@ def reading(addresses: Sequence[Address], limits: BlocksForm) -> Reading:
     return Reading(tuple(blocks), unreadable, words, bits)
 
 
-def trouble(table: Table, start: int, end: int, limits: BlocksForm) -> str:
-    """Why registers `start` to `end - 1` can never be read in one go; empty when they can."""
+def trouble(table: Table, start: int, end: int, limits: BlocksForm) -> Text | None:
+    """Why registers `start` to `end - 1` can never be read in one go; None when they can."""
     limit = limits.max_bits if table.of_bits else limits.max_registers
     if end - start > limit:
-        return f"takes {end - start} registers, and one read may ask for {limit} (blocks.max_registers)"
+        return Text(
+            f"takes {end - start} registers, and one read may ask for {limit} (blocks.max_registers)",
+            f"占 {end - start} 个寄存器，而一次最多读 {limit} 个（blocks.max_registers）",
+        )
     for low, high in limits.forbidden:
         if not table.of_bits and low < end and start <= high:
-            return f"stands in registers {low} to {high}, which no read may touch (blocks.forbidden)"
-    return ""
+            return Text(
+                f"stands in registers {low} to {high}, which no read may touch (blocks.forbidden)",
+                f"位于禁止读取的寄存器 {low} 至 {high} 之内（blocks.forbidden）",
+            )
+    return None
 
 
 def _items(table: Table, addresses: Sequence[Address]) -> list[Item]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-from pymodbus.transport import CommParams
-from pymodbus.transport.transport import CommType
-
 from app.model.durations import parse_duration_s
 from app.model.station import Device
-from drivers.modbus.address import KeyFault, unknown_key
+from drivers.channel import serial_params, tcp_params
+from drivers.judging import KeyFault, duration_faults, number_faults, serial_faults, tcp_faults, unknown_key
 from drivers.modbus.frames import Mbap, Rtu
 from drivers.modbus.line import Endpoint
 from drivers.modbus.requests import Peer
@@ -63,82 +60,19 @@ def endpoint_of(kind: Kind, connection: Mapping[str, Any]) -> Endpoint:
     """Where the line begins. Its connection has been judged."""
     name = line_of(kind, connection)
     if kind is Kind.RTU:
-        params = CommParams(
-            comm_type=CommType.SERIAL,
-            comm_name=name,
-            host=connection["device"],
-            baudrate=connection.get("baudrate", BAUDRATE),
-            bytesize=8,
-            parity=str(connection.get("parity", PARITY)).upper(),
-            stopbits=connection.get("stopbits", STOPBITS),
-        )
+        parity, stopbits = str(connection.get("parity", PARITY)), connection.get("stopbits", STOPBITS)
+        params = serial_params(name, connection.get("baudrate", BAUDRATE), parity, stopbits)
     else:
-        params = CommParams(
-            comm_type=CommType.TCP, comm_name=name, host=connection["host"], port=connection.get("port", PORT)
-        )
+        params = tcp_params(name, connection["host"], connection.get("port", PORT))
     return Endpoint(name, params, Mbap() if kind is Kind.TCP else Rtu())
 
 
 def faults(kind: Kind, connection: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `connection` of one device."""
     found = [unknown_key(str(key), kind.keys, "connection") for key in connection if key not in kind.keys]
-    found += _serial_faults(connection) if kind is Kind.RTU else _tcp_faults(connection)
+    found += serial_faults(connection, BAUDRATE) if kind is Kind.RTU else tcp_faults(connection, PORT)
     low, high = (0, 255) if kind is Kind.TCP else (1, 247)
-    found += _number_faults("unit", connection.get("unit", UNIT), low, high)
-    for key, default in (("timeout", TIMEOUT), ("gap", GAP)):
-        value = connection.get(key, default)
-        try:
-            seconds = parse_duration_s(value) if isinstance(value, str) else -1.0
-        except ValueError:
-            seconds = -1.0
-        if seconds < 0 or (key == "timeout" and seconds == 0):
-            mend = "write a number and a unit, such as 250ms or 1s"
-            found.append(KeyFault(key, f"{key} '{value}' is not a duration", mend))
+    found += number_faults("unit", connection.get("unit", UNIT), low, high)
+    found += duration_faults("timeout", connection.get("timeout", TIMEOUT))
+    found += duration_faults("gap", connection.get("gap", GAP), may_be_nothing=True)
     return found
-
-
-def _tcp_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
-    found = _number_faults("port", connection.get("port", PORT), 1, 65535)
-    host = connection.get("host")
-    if "host" not in connection:
-        found.append(KeyFault("host", "connection has no host", "add `host:`, a name or an IP address"))
-    elif not isinstance(host, str) or not host.strip():
-        found.append(KeyFault("host", f"host '{host}' is not a name", "write a name or an IP address"))
-    elif not _is_host(host):
-        mend = "write the bare name or IP address; the port is a key of its own"
-        found.append(KeyFault("host", f"host '{host}' is neither a name nor an IP address", mend))
-    return found
-
-
-def _is_host(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        if all(character in "0123456789." for character in host):
-            return False
-        return all(character.isalnum() or character in "-._" for character in host)
-    return True
-
-
-def _serial_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
-    found = _number_faults("baudrate", connection.get("baudrate", BAUDRATE), 50, 4_000_000)
-    device = connection.get("device")
-    if "device" not in connection:
-        mend = "add `device:`, such as /dev/ttyUSB0 or COM3"
-        found.append(KeyFault("device", "connection has no device", mend))
-    elif not isinstance(device, str) or not device.strip():
-        mend = "write its name, such as /dev/ttyUSB0 or COM3"
-        found.append(KeyFault("device", f"device '{device}' is not a serial port", mend))
-    if str(connection.get("parity", PARITY)).upper() not in ("N", "E", "O"):
-        mend = "write N, E or O"
-        found.append(KeyFault("parity", f"unknown parity '{connection['parity']}'", mend))
-    if connection.get("stopbits", STOPBITS) not in (1, 2):
-        mend = "write 1 or 2"
-        found.append(KeyFault("stopbits", f"unknown stopbits '{connection['stopbits']}'", mend))
-    return found
-
-
-def _number_faults(key: str, value: object, low: int, high: int) -> list[KeyFault]:
-    if type(value) is int and low <= value <= high:
-        return []
-    return [KeyFault(key, f"{key} '{value}' is not a whole number from {low} to {high}", "correct it")]

@@ -9,9 +9,10 @@ from app.model.clock import Clock
 from app.model.config import PointKind
 from app.model.station import Device, Point
 from drivers.contract import Complaint, Driver, Link
+from drivers.judging import KeyFault
 from drivers.modbus import address as addresses
 from drivers.modbus import connection as connections
-from drivers.modbus.address import Address, KeyFault, Table, Type
+from drivers.modbus.address import Address, Table, Type
 from drivers.modbus.blocks import trouble
 from drivers.modbus.connection import Kind
 from drivers.modbus.link import ModbusLink
@@ -45,15 +46,7 @@ class ModbusDriver(Driver):
 
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Devices of one serial line that disagree about the line."""
-        found = []
-        for first, other in pairwise(devices):
-            for key in _OF_THE_LINE if self._kind is Kind.RTU else ():
-                default = {"baudrate": connections.BAUDRATE, "parity": connections.PARITY, "stopbits": 1}[key]
-                ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
-                if ours != theirs:
-                    what = f"{key} {theirs} on {self.line(other)}, where {first.id} has {ours}"
-                    found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
-        return found
+        return line_complaints(self._kind, devices)
 
     def line(self, device: Device) -> str:
         return connections.line_of(self._kind, device.connection)
@@ -64,6 +57,19 @@ class ModbusDriver(Driver):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         endpoint = connections.endpoint_of(self._kind, devices[0].connection)
         return ModbusLink(endpoint, devices, clock, read_only=read_only)
+
+
+def line_complaints(kind: Kind, devices: Sequence[Device]) -> list[Complaint]:
+    """What devices of one serial line disagree about."""
+    found = []
+    for first, other in pairwise(devices):
+        for key in _OF_THE_LINE if kind is Kind.RTU else ():
+            default = {"baudrate": connections.BAUDRATE, "parity": connections.PARITY, "stopbits": 1}[key]
+            ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
+            if ours != theirs:
+                what = f"{key} {theirs} on {connections.line_of(kind, other.connection)}, where {first.id} has {ours}"
+                found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
+    return found
 
 
 def _faults_in_use(device: Device, point: Point, address: Address) -> list[KeyFault]:
@@ -77,7 +83,7 @@ def _faults_in_use(device: Device, point: Point, address: Address) -> list[KeyFa
         found.append(KeyFault("type", f"a {point.kind} cannot be a string", "write `kind: text`"))
     why = trouble(address.table, address.register, address.end, device.blocks)
     if why:
-        what = f"{address.type} at register {address.register} {why}"
+        what = f"{address.type} at register {address.register} {why.en}"
         found.append(KeyFault("register", what, "correct the address, or the device's blocks"))
     return found
 
@@ -119,6 +125,6 @@ def _where(address: Address) -> str:
 
 
 def _may_share(first: Point, before: Address, second: Point, address: Address) -> bool:
-    """Whether two points may mean the same bits: as one type, and one of them is written."""
+    """Whether two points may mean the same bits: as one type, and one of them is written or has filters of its own."""
     same = (before.type, before.word_order) == (address.type, address.word_order)
-    return same and (first.kind in _WRITTEN or second.kind in _WRITTEN)
+    return same and any(point.kind in _WRITTEN or point.form.clean for point in (first, second))

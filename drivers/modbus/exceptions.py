@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-NAMES: Final[dict[int, str]] = {
-    1: "illegal function",
-    2: "illegal data address",
-    3: "illegal data value",
-    4: "server device failure",
-    5: "acknowledge, still working on it",
-    6: "server device busy",
-    7: "negative acknowledge",
-    8: "memory parity error",
-    10: "gateway path unavailable",
-    11: "gateway target device failed to respond",
+from app.model.text import Text
+
+NAMES: Final[dict[int, Text]] = {
+    1: Text("illegal function", "非法功能码"),
+    2: Text("illegal data address", "非法数据地址"),
+    3: Text("illegal data value", "非法数据值"),
+    4: Text("server device failure", "从站设备故障"),
+    5: Text("acknowledge, still working on it", "已接收，仍在处理"),
+    6: Text("server device busy", "从站设备忙"),
+    7: Text("negative acknowledge", "否定应答"),
+    8: Text("memory parity error", "存储器奇偶校验错"),
+    10: Text("gateway path unavailable", "网关路径不可用"),
+    11: Text("gateway target device failed to respond", "网关目标设备无响应"),
 }
+_UNKNOWN: Final = Text("not in the standard", "标准中没有的代码")
 
 DIVISIBLE: Final = (2, 3)
 """Something in the block is wrong, but perhaps not all of it."""
@@ -23,17 +26,21 @@ LASTING: Final = (1, 2, 3)
 """What is asked for does not exist. All other codes are trouble that passes."""
 
 
-def words(code: int) -> str:
+def words(code: int) -> Text:
     """`exception 2, illegal data address`."""
-    return f"exception {code}, {NAMES.get(code, 'not in the standard')}"
+    name = NAMES.get(code, _UNKNOWN)
+    return Text(f"exception {code}, {name.en}", f"异常码 {code}，{name.zh}")
 
 
-def mend(code: int) -> str:
+def mend(code: int) -> Text:
     """What to do about it."""
     if code in LASTING:
-        return "compare the address with the device's own register list"
+        return Text("compare the address with the device's own register list", "请与设备自己的寄存器表核对地址")
     if code in (5, 6):
-        return "it is busy and is asked again later"
+        return Text("it is busy and is asked again later", "设备正忙，稍后重试")
     if code in (10, 11):
-        return "check the gateway, its table of units, and that the device behind it has power"
-    return "see the device's own diagnosis"
+        return Text(
+            "check the gateway, its table of units, and that the device behind it has power",
+            "请检查网关及其单元表，以及网关后的设备是否上电",
+        )
+    return Text("see the device's own diagnosis", "请查看设备自身的诊断")

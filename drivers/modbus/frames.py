@@ -15,6 +15,9 @@ from typing import Final
 from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import DecodePDU
 
+from app.model.errors import ProtocolError
+from app.model.text import Text
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -43,7 +46,7 @@ class Framing(ABC):
     def cut(self, data: bytes) -> tuple[int, Frame | None]:
         """The first answer in `data`, and how many bytes are done with: (n, None) where more must come.
 
-        Raises ValueError where nothing that follows can be understood any more.
+        Raises ProtocolError where nothing that follows can be understood any more.
         """
 
 
@@ -62,7 +65,8 @@ class Mbap(Framing):
             return 0, None
         transaction, protocol, length, unit = self._HEAD.unpack_from(data)
         if protocol or not 3 <= length <= 254:
-            raise ValueError(f"no Modbus TCP header ({data[:12].hex(' ')})")
+            seen = data[:12].hex(" ")
+            raise ProtocolError(Text(f"no Modbus TCP header ({seen})", f"没有 Modbus TCP 报文头（{seen}）"))
         end = 6 + length
         if len(data) < end:
             return 0, None

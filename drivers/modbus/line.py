@@ -1,4 +1,4 @@
-"""A line that carries one request at a time: its turns, its silences, its reopening. Shared by all units on it."""
+"""A line of Modbus units: the silence between frames, and answers that come too late. Shared by all units on it."""
 
 from __future__ import annotations
 
@@ -8,106 +8,54 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from pymodbus.transport import CommParams
-
 from app.model.errors import DeviceError, ReadOnlyError, TransportError
+from app.model.text import Text
+from drivers import channel, line
 from drivers.modbus import requests
 from drivers.modbus.frames import Framing
 from drivers.modbus.late import LateAnswers
 from drivers.modbus.requests import Peer, Request
 from drivers.modbus.wire import Wire
-from drivers.turns import Precedence, Turns
+from drivers.turns import Precedence
 
 Ask = Callable[[Request], Awaitable[bytes]]
 
-_BITS_A_CHARACTER: Final = 11
 _SHORTEST_SILENCE_S: Final = 0.00175
 """Above 19200 baud the silence between RTU frames is fixed (Modbus over serial line 1.02, 2.5.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a line begins."""
+class Endpoint(channel.Endpoint):
+    """Where a line begins, and how PDUs travel on it."""
 
-    name: str
-    """As messages say it: `10.0.0.5:502`, `/dev/ttyUSB0`."""
-    params: CommParams
     framing: Framing
 
-    @property
-    def character_s(self) -> float:
-        """Time of a character on the line; 0 where it does not matter."""
-        return _BITS_A_CHARACTER / self.params.baudrate if self.params.baudrate > 0 else 0.0
 
-
-class Line:
-    """One line. Reopens itself when it is asked after it was lost."""
+class Line(line.Line[Wire]):
+    """One line. Tells apart the answers of units that come too late."""
 
     def __init__(self, endpoint: Endpoint, *, read_only: bool) -> None:
+        super().__init__(endpoint.name)
         self._endpoint = endpoint
         self._read_only = read_only
-        self._turns = Turns()
         self._late = LateAnswers()
-        self._wire: Wire | None = None
         self._transaction = 0
-        self._free_since = 0.0
-        """When the last exchange ended, by the loop's clock."""
-        self._failures = 0
-        self._refusal = ""
-        self._closed = False
 
-    async def open(self, timeout_s: float) -> None:
-        """Open it where it is not open. Raises TransportError."""
-        failures = self._failures
-        async with self._turns.turn(Precedence.POLL):
-            await self._ready(failures, timeout_s)
-
-    async def close(self) -> None:
-        """Close it for good."""
-        self._closed = True
-        if self._wire:
-            self._wire.shut()
-            self._wire = None
-        await asyncio.sleep(0)  # the loop lets go of the socket in its next round
+    def _new_wire(self) -> Wire:
+        return Wire(self._endpoint, self._endpoint.framing, self._late)
 
     async def ask(self, request: Request, precedence: Precedence) -> bytes:
         """The PDU that answers one request. Raises TransportError, ProtocolError, or ReadOnlyError."""
         if self._late.any:
             await self._wait_for_late_answers(request)
-        failures = self._failures
-        async with self._turns.turn(precedence):
-            await self._ready(failures, request.peer.timeout_s, request.peer.device)
+        async with self._taken(precedence, request.peer.timeout_s, request.peer.device):
             return await self._exchange(request)
 
     @contextlib.asynccontextmanager
     async def turn(self, peer: Peer, precedence: Precedence) -> AsyncIterator[Ask]:
         """Hold the line for requests that must not be parted; ask with what this gives."""
-        failures = self._failures
-        async with self._turns.turn(precedence):
-            await self._ready(failures, peer.timeout_s, peer.device)
+        async with self._taken(precedence, peer.timeout_s, peer.device):
             yield self._exchange
-
-    async def _ready(self, failures: int, timeout_s: float, device: str = "") -> None:
-        """An open wire. Whoever waited while another failed to open it fails likewise, instead of one after another."""
-        if self._closed:
-            raise TransportError(f"{self._endpoint.name} was closed here", device=device)
-        if self._wire and self._wire.is_open:
-            return
-        if failures != self._failures:
-            raise TransportError(self._refusal, device=device)
-        wire = Wire(self._endpoint.params, self._endpoint.framing, self._endpoint.name, self._late)
-        try:
-            await wire.open(timeout_s)
-            if self._closed:  # meanwhile
-                raise TransportError(f"{self._endpoint.name} was closed here", device=device)
-        except BaseException as error:
-            wire.shut()
-            if isinstance(error, TransportError):
-                self._failures += 1
-                self._refusal = str(error)
-                error.device = device
-            raise
-        self._wire = wire
 
     async def _exchange(self, request: Request) -> bytes:
         peer = request.peer
@@ -148,17 +96,19 @@ class Line:
             if wait_s > 0:
                 await asyncio.sleep(min(wait_s, peer.timeout_s / 4))
             elif count > 1:
-                what = f"unit {peer.unit} at {self._endpoint.name} still owes {count} answers"
-                raise TransportError(f"{what}; give it a longer `timeout`", device=peer.device)
+                name = self._endpoint.name
+                text = Text(
+                    f"unit {peer.unit} at {name} still owes {count} answers; give it a longer `timeout`",
+                    f"{name} 单元 {peer.unit} 仍欠 {count} 个应答；请为其设置更长的 timeout",
+                )
+                raise TransportError(text, device=peer.device)
             else:
                 return
 
     async def _send(self, request: Request) -> bytes:
         peer = request.peer
-        await self._keep_silence(peer)
-        wire = self._wire
-        if wire is None or not wire.is_open:
-            raise TransportError(f"{self._endpoint.name}: the connection was lost", device=peer.device)
+        await self._keep_silence(self._silence_s(peer))
+        wire = self._open_wire(peer.device)
         self._transaction = self._transaction % 0xFFFF + 1
         frames = len(request.pdu) + request.size + 2 * self._endpoint.framing.overhead
         timeout_s = peer.timeout_s + frames * self._endpoint.character_s
@@ -170,14 +120,6 @@ class Line:
         finally:
             self._free_since = self._now()
 
-    async def _keep_silence(self, peer: Peer) -> None:
+    def _silence_s(self, peer: Peer) -> float:
         character_s = self._endpoint.character_s
-        silence_s = max(peer.gap_s, 3.5 * character_s, _SHORTEST_SILENCE_S) if character_s else peer.gap_s
-        if silence_s:
-            wait_s = self._free_since + silence_s - self._now()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+        return max(peer.gap_s, 3.5 * character_s, _SHORTEST_SILENCE_S) if character_s else peer.gap_s

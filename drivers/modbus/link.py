@@ -8,6 +8,7 @@ from typing import Final
 from app.model.clock import Clock
 from app.model.errors import ProtocolError, ReadOnlyError, RefusedByDevice, TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Link, Plan
 from drivers.modbus import codec, requests
@@ -19,7 +20,7 @@ from drivers.modbus.polling import ModbusPlan
 from drivers.modbus.requests import Peer, Request
 from drivers.turns import Precedence
 
-_NO_REMARKS: Final[Mapping[str, str]] = {}
+_NO_REMARKS: Final[Mapping[str, Text]] = {}
 
 
 class ModbusLink(Link):
@@ -33,7 +34,7 @@ class ModbusLink(Link):
         self._timeout_s = max(peer.timeout_s for peer in self._peers.values())
         self._plans: dict[str, list[ModbusPlan]] = {device.id: [] for device in devices}
         self._texts = {device.id: self._prepare(device, device.texts) for device in devices if device.texts}
-        self._remarks: dict[str, Mapping[str, str]] = {}
+        self._remarks: dict[str, Mapping[str, Text]] = {}
 
     async def connect(self) -> None:
         await self._line.open(self._timeout_s)
@@ -66,8 +67,18 @@ class ModbusLink(Link):
         await self._poll(plan)
         return {device.texts[row].id: text for row, text in plan.texts().items()}
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         return self._remarks.get(device.id, _NO_REMARKS)
+
+    async def registers(self, device: str, start: int, count: int, precedence: Precedence) -> bytes | None:
+        """Holding registers as they are; None where the device says that they do not exist. Raises as `read` does."""
+        request = requests.read(self._peers[device], Table.HOLDING, start, count)
+        answer = await self._line.ask(request, precedence)
+        if not answer[0] & 0x80:
+            return answer[2:]
+        if answer[1] in LASTING:
+            return None
+        raise _refusal(request, answer[1])
 
     async def _poll(self, plan: ModbusPlan) -> None:
         """Ask for every block, in turns of one request."""
@@ -103,7 +114,7 @@ class ModbusLink(Link):
 
     def _note_remarks(self, device: str) -> None:
         """A new mapping each time, because other threads read it."""
-        found: dict[str, str] = {}
+        found: dict[str, Text] = {}
         for plan in self._plans[device]:
             found |= plan.remarks()
         self._remarks[device] = found
@@ -143,7 +154,11 @@ class ModbusLink(Link):
         try:
             answer = await self._line.ask(request, Precedence.COMMAND)
         except (TransportError, ProtocolError) as error:
-            raise type(error)(f"{point.name} was written, but not read back: {error}", device=peer.device) from error
+            text = Text(
+                f"{point.name} was written, but not read back: {error.text.en}",
+                f"{point.name} 已写入，但未能回读：{error.text.zh}",
+            )
+            raise type(error)(text, device=peer.device) from error
         if answer[0] & 0x80:
             if answer[1] in LASTING:
                 return float("nan")  # registers that can only be written are usual for commands
@@ -176,7 +191,9 @@ def _judge(request: Request, answer: bytes) -> bytes:
 
 def _refusal(request: Request, code: int) -> RefusedByDevice:
     peer = request.peer
-    what = f"function {request.function} at {int.from_bytes(request.pdu[1:3], 'big')}"
-    return RefusedByDevice(
-        f"unit {peer.unit} refused {what}: {words(code)}; {mend(code)}", device=peer.device, code=code
+    function, register, why, what_to_do = request.function, request.register, words(code), mend(code)
+    text = Text(
+        f"unit {peer.unit} refused function {function} at {register}: {why.en}; {what_to_do.en}",
+        f"单元 {peer.unit} 拒绝了功能码 {function}（地址 {register}）：{why.zh}；{what_to_do.zh}",
     )
+    return RefusedByDevice(text, device=peer.device, code=code)

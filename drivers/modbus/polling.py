@@ -13,6 +13,7 @@ from app.model import quality as q
 from app.model.clock import SECOND_NS
 from app.model.config import BlocksForm
 from app.model.station import Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Plan
 from drivers.modbus import requests
@@ -154,7 +155,7 @@ class ModbusPlan(Plan):
         self.refusals.clear()
         self._note_missing()
 
-    def remarks(self) -> dict[str, str]:
+    def remarks(self) -> dict[str, Text]:
         """Full point name -> why the device refuses it."""
         found = {self.names[row]: why for row, why in self.unreadable.items()}
         for refusal in self.refusals:

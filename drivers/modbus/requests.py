@@ -60,6 +60,11 @@ class Request:
         return self.pdu[0]
 
     @property
+    def register(self) -> int:
+        """The first one asked for, counted from 0."""
+        return int.from_bytes(self.pdu[1:3], "big")
+
+    @property
     def writes(self) -> bool:
         return self.pdu[0] not in READ_FUNCTIONS
 

@@ -1,20 +1,20 @@
 """One open connection: a request goes out, its answer comes back, and everything else that comes is told apart from it.
 
-This sits on pymodbus' transport (TCP and serial) in the place of its transaction manager. That one lets a request wait
-for its time-out when the connection is lost, skips a wrong unit without a word, takes any function and any number of
-registers for the answer, and unpacks registers one by one into a list; here each of these faults is named at once, and
-an answer stays bytes, which numpy decodes.
+This takes the place of pymodbus' transaction manager. That one lets a request wait for its time-out when the connection
+is lost, skips a wrong unit without a word, takes any function and any number of registers for the answer, and unpacks
+registers one by one into a list; here each of these faults is named at once, and an answer stays bytes, which numpy
+decodes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
-
-from pymodbus.transport import CommParams, ModbusProtocol
+from typing import Final
 
 from app.model.durations import format_duration
 from app.model.errors import ProtocolError, TransportError
+from app.model.text import Text
+from drivers.channel import Channel, Endpoint
 from drivers.modbus.frames import Frame, Framing
 from drivers.modbus.late import LateAnswers
 from drivers.modbus.requests import Request
@@ -23,56 +23,32 @@ SILENCES_UNTIL_REOPENED: Final = 2
 """Unanswered requests in a row after which a TCP connection is no longer believed to lead anywhere."""
 
 
-class Wire(ModbusProtocol):
-    """A connection, from `open` until `is_open` is false; then a new one is made. One request at a time."""
+class Wire(Channel):
+    """A connection that carries one request at a time."""
 
-    def __init__(self, params: CommParams, framing: Framing, name: str, late: LateAnswers) -> None:
-        super().__init__(params, is_server=False)
-        self.max_buffer_size = 4096
+    def __init__(self, endpoint: Endpoint, framing: Framing, late: LateAnswers) -> None:
+        super().__init__(endpoint)
         self._framing = framing
-        self._name = name
         self._late = late
         self._request: Request | None = None
         self._transaction = 0
         self._answer: asyncio.Future[bytes] | None = None
-        self._strange = ""
+        self._strange: Text | None = None
         self._silences = 0
-
-    @property
-    def is_open(self) -> bool:
-        return self.is_active() and not self.transport.is_closing()
-
-    async def open(self, timeout_s: float) -> None:
-        """Raises TransportError."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                self.transport, _ = await self.call_create()
-                await asyncio.sleep(0)  # pymodbus' serial transport is only ready in the loop's next round
-        except (OSError, TimeoutError, ValueError) as error:
-            raise TransportError(f"{self._name} cannot be opened: {_reason(error, timeout_s)}") from None
-
-    def shut(self, why: str = "the connection was closed here") -> None:
-        """Close at once. A request that waits for its answer fails."""
-        active, transport = self.is_active(), self.transport
-        self.close()
-        if active:
-            cast(asyncio.WriteTransport, transport).abort()
-        self._fail(TransportError(f"{self._name}: {why}"))
 
     async def exchange(self, request: Request, transaction: int, timeout_s: float) -> bytes:
         """Send a request and return the PDU that answers it, an exception among them.
 
         Raises TransportError when no answer came, ProtocolError when something came that is none.
         """
-        self._request, self._transaction, self._strange = request, transaction, ""
+        self._request, self._transaction, self._strange = request, transaction, None
         answer: asyncio.Future[bytes] = self.loop.create_future()
         self._answer = answer
         if not self._framing.numbered:
             self.recv_buffer = b""
         timer = self.loop.call_later(timeout_s, self._expire, timeout_s)
         try:
-            frame = self._framing.build(request.peer.unit, transaction, request.pdu)
-            cast(asyncio.WriteTransport, self.transport).write(frame)
+            self._write(self._framing.build(request.peer.unit, transaction, request.pdu))
             result = await answer
         except BaseException:
             if not self._framing.numbered:  # its answer may still come
@@ -88,29 +64,22 @@ class Wire(ModbusProtocol):
 
     # ------------------------------------------------------------------------------ what pymodbus' transport calls
 
-    def callback_new_connection(self) -> ModbusProtocol:
-        raise NotImplementedError("a client is never connected to")
-
-    def callback_connected(self) -> None:
-        pass
-
-    def callback_disconnected(self, exc: Exception | None) -> None:
-        reason = f": {exc}" if exc else " by the other side"
-        self._fail(TransportError(f"{self._name}: the connection was closed{reason}"))
-
     def callback_data(self, data: bytes, addr: object = None) -> int:
         used = 0
         while used < len(data):
             try:
                 size, frame = self._framing.cut(data[used:] if used else data)
-            except ValueError as error:
-                self._fail(ProtocolError(f"{self._asked} was answered with {error}"))
+            except ProtocolError as error:
+                self._fail(self._answered(Text(f"with {error.text.en}", error.text.zh), self._hint))
                 self.shut()
                 return len(data)
             used += size
             if frame is None:
                 if size:
-                    self._strange = f"with {size} bytes that are no frame ({data[used - size : used][:12].hex(' ')})"
+                    seen = data[used - size : used][:12].hex(" ")
+                    self._strange = Text(
+                        f"with {size} bytes that are no frame ({seen})", f"{size} 个字节不成帧（{seen}）"
+                    )
                 break
             self._judge(frame)
         return used
@@ -123,71 +92,81 @@ class Wire(ModbusProtocol):
             self._late.settle(frame.unit, frame.pdu)
             return
         if self._framing.numbered and frame.transaction != self._transaction:
-            self._strange = f"only with transaction {frame.transaction}, not {self._transaction}"
+            theirs, ours = frame.transaction, self._transaction
+            self._strange = Text(f"only with transaction {theirs}, not {ours}", f"事务号是 {theirs}，而不是 {ours}")
             return
         wrong = _wrong(request, frame)
-        if not wrong:
+        if wrong is None:
             self._answer.set_result(frame.pdu)
         elif self._framing.numbered or not self._late.settle(frame.unit, frame.pdu):
-            self._fail(ProtocolError(f"{self._asked} was answered {wrong}"))
+            self._fail(self._answered(wrong))
 
     def _expire(self, timeout_s: float) -> None:
         rest = len(self.recv_buffer)
         self._silences += 1
         if rest and not self._strange:
-            self._strange = f"with {rest} bytes of an unfinished frame ({self.recv_buffer[:12].hex(' ')})"
-        error: Exception
-        if self._strange:
-            error = ProtocolError(f"{self._asked} was answered {self._strange}; {self._hint}")
-        else:
-            error = TransportError(
-                f"{self._asked} was not answered within {format_duration(timeout_s)}; "
-                "check that it is powered, its unit number and the wiring"
+            seen = self.recv_buffer[:12].hex(" ")
+            self._strange = Text(
+                f"with {rest} bytes of an unfinished frame ({seen})", f"只收到不完整的帧，{rest} 个字节（{seen}）"
             )
-        self._fail(error)
-        serial = self.comm_params.baudrate > 0
-        if not serial and (self._silences >= SILENCES_UNTIL_REOPENED or (rest and self._framing.numbered)):
+        self._fail(self._answered(self._strange, self._hint) if self._strange else self._unanswered(timeout_s))
+        if not self._serial and (self._silences >= SILENCES_UNTIL_REOPENED or (rest and self._framing.numbered)):
             self.shut()
 
-    @property
-    def _hint(self) -> str:
-        if self._framing.numbered:
-            return "check that a Modbus TCP device listens there"
-        return "check wiring, baud rate and parity, and that there is no other master"
+    def _answered(self, how: Text, hint: Text | None = None) -> ProtocolError:
+        """What came is no answer to what was asked."""
+        asked, (en, zh) = self._asked, (f"; {hint.en}", f"；{hint.zh}") if hint else ("", "")
+        return ProtocolError(Text(f"{asked.en} was answered {how.en}{en}", f"{asked.zh} 的应答不对：{how.zh}{zh}"))
+
+    def _unanswered(self, timeout_s: float) -> TransportError:
+        asked, waited = self._asked, format_duration(timeout_s)
+        text = Text(
+            f"{asked.en} was not answered within {waited}; check that it is powered, its unit number and the wiring",
+            f"{asked.zh} 在 {waited} 内无应答；请检查设备是否上电、单元号和接线",
+        )
+        return TransportError(text)
 
     @property
-    def _asked(self) -> str:
-        return f"unit {self._request.peer.unit} at {self._name}" if self._request else self._name
+    def _hint(self) -> Text:
+        if self._framing.numbered:
+            return Text("check that a Modbus TCP device listens there", "请确认该处是 Modbus TCP 设备")
+        return Text(
+            "check wiring, baud rate and parity, and that there is no other master",
+            "请检查接线、波特率和校验位，以及总线上是否还有其他主站",
+        )
+
+    @property
+    def _asked(self) -> Text:
+        if self._request is None:
+            return Text(self._name, self._name)
+        unit = self._request.peer.unit
+        return Text(f"unit {unit} at {self._name}", f"{self._name} 单元 {unit}")
 
     def _fail(self, error: Exception) -> None:
         if self._answer and not self._answer.done():
             self._answer.set_exception(error)
 
 
-def _wrong(request: Request, frame: Frame) -> str:
-    """What is wrong with a frame as the answer to a request; empty when it is the answer."""
+def _wrong(request: Request, frame: Frame) -> Text | None:
+    """What is wrong with a frame as the answer to a request; None when it is the answer."""
     unit, pdu = request.peer.unit, frame.pdu
     if frame.unit != unit and unit:
-        return f"by unit {frame.unit}"
+        return Text(f"by unit {frame.unit}", f"来自单元 {frame.unit}")
     if pdu[0] & 0x7F != request.function:
-        return f"with function {pdu[0] & 0x7F} instead of {request.function}"
+        theirs = pdu[0] & 0x7F
+        return Text(
+            f"with function {theirs} instead of {request.function}", f"功能码是 {theirs}，而不是 {request.function}"
+        )
     if pdu[0] & 0x80:
-        return "" if len(pdu) == 2 else f"with an exception of {len(pdu)} bytes instead of 2"
+        if len(pdu) == 2:
+            return None
+        return Text(f"with an exception of {len(pdu)} bytes instead of 2", f"异常应答为 {len(pdu)} 个字节，应为 2 个")
     if len(pdu) != request.size:
-        return f"with {len(pdu)} bytes instead of {request.size}"
+        return Text(f"with {len(pdu)} bytes instead of {request.size}", f"{len(pdu)} 个字节，应为 {request.size} 个")
     if not request.writes and pdu[1] != request.size - 2:
-        return f"with a byte count of {pdu[1]} instead of {request.size - 2}"
+        count = request.size - 2
+        return Text(f"with a byte count of {pdu[1]} instead of {count}", f"字节数写为 {pdu[1]}，应为 {count}")
     if not pdu.startswith(request.echo):
-        return f"with the echo of another request ({pdu.hex(' ')})"
-    return ""
-
-
-def _reason(error: Exception, timeout_s: float) -> str:
-    """The cause in words, and what to do."""
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused; check the port, and that the device takes another connection"
-    if isinstance(error, TimeoutError):
-        return f"no answer within {format_duration(timeout_s)}; check the address and the network"
-    if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) == 2:
-        return "there is no such port; check `device`, and that the adapter is plugged in"
-    return f"{error}; check the connection"
+        seen = pdu.hex(" ")
+        return Text(f"with the echo of another request ({seen})", f"回显的是另一个请求（{seen}）")
+    return None

@@ -28,6 +28,7 @@ from app.model.views import (
     Health,
     JournalRow,
     LinkState,
+    RawValues,
     Series,
     Snapshot,
 )
@@ -75,7 +76,7 @@ def _phases() -> list[dict[str, Any]]:
 
 POINTS: Mapping[str, list[dict[str, Any]]] = {
     "meter": [
-        _power(3000, alarms={"hh": {"value": 1900, "priority": "urgent"}, "h": 1800}),
+        _power(3000, alarms={"hh": {"value": 1900, "priority": "urgent"}, "h": 1800}, clean=[{"spike": {"window": 7}}]),
         _point("q_kvar", "Reactive power", "无功功率", "kvar", role="reactive_power", precision=1),
         _point("pf", "Power factor", "功率因数", "1", role="power_factor", precision=3, range=[-1, 1]),
         _point("f_hz", "Frequency", "频率", "Hz", role="frequency", precision=2, range=[45, 55]),
@@ -206,9 +207,6 @@ class FakeHistory:
         self._open = threading.Event()
         self._open.set()
         self.asked: list[tuple[tuple[str, ...], int, int, int]] = []
-
-    def state(self) -> str:
-        return "ok"
 
     def hold(self) -> None:
         self._open.clear()
@@ -373,6 +371,9 @@ class FakeStation:
         self._time = np.zeros(n, dtype=np.int64)
         self._changed = np.zeros(n, dtype=np.int64)
         self._lost: dict[str, int] = {}
+        self.history_trouble: Text | None = None
+        self.raw: dict[str, tuple[float, int]] = {}
+        """What came before the filters of a point, where it is not what came out of them."""
         self.exported: list[tuple[tuple[str, ...], int, int, str, Path]] = []
         self.exporting: Future[Exported] = Future()
         """Of the last export: the test finishes it."""
@@ -455,8 +456,16 @@ class FakeStation:
             self.move()
         return Snapshot(
             self._sequence, self.clock.now_ns(), self._value.copy(), self._quality.copy(), self._time.copy(),
-            self._time.copy(), self._changed.copy(),
+            self._time.copy(), self._changed.copy(), self._raw(),
         )  # fmt: skip
+
+    def _raw(self) -> RawValues:
+        points = np.array([point.index for point in self.station.points if point.form.clean], np.int32)
+        value, quality = self._value[points], self._quality[points]
+        for name, (raw, marks) in self.raw.items():
+            row = points.tolist().index(self.station.by_name[name])
+            value[row], quality[row] = raw, marks
+        return RawValues(points, value, quality, self._time[points])
 
     def figures(self, snapshot: Snapshot) -> Figures:
         if self._baseline.roll(snapshot.taken):
@@ -488,14 +497,14 @@ class FakeStation:
                 DeviceStatus(
                     device.id, LinkState.LOST if lost else LinkState.ONLINE,
                     self._lost.get(device.id, now - 4 * 3600 * SECOND_NS), math.nan if lost else 3.2, 4 if lost else 0,
-                    0, "no answer within 1 s" if lost else "", now + 8 * SECOND_NS if lost else 0,
+                    0, Text("no answer within 1 s", "1 s 内无应答") if lost else None, now + 8 * SECOND_NS if lost else 0,
                 )
             )  # fmt: skip
         return rows
 
     def health(self) -> Health:
         total = len(self.station.devices)
-        return Health(12_400.0, total - len(self._lost), total, self.history.state(), 12.0, 14_400.0)
+        return Health(12_400.0, total - len(self._lost), total, self.history_trouble, 12.0, 14_400.0)
 
     def close(self) -> None:
         self.history.close()

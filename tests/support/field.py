@@ -12,6 +12,7 @@ import numpy as np
 from app.model.clock import Clock
 from app.model.errors import TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Complaint, Deliver, Driver, Link, Plan
 
@@ -32,6 +33,8 @@ class MemoryField(Driver):
 
     failing: dict[str, Exception] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
+    refusing: dict[str, str] = field(default_factory=dict)
+    """Full point name -> why the device refuses it."""
     values: dict[str, float] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     links: list[BareLink] = field(default_factory=list)
@@ -79,7 +82,7 @@ class MemoryLink(BareLink):
         self.owner.reads.append(device)
         if device in self.owner.hanging:
             await asyncio.sleep(0.05)
-            raise TransportError(f"no answer from {device} within 50 ms")
+            raise TransportError(Text.of(f"no answer from {device} within 50 ms"))
         for name in (device, *plan.names):
             if name in self.owner.failing:
                 raise self.owner.failing[name]
@@ -90,6 +93,9 @@ class MemoryLink(BareLink):
         if f"{device.id} texts" in self.owner.failing:
             raise self.owner.failing[f"{device.id} texts"]
         return {}
+
+    def remarks(self, device: Device) -> Mapping[str, Text]:
+        return {name: Text(why, why) for name, why in self.owner.refusing.items() if name.startswith(f"{device.id}.")}
 
 
 class ReportingLink(BareLink):

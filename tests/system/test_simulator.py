@@ -18,6 +18,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusIOException
 
 from app.demo import DEMO
+from app.model.errors import StorageError
 from app.model.loading import load_station
 from app.model.station import Device
 from app.simulation.faults import Fault, FaultKind, parse
@@ -453,6 +454,13 @@ def test_an_input_that_is_no_pipe_does_not_end_it() -> None:
         until_ready(process)
         assert ended(process) == (0, "")
     assert time.monotonic() - begun >= 1.0
+
+
+def test_an_overlay_that_cannot_be_written_is_told_and_leaves_no_part(tmp_path: Path) -> None:
+    (tmp_path / "overlay.yaml").mkdir()
+    with pytest.raises(StorageError, match=r"overlay .*overlay\.yaml cannot be written .*; .*or name another file"):
+        Simulator(demo()).write_overlay(tmp_path / "overlay.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["overlay.yaml"]
 
 
 def refused(port: int) -> bool:

@@ -11,6 +11,8 @@ import pytest
 from app.configuration import configure
 from app.history.folder import DataFolder
 from app.model.clock import SECOND_NS, Clock, SystemClock
+from app.model.errors import StorageError
+from app.model.updates import Updates
 from app.model.views import AlarmState
 from app.station import RunningStation
 
@@ -94,9 +96,43 @@ def test_a_station_of_nothing_runs(folder: Path, devices: str) -> None:
     try:
         assert one.history.query([], 0, one.now_ns(), 100).result(10) == []
         one.figures(one.snapshot())
-        assert one.health().history == "ok" and one.health().devices_online == 0
+        assert one.health().history is None and one.health().devices_online == 0
     finally:
         one.stop()
+
+
+TOTAL = (
+    STATION.rstrip().removesuffix("]}")
+    + """,
+              {id: e, name: E, kind: counter, unit: kWh, value: "integral(abs(_errors), reset=never)"}]}
+"""
+)
+
+
+@pytest.mark.expects_errors
+def test_totals_go_on_when_the_history_opens_late(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room on the disk at the start: the month's energy must not begin at nothing."""
+    (folder / "station.yaml").write_text(TOTAL)
+    first = station(folder)
+    first.start()
+    index = first.station.by_name["m.e"]
+    until(lambda: first.snapshot().value[index] >= 0)
+    first.history.take(Updates.of([index], 42.0, 0, first.now_ns(), first.now_ns()))
+    first.stop()
+    again = station(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("app.history.service.open_history", _no_room)
+        again.start()
+        until(lambda: again.snapshot().value[index] >= 0)
+        assert again.snapshot().value[index] < 1
+    try:
+        until(lambda: again.snapshot().value[index] >= 42)
+    finally:
+        again.stop()
+
+
+def _no_room(*_: object) -> None:
+    raise StorageError("no room on the disk")
 
 
 class SetClock(SystemClock):

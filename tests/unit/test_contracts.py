@@ -28,6 +28,9 @@ from app.model.station import Station
 from app.model.units import UNITS
 from app.model.yaml_source import YamlSource
 from app.schema import schema
+from drivers.dlt645 import connection as dlt645_connection
+from drivers.dlt645 import frames
+from drivers.dlt645.address import Address
 from drivers.modbus.connection import peer_of
 
 ROOT: Final = Path(__file__).parents[2]
@@ -197,10 +200,22 @@ def test_defaults_of_control(tmp_path: Path) -> None:
     assert (control.expiry, control.ramp_kw_per_s, control.soc) == (10.0, None, (5.0, 95.0))
 
 
-@pytest.mark.parametrize("driver", ["iec104", "mqtt", "dlt645"])
+@pytest.mark.parametrize("driver", ["iec104", "mqtt"])
 def test_protocols_of_later_issues_are_unknown_drivers_today(tmp_path: Path, driver: str) -> None:
     content = changed("devices", 0, "connection", value={"driver": driver, "host": "h"})
     assert any(f"unknown driver '{driver}'" in fault for fault in faults(tmp_path, content))
+
+
+def test_a_dlt645_address_as_the_contract_writes_it(tmp_path: Path) -> None:
+    text = """version: 1
+station: {id: s, name: S, timezone: UTC, location: {latitude: 1, longitude: 2}}
+devices:
+  - {id: d, name: D, kind: meter, connection: {driver: dlt645, device: COM3, address: 000012345678}, points: [
+     {id: p, name: P, kind: measurement, address: {di: 02030000}}]}
+"""
+    device = load(tmp_path, text).by_id["d"]
+    assert frames.address_digits(dlt645_connection.peer_of(device).address) == "000012345678"
+    assert Address.of(device.points[0].form.address or {}).di == 0x02030000
 
 
 # ------------------------------------------------------------------------------------------- Ids, words, units
@@ -391,6 +406,16 @@ def test_check_of_a_bad_station_is_2_with_a_line_a_fault(tmp_path: Path) -> None
         (("check", "a", "b"), "unrecognized arguments: b"),
         (("engine", "."), "say where history goes with --data DIR"),
         (("engine", ".", "--data", "d", "--duration", "5"), "is not a duration"),
+        (("engine", ".", "--data", ""), "argument --data: an empty text names no file or folder"),
+        (
+            ("sim", "demo", "-o", "nowhere/o.yaml"),
+            "no overlay can be written to nowhere/o.yaml; name a file in a folder",
+        ),
+        (("sim", "demo", "--base-port", "65530"), "leaves too few ports: 35 are needed; give one up to 65501"),
+        (("screenshots", ".", "-o", "d", "--sizes", "0x0"), "'0x0' is not the size of a window"),
+        (("screenshots", ".", "-o", "d", "--sizes", "abc"), "'abc' is not the size of a window"),
+        (("screenshots", ".", "-o", "d", "--sizes", "99999x99999"), "write WIDTHxHEIGHT from 320x240 to 7680x4320"),
+        (("check", ""), "an empty text names no file or folder"),
         (("sim", "nowhere"), "no such station directory"),
         (("sim", ".", "--time-factor", "0"), "write one such as 10"),
         (("schema", "sation"), "invalid choice"),
@@ -402,6 +427,14 @@ def test_wrong_input_is_2_and_says_what_to_do(tmp_path: Path, arguments: tuple[s
     done = run(*arguments, folder=tmp_path)
     assert done.returncode == 2 and words in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_pictures_where_a_file_is_are_2(tmp_path: Path) -> None:
+    load(tmp_path, MINIMAL)
+    for place in ("station.yaml", "station.yaml/below"):
+        done = run("screenshots", ".", "-o", place, folder=tmp_path)
+        assert done.returncode == 2 and f"no folder can be made at {place}: a file is in the way" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display to ask for")
@@ -418,6 +451,19 @@ def test_a_held_data_folder_is_1_and_names_its_holder(tmp_path: Path) -> None:
     with DataFolder.open(tmp_path / "data", "another gridroom"):
         done = run("engine", str(tmp_path), "--data", str(tmp_path / "data"), "--duration", "1s")
     assert done.returncode == 1 and "is in use by another gridroom" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_export_from_a_folder_that_is_none_names_it_and_makes_nothing(tmp_path: Path) -> None:
+    load(tmp_path, MINIMAL)
+    (tmp_path / "mine").mkdir()
+    for data in ("typo", "mine"):
+        done = run(
+            "export", ".", "--data", data, "--points", "*", "--from", "2026-01-01", "--to", "2026-01-02", "-o", "x.csv",
+            folder=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 2 and f"{data} is no data folder; give the one" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine", "station.yaml"]
 
 
 @pytest.mark.parametrize("verb", cli._VERBS)

@@ -27,9 +27,10 @@ def test_lines_stand_in_the_file_and_warnings_on_the_terminal(
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """For instance because the first start was another user's."""
     (tmp_path / "logs" / "gridroom.log").mkdir(parents=True)
-    with pytest.raises(StorageError, match=r"gridroom\.log cannot be written .*; give this user the right"):
+    with pytest.raises(
+        StorageError, match=r"gridroom\.log cannot be written .*; a folder stands where the file should be"
+    ):
         Logs(tmp_path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -41,13 +41,17 @@ class Energised:
 
 
 def energised(
-    elements: Sequence[Element], breakers: Mapping[str, Switch], voltages: Mapping[str, float | None]
+    elements: Sequence[Element],
+    breakers: Mapping[str, Switch],
+    voltages: Mapping[str, float | None],
+    flowing: Collection[str] = (),
 ) -> Energised:
     """Spread what is known from the sources over closed breakers.
 
     breakers: position by element id; one that is missing is unknown, and beyond it nothing is certain.
     voltages: volts by element id. Present volts make an element a source; absent ones make it none, whatever else
-    feeds it. A grid connection without volts is a source of which nothing is known, and so is what no line leads to.
+    feeds it. A grid connection without volts is a source of which nothing is known, and so is what no line leads to,
+    unless power flows there (`flowing`, element ids).
     """
     pairs = connections(elements)
     by_id = {element.id: element for element in elements}
@@ -65,7 +69,8 @@ def energised(
         if live > known[terminal]:
             known[terminal] = live
             spread += [(there, min(live, passes)) for there, passes in links.get(terminal, ())]
-    shown = {id_: max(known[id_], Live.DEAD if touching[id_] else Live.UNKNOWN) for id_ in by_id}
+    alone = {id_: Live.LIVE if id_ in flowing else Live.UNKNOWN for id_ in by_id if not touching[id_]}
+    shown = {id_: max(known[id_], alone.get(id_, Live.DEAD)) for id_ in by_id}
     for pair in pairs:
         for end in pair:
             if by_id[end].kind is Kind.BREAKER:

@@ -9,7 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
-from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QGraphicsRectItem, QStyleOptionGraphicsItem, QWidget
 
 from app.model.config import Priority
 from widgets import blink, theme
@@ -27,6 +27,8 @@ READABLE_SCALE: Final = 0.55
 _TEXT_X: Final = TRUNK_X + 24.0
 _BASELINE_PX: Final = 14.0
 _ASCENT_GAP_PX: Final = 2.0
+_BARE_NUMBER_PX: Final = 2.0
+"""A number without frame and mark begins so much lower: its name stays out of its repaints on scaled screens too."""
 _APART_PX: Final = 6.0
 """Between symbol and texts: Qt repaints what lies within two pixels of a change."""
 _ARROW_PX: Final = 15.0
@@ -37,6 +39,8 @@ _MEMBER_TRUNK: Final = 34.0
 _MEMBER_TEXT: Final = 54.0
 _MEMBER_SCALE: Final = 0.8
 _FRAME_INSET: Final = 8.0
+_FRAME_AIR: Final = 5.0
+"""Between the frame of a lost element and its alarm."""
 _SMOOTH: Final = QPainter.RenderHint.Antialiasing
 _NO_PEN: Final = Qt.PenStyle.NoPen
 _NO_BRUSH: Final = Qt.BrushStyle.NoBrush
@@ -47,21 +51,22 @@ _ARROWS: Final = {
 }
 
 
-class _Item(QGraphicsItem):
-    """An item with a rectangle that it is told."""
+class _Item(QGraphicsRectItem):
+    """An item with a rectangle that it is told.
+
+    The rectangle is kept by Qt: it asks for that of every item in every repaint, and Python is slow to answer.
+    """
 
     def __init__(self, parent: QGraphicsItem | None = None) -> None:
         super().__init__(parent)
+        self.setPen(QPen(_NO_PEN))
         self._rect = QRectF()
 
     def set_rect(self, rect: QRectF) -> None:
         """In the coordinates of its parent."""
         if rect != self._rect:
-            self.prepareGeometryChange()
             self._rect = rect
-
-    def boundingRect(self) -> QRectF:
-        return self._rect
+            self.setRect(rect)
 
 
 class SymbolItem(_Item):
@@ -126,7 +131,7 @@ class SymbolItem(_Item):
         centre = self.centre()
         top = max(centre.y() - _SYMBOL_TOP, -2)
         self.set_rect(QRectF(0, top, self.text_x - _APART_PX - 3, self.header - top))
-        self.frame.set_rect(QRectF(0, 0, place.width - 4, place.height))
+        self.frame.set_rect(QRectF(-_FRAME_AIR, 0, place.width - 4, place.height))
         self.texts.arrange()
         self._frame()
 
@@ -216,10 +221,8 @@ class FrameItem(_Item):
     def __init__(self, parent: SymbolItem) -> None:
         super().__init__(parent)
         self._symbol = parent
+        self.setPen(QPen(theme.colour("line"), 2))
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemStacksBehindParent)
-
-    def boundingRect(self) -> QRectF:
-        return self._rect.adjusted(-1, -1, 1, 1)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         painter.setRenderHint(_SMOOTH, False)
@@ -268,6 +271,7 @@ class TextItem(_Item):
         self._strike.setStrikeOut(True)
         self.face = Face()
         self.lines: tuple[str, ...] = ()
+        self._first_baseline = 0.0
 
     def set_face(self, face: Face) -> None:
         """New texts. More or fewer lines than before move the name as well."""
@@ -275,7 +279,7 @@ class TextItem(_Item):
         if face == before:
             return
         self.face = face
-        if (before.power is None, before.lines) != (face.power is None, face.lines):
+        if (_bare(before), before.power is None, before.lines) != (_bare(face), face.power is None, face.lines):
             self.arrange()
         self.update()
 
@@ -297,13 +301,15 @@ class TextItem(_Item):
         top = max((symbol.header - (count + 1) * LINE_PX) / 2, 0.0)
         symbol.name.set_rect(QRectF(symbol.text_x, top, symbol.text_width, LINE_PX - 1))
         first = top + LINE_PX + _ASCENT_GAP_PX
-        self.set_rect(QRectF(symbol.text_x - 3, first, symbol.text_width + 3, count * LINE_PX))
+        self._first_baseline = first - _ASCENT_GAP_PX + _BASELINE_PX
+        above = _BARE_NUMBER_PX if _bare(face) else 0.0
+        self.set_rect(QRectF(symbol.text_x - 3, first + above, symbol.text_width + 3, count * LINE_PX - above))
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         if painter.worldTransform().m11() < READABLE_SCALE:
             return
         rect = self._rect
-        x, baseline = rect.left() + 3, rect.top() - _ASCENT_GAP_PX + _BASELINE_PX
+        x, baseline = rect.left() + 3, self._first_baseline
         if self.face.power is not None:
             self._paint_power(painter, self.face.power, x, baseline)
             baseline += LINE_PX
@@ -340,6 +346,10 @@ class TextItem(_Item):
 
     def shape(self) -> QPainterPath:
         return QPainterPath()
+
+
+def _bare(face: Face) -> bool:
+    return face.power is not None and not (face.power.framed or face.power.mark)
 
 
 _elisions: dict[tuple[str, str, int], str] = {}

@@ -246,6 +246,8 @@ class _Plan:
             if x and x + size[0] > right:
                 x, bottom, height = 0.0, bottom + height + GAP, 0.0
             self.places[element.id] = Place(x, bottom, *size)
+            if element.role is Role.GRID:
+                self.above.add(element.id)
             if self._opened(element):
                 self._place_members(element, x + GAP, bottom + HEADER_HEIGHT)
             x, height = x + size[0], max(height, size[1])

@@ -28,7 +28,7 @@ from app.model.clock import Clock, SystemClock
 from widgets import blink, language, theme
 from widgets.diagram.elements import NO_VALUE, Element, ElementValue, Kind, present, sum_up
 from widgets.diagram.energised import Energised, Live, energised
-from widgets.diagram.faces import face, title
+from widgets.diagram.faces import IDLE_KW, face, title
 from widgets.diagram.items import READABLE_SCALE, SymbolItem
 from widgets.diagram.layout import Layout, Place, layout
 from widgets.diagram.lines import BarsItem, LineItem
@@ -66,6 +66,8 @@ class DiagramView(SightView):
         self._elements: tuple[Element, ...] = ()
         self._by_id: dict[str, Element] = {}
         self._layout: Layout = layout(())
+        self._alone: tuple[Element, ...] = ()
+        """What no line leads to."""
         self._unfolded: set[str] = set()
         self._moved: dict[str, tuple[float, float]] = {}
         self._values: dict[str, ElementValue] = {}
@@ -175,6 +177,8 @@ class DiagramView(SightView):
         }  # fmt: skip
         self._layout = replace(plan, places=places, bars=bars)
         self._group_of = {id_: element.id for element in plan.elements for id_ in element.members}
+        wired = {end for pair in plan.edges for end in pair}
+        self._alone = tuple(element for element in plan.elements if element.id not in wired)
         self._make_items()
         self._circuit = self._circuit_of()
         self._energise()
@@ -234,10 +238,18 @@ class DiagramView(SightView):
             return sum_up([self._by_id[id_] for id_ in element.members], self._values)
         return self._values.get(element.id, NO_VALUE)
 
+    def _flowing(self) -> tuple[str, ...]:
+        """Ids of what no line leads to and power flows through."""
+        return tuple(
+            element.id
+            for element in self._alone
+            if not (value := self._value(element)).quality & q.UNUSABLE and abs(value.power_kw) >= IDLE_KW
+        )
+
     def _circuit_of(self) -> tuple[object, ...]:
         """What decides who is energised; volts only roughly, so that their noise decides nothing."""
         values = self._values
-        return tuple(
+        return self._flowing(), tuple(
             (id_, value.state, None if math.isnan(value.voltage_v) else round(value.voltage_v / 10))
             for id_, value in values.items()
             if value.state is not None or not math.isnan(value.voltage_v)
@@ -252,7 +264,7 @@ class DiagramView(SightView):
             for id_, value in values.items()
             if not math.isnan(value.voltage_v) and not value.lost_since_ns
         }
-        self._show_live(energised(shown, breakers, volts))
+        self._show_live(energised(shown, breakers, volts, self._flowing()))
 
     def _show_live(self, found: Energised) -> None:
         for pair, line in self._lines.items():

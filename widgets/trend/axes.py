@@ -12,7 +12,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from app.model.units import symbol
 from widgets import theme
 from widgets.times import zone_name
-from widgets.trend.frame import FOOT_PX, HEAD_PX, Frame
+from widgets.trend.frame import FOOT_PX, Frame
 from widgets.trend.pens import Pens
 from widgets.trend.scale import Scale, round_step
 from widgets.trend.ticks import ticks
@@ -27,6 +27,8 @@ _NARROWEST_AXIS_PX: Final = 48
 _AXIS_GRAIN_PX: Final = 8
 """Axes grow by whole grains, so that the plot does not change its width with every digit."""
 _SWATCH_PX: Final = 8
+_SWATCHES_AT_PX: Final = 18
+"""Below the unit, and above the label of a value at the top of the axis."""
 
 
 def value_ticks(scale: Scale, height: float) -> tuple[list[float], int]:
@@ -97,11 +99,11 @@ def _paint_head(painter: QPainter, frame: Frame, number: int, pens: Pens) -> Non
     rows = len(drawn) * (_SWATCH_PX + 2)
     x = inner.right() - width if axis.left else inner.left()
     painter.setPen(theme.colour("ink"))
-    painter.drawText(QRectF(x, 0, width + 1, HEAD_PX - 8), Qt.AlignmentFlag.AlignVCenter, unit)
+    painter.drawText(QRectF(x, 0, width + 1, _SWATCHES_AT_PX), Qt.AlignmentFlag.AlignVCenter, unit)
     step = min(_SWATCH_PX + 2, inner.width() / max(len(drawn), 1))
     x = inner.right() - min(rows, inner.width()) if axis.left else inner.left()
     for i, one in enumerate(drawn):
-        painter.fillRect(QRectF(x + i * step, HEAD_PX - 8, _SWATCH_PX, 3), theme.pen_colour(one.number))
+        painter.fillRect(QRectF(x + i * step, _SWATCHES_AT_PX, _SWATCH_PX, 3), theme.pen_colour(one.number))
 
 
 def _paint_times(painter: QPainter, frame: Frame, zone: ZoneInfo) -> None:

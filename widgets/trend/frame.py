@@ -12,8 +12,8 @@ from widgets.trend.pens import Drawn
 from widgets.trend.pyramid import F8, I8
 from widgets.trend.scale import Scale
 
-HEAD_PX: Final = 24
-"""Above the plot: unit and swatches of each axis."""
+HEAD_PX: Final = 34
+"""Above the plot: unit and swatches of each axis, and the upper half of a label at its very top."""
 FOOT_PX: Final = 38
 """Below it: two lines of time labels."""
 LANE_PX: Final = 34

@@ -25,7 +25,7 @@ from widgets.alarm_table import AlarmModel, AlarmTable
 from widgets.alarm_words import PRIORITY_WORDS, counts, unacknowledged
 from widgets.icons import keep, priority_icon
 from widgets.journal_table import JournalModel, JournalTable
-from widgets.language import tr
+from widgets.language import told, tr
 
 JOURNAL_ROWS = 200
 """Asked for at once."""
@@ -73,7 +73,7 @@ class _JournalView(QWidget):
 
     def _on_error(self, error: BaseException) -> None:
         self._asking = False
-        self.note.setText(tr("The journal cannot be read: {why}", why=error))
+        self.note.setText(tr("The journal cannot be read: {why}", why=told(error)))
 
     def describe(self) -> None:
         """Say how much is shown."""

@@ -200,8 +200,10 @@ class DevicesPage(Page):
             rtt = NOTHING if math.isnan(status.rtt_ms) else format_value(status.rtt_ms, 1, "ms")
             parts.append(tr("round trip {time}", time=rtt))
             parts.append(tr("errors {n}", n=status.errors))
+            if status.remarks:
+                parts.append(tr("{n} points refused", n=len(status.remarks)))
             if status.last_error:
-                parts.append(status.last_error)
+                parts.append(status.last_error.in_(language.name()))
             if status.next_try > now:
                 parts.append(tr("next try in {time}", time=age_text(status.next_try - now)))
             parts += [f"{self.station.by_id[device_id].id}.{key}: {text}" for key, text in status.texts.items()]

@@ -106,11 +106,14 @@ class _Tile(QFrame):
             label.setVisible(bool(self._caption) and below == narrow)
 
     def show_energies(self, caption: str, *energies: tuple[str, Figure]) -> None:
-        """Label and energy of today, a line each, under a caption that says since when."""
+        """Label and energy of today, a line each, under a caption that says since when. What is not there has none."""
+        caption = caption if any(figure.there for _, figure in energies) else ""
         if caption != self._caption:
             self._caption = caption
             self.set_narrow(self._narrow)
         for (label, value), (text, figure) in zip(self._lines, energies, strict=True):
+            label.setVisible(figure.there)
+            value.setVisible(figure.there)
             label.setText(text)
             value.set_text(format_value(figure.value, 1), figure.quality & ~_TOLD_OTHERWISE)
 
@@ -150,8 +153,10 @@ class FigureStrip(QWidget):
     def show_figures(self, figures: Figures, since: str) -> None:
         """New numbers. `since` says from when the energies count: `kWh today`, or `kWh since 09:12`."""
         tiles = self._tiles
+        there = {name: getattr(figures, name).there for name in tiles}
         for name, tile in tiles.items():
-            tile.setVisible(getattr(figures, name).there)
+            tile.setVisible(there[name])
+        self.setVisible(any(there.values()))
         tiles["pv"].show_figure(figures.pv, "")
         tiles["pv"].show_energies(since, (tr("generated"), figures.pv_today))
         words = _direction(figures.storage, "↑ discharging", "↓ charging")
@@ -161,8 +166,7 @@ class FigureStrip(QWidget):
         )
         tiles["soc"].show_figure(figures.soc, "")
         tiles["load"].show_figure(figures.load, tr("from the balance") if figures.load.quality & ESTIMATED else "")
-        if figures.chargers.there:
-            tiles["load"].show_energies("", (tr("chargers"), figures.chargers))
+        tiles["load"].show_energies("", (tr("+ chargers"), figures.chargers))
         words = _direction(figures.grid, "↓ importing", "↑ exporting")
         tiles["grid"].show_figure(figures.grid, words, magnitude=True)
         tiles["grid"].show_energies(

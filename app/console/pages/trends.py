@@ -30,7 +30,7 @@ from app.model.text import Text
 from app.model.views import AlarmRow, Series, Snapshot
 from widgets import language
 from widgets.icons import PRIORITY_TOKENS, keep
-from widgets.language import tr
+from widgets.language import told, tr
 from widgets.point_tree import PointTree, PointTreeModel
 from widgets.trend.pens import Pen
 from widgets.trend.view import TrendView
@@ -238,7 +238,7 @@ class TrendsPage(Page):
 
     def _on_error(self, error: BaseException) -> None:
         self._asked = None
-        self._note.setText(tr("History did not answer: {why}. Move the trend to ask again.", why=error))
+        self._note.setText(tr("History did not answer: {why}. Move the trend to ask again.", why=told(error)))
 
     def take_values(self, changed: NDArray[np.intp], snapshot: Snapshot) -> None:
         if self._asked is not None and self._loaded is None:

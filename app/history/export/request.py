@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from app.history.layout import Tier
 from app.model.errors import GridroomError
+from app.model.text import Text
 
 SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
 
@@ -39,19 +40,35 @@ class ExportRequest:
         """The tier and the zone. Raises ExportError."""
         zone = self.zone or station_zone
         if self.path.suffix.lower() not in SUFFIXES:
+            name, known = self.path.name, ", ".join(SUFFIXES)
             raise ExportError(
-                f"'{self.path.name}' is no known format; name a file that ends with {', '.join(SUFFIXES)}"
+                Text(
+                    f"'{name}' is no known format; name a file that ends with {known}",
+                    f"不支持“{name}”的格式；文件名请以 {known} 结尾",
+                )
             )
         if not self.path.parent.is_dir():
-            raise ExportError(f"the folder {self.path.parent} does not exist; make it first")
+            folder = self.path.parent
+            raise ExportError(
+                Text(f"the folder {folder} does not exist; make it first", f"文件夹 {folder} 不存在；请先创建")
+            )
         if self.every not in set(Tier):
-            raise ExportError(f"every '{self.every}' is not kept; one of: {' '.join(Tier)}")
+            kept = " ".join(Tier)
+            raise ExportError(
+                Text(f"every '{self.every}' is not kept; one of: {kept}", f"没有“{self.every}”间隔；可选：{kept}")
+            )
         if self.end_ns <= self.start_ns:
-            raise ExportError("the end of the export is not after its start; exchange them")
+            raise ExportError(
+                Text("the end of the export is not after its start; exchange them", "结束时间不晚于开始时间；请对调")
+            )
         try:
             return Tier(self.every), ZoneInfo(zone)
         except (KeyError, ValueError, OSError):
-            raise ExportError(f"'{zone}' is not a time zone; write an IANA name such as Asia/Shanghai") from None
+            text = Text(
+                f"'{zone}' is not a time zone; write an IANA name such as Asia/Shanghai",
+                f"“{zone}”不是时区；请写 IANA 名称，如 Asia/Shanghai",
+            )
+            raise ExportError(text) from None
 
 
 @dataclass(frozen=True, slots=True)

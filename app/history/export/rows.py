@@ -14,6 +14,7 @@ from app.history.layout import BUCKET_MS, Tier
 from app.history.query import of_point, tier_rows
 from app.history.readers import Task
 from app.history.reduce import Drawn, as_they_are, draw_buckets
+from app.model.text import Text
 
 _ROWS_AT_ONCE: Final = 300_000
 
@@ -57,8 +58,12 @@ def matching(archive: Archive, patterns: str | tuple[str, ...]) -> list[ExportPo
         order = index if index is not None else len(archive.station.points)
         found.append(((place, device, order, name), ExportPoint(id_, name, device, unit)))
     if not found:
+        pattern = " ".join(wanted)
         raise ExportError(
-            f"no point with a history matches '{' '.join(wanted)}'; write a pattern such as inv1.* or *.p_kw"
+            Text(
+                f"no point with a history matches '{pattern}'; write a pattern such as inv1.* or *.p_kw",
+                f"没有带历史的测点与“{pattern}”相符；请写 inv1.* 或 *.p_kw 这样的模式",
+            )
         )
     return [point for _, point in sorted(found, key=lambda pair: pair[0])]
 
@@ -69,10 +74,16 @@ def portions(
     """All rows of the points with start <= time < end. Raises StorageError, CancelledError."""
     start, end = window_ms
     step_ms = BUCKET_MS[tier] or _scan_ms(archive, points)
-    each = max(1, (end - start) // step_ms)
+    stored = archive.stored(task, tier, window_ms)
+    each = max(1, sum(last - first for first, last in stored) // step_ms)
     at_once = max(1, _ROWS_AT_ONCE // each)
-    slice_ms = end - start if at_once > 1 or each <= _ROWS_AT_ONCE else _ROWS_AT_ONCE * step_ms
-    slices = range(start, end, slice_ms)
+    slice_ms = end - start if each <= _ROWS_AT_ONCE else _ROWS_AT_ONCE * step_ms
+    # Nobody waits for months in which nothing was recorded.
+    slices = [
+        since
+        for since in range(start, end, slice_ms)
+        if any(first < since + slice_ms and last > since for first, last in stored)
+    ]
     for first in range(0, len(points), at_once):
         some = points[first : first + at_once]
         for number, since in enumerate(slices):

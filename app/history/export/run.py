@@ -12,7 +12,8 @@ from app.history.export.sinks import SINKS
 from app.history.layout import MS_NS
 from app.history.readers import Task
 from app.history.whole import publish, unfinished
-from app.model.errors import StorageError
+from app.model.errors import StorageError, mend_of
+from app.model.text import Text
 
 log = logging.getLogger("gridroom.history.run")
 
@@ -46,9 +47,12 @@ def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> Exp
         task.check()
         publish(request.path)
     except OSError as error:
-        raise StorageError(
-            f"{request.path} cannot be written ({error}); make room there, or choose another place"
-        ) from error
+        why, mend = error.strerror or error, mend_of(error)
+        text = Text(
+            f"{request.path} cannot be written ({why}); {mend.en}, or choose another place",
+            f"{request.path} 无法写入（{why}）；{mend.zh}，或另选位置",
+        )
+        raise StorageError(text) from error
     finally:
         temporary.unlink(missing_ok=True)
     tell(1.0)

@@ -28,7 +28,6 @@ def test_a_page_stands_inspection(console: Console, facade: FakeStation, name: s
     page = window.pages[name]
     if isinstance(page, TrendsPage):
         page.add_points(telling_points(facade.station))
-    verbatim = [status.last_error for status in facade.devices()]
     found = []
     for device in ("", "inv4"):
         if device:
@@ -38,7 +37,7 @@ def test_a_page_stands_inspection(console: Console, facade: FakeStation, name: s
             for dress in ("light", "dark") if size == SIZES[0] else ("light",):
                 theme.choose(dress)
                 settle(window, 0.02)
-                faults = inspection.inspect(window, facade.station, verbatim=verbatim)
+                faults = inspection.inspect(window, facade.station)
                 found += [f"{tongue} {dress} {device}: {finding}" for finding in faults]
     assert not found, "\n" + "\n".join(found)
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.console.main import Console
 from app.console.pages.alarms import AlarmsPage
 from app.console.pages.devices import DevicesPage
-from app.console.pages.overview import OverviewPage
+from app.console.pages.overview import FigureStrip, OverviewPage
 from app.console.pages.trends import TrendsPage
+from app.console.screenshots import settle
+from app.energy.figures import Figure
 from app.model.clock import SECOND_NS, ManualClock
 from app.model.config import Priority
 from app.model.errors import StorageError
@@ -22,7 +26,9 @@ from app.model.quality import IV
 from app.model.text import Text
 from app.model.views import AlarmState, JournalRow
 from tests.support.fake_station import Exported, FakeStation, alarm, write_station
-from widgets import blink
+from widgets import blink, language
+from widgets.point_table import Column
+from widgets.value_label import ValueLabel
 
 
 @pytest.fixture
@@ -62,6 +68,27 @@ def test_the_overview_shows_figures_and_what_they_miss(console: Console, facade:
     tiles = page.strip._tiles
     assert tiles["pv"]._missing.text() == "5/6"
     assert tiles["storage"]._value.text == "200.0" and tiles["storage"]._words.text() == "↓ charging"
+
+
+def test_what_a_station_lacks_takes_no_room_on_the_overview(qtbot: QtBot, dressed: None, facade: FakeStation) -> None:
+    strip = FigureStrip()
+    qtbot.addWidget(strip)
+    strip.show()
+    figures = facade.figures(facade.snapshot())
+    lacking = Figure(math.nan, 0, 0, 0)
+    load = strip._tiles["load"]
+    for chargers, shown in ((Figure(42.0, 0, 1, 1), True), (lacking, False)):
+        strip.show_figures(replace(figures, chargers=chargers, genset=lacking), "")
+        labels = [label.text() for label in load.findChildren(QLabel) if label.isVisible()]
+        assert ("+ chargers" in labels) == shown
+        assert len([value for value in load.findChildren(ValueLabel) if value.isVisible()]) == 1 + shown
+    assert strip._tiles["genset"].isHidden()
+    strip.show_figures(replace(figures, import_today=lacking, export_today=lacking), "kWh today")
+    shown = [label.text() for label in strip._tiles["grid"].findChildren(QLabel) if label.isVisible()]
+    assert not {"kWh today", "imported", "exported"} & set(shown), "a meter without counters"
+    names = ("pv", "storage", "soc", "load", "grid", "genset")
+    strip.show_figures(replace(figures, **dict.fromkeys(names, lacking)), "")
+    assert strip.isHidden(), "an empty strip takes no room"
 
 
 def test_the_direction_of_power_is_words(console: Console, facade: FakeStation) -> None:
@@ -149,21 +176,57 @@ def test_the_connection_line_says_why_a_device_is_lost(
     devices.show_device("inv4")
     text = devices._link.text()
     assert "lost since" in text and "no answer within 1 s" in text and "127.0.0.1" in text and "next try in 8 s" in text
+    language.choose("zh")
+    text = devices._link.text()
+    assert "1 s 内无应答" in text and "no answer" not in text
+
+
+def test_the_overview_tells_why_a_device_is_lost_in_the_language_of_the_screen(
+    console: Console, facade: FakeStation
+) -> None:
+    facade.lose("pcs1", 60)
+    console.bridge.refresh()
+    page = console.window.pages["overview"]
+    assert isinstance(page, OverviewPage)
+    assert page.diagram._values["pcs1"].tip == "no answer within 1 s"
+    language.choose("zh")
+    assert page.diagram._values["pcs1"].tip == "1 s 内无应答"
 
 
 def test_a_refused_point_says_why(
     console: Console, devices: DevicesPage, facade: FakeStation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     status = [
-        replace(one, remarks={"inv1.t_igbt": "exception 2, illegal data address"} if one.device == "inv1" else {})
+        replace(
+            one,
+            remarks={"inv1.t_igbt": Text("exception 2, illegal data address", "异常码 2，非法数据地址")}
+            if one.device == "inv1"
+            else {},
+        )
         for one in facade.devices()
     ]
     monkeypatch.setattr(facade, "devices", lambda: status)
     facade.put("inv1.t_igbt", float("nan"), IV)
     console.bridge.refresh()
     row = devices.model.row_of(facade.station.by_name["inv1.t_igbt"])
-    assert devices.model.cell(row, 4).text == "IV · exception 2, illegal data address"
-    assert devices.model.cell(row, 2).text == "–"
+    cells = [devices.model.cell(row, column).text for column in (Column.VALUE, Column.QUALITY, Column.REMARK)]
+    assert cells == ["–", "IV", "exception 2, illegal data address"]
+    language.choose("zh")
+    assert devices.model.cell(row, Column.REMARK).text == "异常码 2，非法数据地址"
+    devices.show_device("inv1")
+    assert "1 个测点被拒绝" in devices._link.text()
+    assert not devices.table.isColumnHidden(Column.REMARK)
+
+
+def test_all_limits_of_a_point_are_whole_on_a_small_screen(console: Console, devices: DevicesPage) -> None:
+    console.window.resize(1366, 768)
+    settle(console.window, 0.05)
+    header, metrics = devices.table.horizontalHeader(), devices.table.fontMetrics()
+    padding = 12
+    needed = metrics.horizontalAdvance("LL 49.5 · L 49.8 · H 50.2 · HH 50.5") + padding
+    assert needed <= header.sectionSize(Column.LIMITS)
+    end = header.sectionViewportPosition(Column.LIMITS) + header.sectionSize(Column.LIMITS)
+    assert end <= devices.table.viewport().width()
 
 
 def test_an_open_faceplate_follows_the_tree_and_enter_opens_it(
@@ -417,8 +480,20 @@ def test_an_export_can_be_called_off(trends: TrendsPage, facade: FakeStation, qt
     assert facade.exporting.cancelled() and "nothing was written" in trends.exporting._text.text()
 
 
-def test_an_export_that_fails_says_why(trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tongue", "why"), [("en", "disk full"), ("zh", "磁盘已满")])
+def test_an_export_that_fails_says_why_in_the_language_of_the_screen(
+    trends: TrendsPage, facade: FakeStation, qtbot: QtBot, tmp_path: Path, *, tongue: str, why: str
+) -> None:
+    language.choose(tongue)
     exporting(trends, facade, qtbot, tmp_path / "out.csv")
-    facade.exporting.set_exception(StorageError("out.csv cannot be written (disk full); make room there"))
+    facade.exporting.set_exception(StorageError(Text("out.csv: disk full", "out.csv：磁盘已满")))
     qtbot.waitUntil(lambda: not trends.exporting.running, timeout=5000)
-    assert "disk full" in trends.exporting._text.text()
+    assert why in trends.exporting._text.text() and why in trends.exporting._text.toolTip()
+
+
+def test_a_trend_that_history_does_not_answer_says_why_in_the_language_of_the_screen(
+    trends: TrendsPage,
+) -> None:
+    language.choose("zh")
+    trends._on_error(StorageError(Text("the disk is gone", "磁盘不见了")))
+    assert "磁盘不见了" in trends._note.text() and "disk" not in trends._note.text()

@@ -18,6 +18,7 @@ from app.console.pages.devices import DevicesPage
 from app.console.screenshots import settle
 from app.console.window import PAGES, on_a_screen
 from app.model.config import Priority
+from app.model.text import Text
 from tests.support.fake_station import FakeStation, alarm
 from widgets import language, theme
 from widgets.device_tree import NODE_ROLE
@@ -320,3 +321,18 @@ def test_a_window_of_a_monitor_that_is_gone_comes_back(dressed: None) -> None:
     assert home.contains(placed)
     here = QRect(home.topLeft() + QPoint(10, 10), home.size() / 2)
     assert on_a_screen(here) == here
+
+
+def test_the_top_bar_says_what_is_wrong_with_the_history_in_the_language_of_the_screen(
+    console: Console, facade: FakeStation
+) -> None:
+    label = console.window.topbar._history
+    assert label.text() == "history ok"
+    facade.history_trouble = Text("the disk is full", "磁盘已满")
+    console.bridge.refresh()
+    assert label.text() == "history: the disk is full" and label.property("state") == "bad"
+    language.choose("zh")
+    assert label.text() == "历史：磁盘已满" and label.toolTip() == "磁盘已满"
+    facade.history_trouble = None
+    console.bridge.refresh()
+    assert label.text() == "历史正常" and label.property("state") == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +18,7 @@ from app.model import quality as q
 from app.model.clock import SECOND_NS as S
 from app.model.config import DeviceKind, Priority
 from widgets import blink, language, theme
-from widgets.diagram import DiagramView, Element, ElementValue, Kind, Role, Switch
+from widgets.diagram import DiagramView, Element, ElementValue, Kind, Role, Switch, items
 from widgets.diagram.elements import sum_up
 from widgets.diagram.energised import Live
 from widgets.diagram.faces import face
@@ -209,9 +210,10 @@ def test_the_grid_meter_says_the_direction_in_words(make: Make) -> None:
     assert view._symbols["meter"].texts.lines == ("importing",)
 
 
-def test_only_what_changed_is_painted_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scale", [1.0, 0.8])
+def test_only_what_changed_is_painted_again(make: Make, monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
     view = make(park())
-    view.look_at(1.0, (300, 300))
+    view.look_at(scale, (300, 300))
     view.set_values({**CLOSED, "grid": V(120, voltage_v=10_000), "pcs": V(-100), "works": V(50)})
     settle()
     painted: list[str] = []
@@ -406,3 +408,26 @@ def test_every_symbol_of_the_standard_is_drawn(make: Make) -> None:
         rows, columns = cell(view, kind.value)
         seen.add(pixels(view)[rows, columns][:, :48].tobytes())
     assert len(seen) >= len(kinds) - 2, "weather, gateway and other share a box; every other one is its own"
+
+
+def test_a_lone_grid_meter_is_live_and_points_down_when_it_imports(make: Make) -> None:
+    meter = replace(device("m", DeviceKind.METER, None), role=Role.GRID)
+    view = make([meter])
+    item = view._symbols["m"]
+    view.set_values({"m": V(161.0)})
+    assert item.live is Live.LIVE
+    assert item.texts.face.power is not None and item.texts.face.power.arrow == -1, (
+        "from the grid down into the station"
+    )
+    view.set_values({"m": V(-20.0)})
+    assert item.texts.face.power.arrow == 1
+    view.set_values({"m": V(0.0)})
+    assert item.live is Live.UNKNOWN, "no power proves nothing"
+
+
+def test_the_frame_of_a_lost_device_holds_its_alarm(make: Make) -> None:
+    view = make(park())
+    view.set_values({"pcs": V(-430.5, q.NT, lost_since_ns=NOW, alarm=Priority.HIGH)})
+    item = view._symbols["pcs"]
+    alarm_left = item.centre().x() - items._ALARM_LEFT
+    assert item.frame.boundingRect().left() + 4 <= alarm_left

@@ -232,3 +232,12 @@ def test_only_what_is_on_the_screen_is_painted(make: Make) -> None:
     view.set_marks([])
     settle()
     assert view.canvas.frames_painted == before, "nor while nobody sees them"
+
+
+def test_the_swatches_of_an_axis_stand_clear_of_its_topmost_label(make: Make) -> None:
+    picture = show(make(pen("a.p")), series("a.p", MINUTES, np.where(MINUTES < -1800, 0.0, 100.0)))
+    axis = picture.frame.axes[0]
+    assert axis.scale.high == 100, "there is a label at the very top"
+    swatch = np.flatnonzero(picture.found(theme.pen_colour(0), 0, axis.rect.right()).any(axis=1))
+    label = np.flatnonzero(picture.found(theme.colour("ink-soft"), 0, axis.rect.right()).any(axis=1))
+    assert len(swatch) == 3 and swatch.max() < label.min()

@@ -13,6 +13,7 @@ import pytest
 
 from app.model.clock import SystemClock
 from drivers.modbus import tcp
+from drivers.modbus.exceptions import words
 from drivers.modbus.link import ModbusLink
 from tests.support.modbus_devices import device, point
 
@@ -44,7 +45,7 @@ async def test_the_driver_reads_and_writes_them(ports: list[int]) -> None:
         plan = link.plan(meter, meter.points)
         first = await link.read(plan)
         assert ((first.value[:100] > 400) & (first.value[:100] < 1600)).all()
-        assert link.remarks(meter) == {"m.beyond": "exception 2, illegal data address"}
+        assert link.remarks(meter) == {"m.beyond": words(2)}
         for written, value in zip(meter.points[100:103], (7, 2.5, 1), strict=True):
             assert await link.write(written, value) == value
         deadline, later = time.monotonic() + 10, first

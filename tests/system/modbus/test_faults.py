@@ -14,6 +14,7 @@ from app.model.errors import DeviceError, ProtocolError, ReadOnlyError, RefusedB
 from drivers.modbus import requests
 from drivers.modbus.address import Address
 from drivers.modbus.connection import Kind, endpoint_of, peer_of
+from drivers.modbus.exceptions import words as refusal
 from drivers.modbus.line import Line
 from drivers.modbus.polling import RETRY_REFUSED_NS
 from drivers.turns import Precedence
@@ -54,6 +55,7 @@ async def test_an_answer_that_cannot_be_trusted_is_no_value_and_the_next_one_is(
     with pytest.raises(ProtocolError, match=words) as caught:
         await link.read(plan)
     assert caught.value.device == "m1"
+    assert "应答不对" in caught.value.text.zh, "and in Chinese"
     for _ in range(3):
         assert (await link.read(plan)).value.tolist() == _FIRST_TEN[1]
 
@@ -161,7 +163,7 @@ async def test_bad_registers_are_found_left_out_and_found_again_when_they_heal(
     assert updates.quality[13] == q.IV
     assert math.isnan(updates.value[13])
     assert updates.value[-2:].tolist() == [1044, 1046]
-    assert link.remarks(device) == {f"m1.r{n}": "exception 2, illegal data address" for n in bad}
+    assert link.remarks(device) == {f"m1.r{n}": refusal(2) for n in bad}
 
     field.slave.requests.clear()
     await link.read(plan)

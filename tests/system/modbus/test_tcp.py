@@ -17,8 +17,10 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from app.model import quality as q
 from app.model.clock import ManualClock
 from app.model.errors import ReadOnlyError, RefusedByDevice, TransportError
+from app.model.text import Text
 from drivers.contract import Writable
 from drivers.modbus import tcp
+from drivers.modbus.exceptions import words as refusal
 from tests.support.modbus_devices import device, point
 from tests.system.modbus.conftest import Open
 
@@ -129,7 +131,7 @@ async def test_registers_that_do_not_exist_are_found_and_left_out(
         assert updates.quality[11] == q.IV
         assert math.isnan(updates.value[11])
         assert updates.value[12] == 112
-    assert link.remarks(meter) == {"m.p11": "exception 2, illegal data address"}
+    assert link.remarks(meter) == {"m.p11": Text("exception 2, illegal data address", "异常码 2，非法数据地址")}
     asked = {n for _, start, count, _ in peer.asked for n in range(start, start + count)}
     assert 11 not in asked
     assert asked == set(range(60)) - {11}
@@ -143,7 +145,7 @@ async def test_a_register_that_appears_later_is_read_again(peer: Peer, open_link
     plan = link.plan(meter, meter.points)
     peer.refuse[3] = ExcCodes.ILLEGAL_VALUE
     assert (await link.read(plan)).quality.tolist() == [q.IV] * 4
-    assert set(link.remarks(meter).values()) == {"exception 3, illegal data value"}
+    assert set(link.remarks(meter).values()) == {refusal(3)}
     peer.refuse.clear()  # nothing at all answered, so the next poll asks again
     assert (await link.read(plan)).value.tolist() == [100, 101, 102, 103]
     assert link.remarks(meter) == {}
@@ -180,7 +182,7 @@ async def test_a_table_that_the_device_does_not_know_leaves_the_others_alone(pee
     peer.refuse[4] = ExcCodes.ILLEGAL_FUNCTION
     assert (await link.read(plan)).quality.tolist() == [0, q.IV, q.IV]
     assert sum(function == 4 for function, *_ in peer.asked) == 1
-    assert link.remarks(meter) == dict.fromkeys(("m.b", "m.c"), "exception 1, illegal function")
+    assert link.remarks(meter) == dict.fromkeys(("m.b", "m.c"), refusal(1))
 
 
 @pytest.mark.asyncio

@@ -21,6 +21,19 @@ from pydantic.fields import FieldInfo
 from app import cli
 from app.configuration import configure
 from app.engine import expression
+from app.model.cleaning import (
+    BitsForm,
+    ClampForm,
+    CounterForm,
+    MapForm,
+    MeanForm,
+    MedianForm,
+    RateForm,
+    ScaleForm,
+    SpikeForm,
+    StuckForm,
+    SubstituteForm,
+)
 from app.model.config import (
     AlarmsForm,
     BlocksForm,
@@ -55,6 +68,7 @@ from drivers import registry
 ROOT: Final = Path(__file__).parents[3]
 REFERENCE: Final = ROOT / "docs" / "reference"
 STATION_CONFIG: Final = REFERENCE / "station-config.md"
+CLEANING: Final = REFERENCE / "cleaning.md"
 DOCUMENTS: Final = sorted(
     [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "station_configs/README.md")]
     + list((ROOT / "docs").rglob("*.md"))
@@ -303,8 +317,8 @@ def test_every_verb_and_option_stands_in_the_reference() -> None:
 
 
 def tables(heading: str) -> list[list[list[str]]]:
-    """The tables under a heading of station-config.md, up to the next heading: rows of cells, the header first."""
-    text = STATION_CONFIG.read_text(encoding="utf-8")
+    """The tables under a heading of station-config.md or cleaning.md, up to the next one: rows, the header first."""
+    text = "".join(file.read_text(encoding="utf-8") for file in (STATION_CONFIG, CLEANING))
     part = re.split(rf"^#+ {re.escape(heading)}$", text, flags=re.MULTILINE)[1]
     part = re.split(r"^#+ ", part, flags=re.MULTILINE)[0]
     found: list[list[list[str]]] = []
@@ -331,6 +345,16 @@ KEY_TABLES: Final[dict[tuple[str, int], type[BaseModel]]] = {
     ("Templates", 0): TemplateForm,
     ("Accepted and not acted on yet", 0): ControlForm,
     ("Accepted and not acted on yet", 1): ConfirmForm,
+    ("scale", 0): ScaleForm,
+    ("clamp", 0): ClampForm,
+    ("bits", 0): BitsForm,
+    ("map", 0): MapForm,
+    ("spike", 0): SpikeForm,
+    ("rate", 0): RateForm,
+    ("median and mean", 0): MedianForm,
+    ("stuck", 0): StuckForm,
+    ("substitute", 0): SubstituteForm,
+    ("counter", 0): CounterForm,
 }
 each_table = pytest.mark.parametrize(
     ("place", "form"),
@@ -386,6 +410,7 @@ def test_defaults_and_examples_are_what_the_form_takes(place: tuple[str, int], f
 
 def test_the_other_alarm_forms_have_the_keys_that_the_text_says() -> None:
     assert keys_of(StateAlarmForm) == keys_of(LimitForm) == {"value", "priority", "delay", "hysteresis"}
+    assert keys_of(MeanForm) == keys_of(MedianForm)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,16 @@ def test_a_point_reads_points_that_are_computed_before_it(tmp_path: Path, clock:
     assert run.read("half") == (5.0, 0) and run.read("twice") == (20.0, 0)
 
 
+def test_points_that_differ_in_a_number_only_are_computed_together(tmp_path: Path, clock: ManualClock) -> None:
+    """Current transformers: a thousand points, each with a factor of its own, are one step and not a thousand."""
+    run = Runner(
+        tmp_path, clock, a="p * 2 + 1", b="p * 3 + 10", c="(p if p > 4 else 0) * 5", d="(p if p > 60 else 7) * 5"
+    )
+    assert len(run.computed._steps) == 2
+    run.step(10)
+    assert [run.read(id_) for id_ in "abcd"] == [(21.0, 0), (40.0, 0), (50.0, 0), (35.0, 0)]
+
+
 def test_circles_are_faults_with_their_lines(tmp_path: Path) -> None:
     text = (
         HEAD
@@ -141,6 +151,24 @@ def test_totals_go_on_from_the_last_run_within_the_period(tmp_path: Path, clock:
     other.restore(e=(42.0, 0, 86400.0))
     other.step(3600)
     assert other.read("e")[0] == 0.0
+
+
+def test_what_the_last_run_left_may_become_known_late(tmp_path: Path, clock: ManualClock) -> None:
+    """A full disk at the start: the history opens when there is room, and the totals have begun by then."""
+    run = Runner(tmp_path, clock, e="integral(p, reset=day)", grown="delta(p, reset=day)")
+    run.step(3600)
+    run.step(3605)
+    run.restore(e=(42.0, 0, 5.0), grown=(7.0, 0, 5.0), p=(3590.0, 0, 5.0))
+    run.step(3610)
+    assert run.read("e")[0] == pytest.approx(42 + 2, abs=0.01)
+    assert run.read("grown") == (7 + 10 + 10, 0), "also what the counter grew while the program stood still"
+    other = Runner(tmp_path, clock, grown="delta(p, reset=day)")
+    other.step(10)
+    other.step(15)
+    other.restore(grown=(7.0, 0, 5.0), p=(3590.0, 0, 5.0))
+    assert other.read("grown")[0] == 5.0
+    other.step(16)
+    assert other.read("grown") == (7 + 6, q.DERIVED), "it began again at a time that nobody knows"
 
 
 def test_a_total_keeps_its_mark_over_a_restart(tmp_path: Path, clock: ManualClock) -> None:

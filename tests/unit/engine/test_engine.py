@@ -19,6 +19,7 @@ from app.model import quality as q
 from app.model.clock import SystemClock
 from app.model.errors import RefusedByDevice, TransportError
 from app.model.loading import load_station
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import LinkState
 from drivers import registry
@@ -91,6 +92,11 @@ async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.01)
 
 
+def last_error(engine: Engine) -> str:
+    text = engine.devices()[0].last_error
+    return text.en if text else ""
+
+
 def state(engine: Engine, device: str) -> LinkState:
     return next((status.state for status in engine.devices() if status.device == device), LinkState.STARTING)
 
@@ -126,13 +132,13 @@ async def test_a_lost_device_keeps_its_values_visibly_old_and_recovers(tmp_path:
     field.values["a"] = 7.0
     async with running(tmp_path, "a") as (engine, collector):
         await until(lambda: state(engine, "a") is LinkState.ONLINE and len(collector.of(0)) > 1)
-        field.failing["a"] = TransportError("cable pulled")
+        field.failing["a"] = TransportError(Text("cable pulled", "线缆被拔出"))
         await until(lambda: state(engine, "a") is LinkState.LOST)
         await until(lambda: collector.of(0)[-1] == (7.0, q.NT))
         online = engine._station.by_name["a._online"]
         await until(lambda: collector.of(online)[-1][0] == 0.0)
         status = engine.devices()[0]
-        assert status.last_error == "cable pulled" and status.next_try > 0 and status.errors >= 2
+        assert status.last_error == Text("cable pulled", "线缆被拔出") and status.next_try > 0 and status.errors >= 2
         await until(lambda: collector.of(3)[-1][1] & q.DERIVED)
         del field.failing["a"]
         await until(lambda: collector.of(0)[-1] == (7.0, 0) and collector.of(online)[-1][0] == 1.0)
@@ -141,7 +147,7 @@ async def test_a_lost_device_keeps_its_values_visibly_old_and_recovers(tmp_path:
 
 @pytest.mark.asyncio
 async def test_a_device_that_was_never_reached_is_told_as_lost(tmp_path: Path, field: MemoryField) -> None:
-    field.failing["a"] = TransportError("nobody there")
+    field.failing["a"] = TransportError(Text.of("nobody there"))
     async with running(tmp_path, "a") as (engine, collector):
         await until(lambda: collector.of(0))
         value, quality = collector.of(0)[0]
@@ -153,7 +159,7 @@ async def test_a_device_that_was_never_reached_is_told_as_lost(tmp_path: Path, f
 async def test_one_failed_poll_is_noise_two_are_a_loss(tmp_path: Path, field: MemoryField) -> None:
     async with running(tmp_path, "a") as (engine, collector):
         await until(lambda: state(engine, "a") is LinkState.ONLINE)
-        field.failing["a"] = TransportError("noise")
+        field.failing["a"] = TransportError(Text.of("noise"))
         before = engine.devices()[0].errors
         await until(lambda: engine.devices()[0].errors == before + 1)
         del field.failing["a"]
@@ -167,9 +173,9 @@ async def test_one_failed_poll_is_noise_two_are_a_loss(tmp_path: Path, field: Me
 async def test_a_busy_device_is_left_alone_at_once(tmp_path: Path, field: MemoryField) -> None:
     async with running(tmp_path, "a") as (engine, _):
         await until(lambda: state(engine, "a") is LinkState.ONLINE)
-        field.failing["a"] = RefusedByDevice("exception 6, device busy", code=6)
+        field.failing["a"] = RefusedByDevice(Text.of("exception 6, device busy"), code=6)
         await until(lambda: state(engine, "a") is LinkState.LOST)
-        assert "device busy" in engine.devices()[0].last_error
+        assert last_error(engine) == "exception 6, device busy"
 
 
 @pytest.mark.asyncio
@@ -184,7 +190,7 @@ async def test_a_dead_device_on_a_shared_line_does_not_stop_the_other(tmp_path: 
 
 @pytest.mark.asyncio
 async def test_a_dead_device_is_asked_ever_more_seldom(tmp_path: Path, field: MemoryField) -> None:
-    field.failing["a"] = TransportError("no answer")
+    field.failing["a"] = TransportError(Text.of("no answer"))
     async with running(tmp_path, "a") as (engine, _):
         await until(lambda: len(field.reads) >= 3)
         await until(
@@ -226,7 +232,9 @@ async def test_points_that_are_read_seldom_are_read_once_at_the_start(tmp_path: 
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("error", [TransportError("no answer"), RefusedByDevice("exception 4", code=4)])
+@pytest.mark.parametrize(
+    "error", [TransportError(Text.of("no answer")), RefusedByDevice(Text.of("exception 4"), code=4)]
+)
 async def test_a_part_that_fails_is_marked_and_the_rest_goes_on(
     tmp_path: Path, field: MemoryField, error: Exception
 ) -> None:
@@ -241,18 +249,18 @@ async def test_a_part_that_fails_is_marked_and_the_rest_goes_on(
         assert all(quality == 0 for _, quality in collector.of(0))
         online = engine._station.by_name["a._online"]
         assert [value for value, _ in collector.of(online)] == [1.0], "nothing flaps"
-        assert str(error) in engine.devices()[0].last_error
+        assert last_error(engine) == str(error)
         del field.failing["a.slow"]
         await until(lambda: collector.of(1)[-1] == (1.0, 0))
 
 
 @pytest.mark.asyncio
 async def test_texts_that_cannot_be_read_keep_no_device_away(tmp_path: Path, field: MemoryField) -> None:
-    field.failing["a texts"] = TransportError("no answer to the serial number")
+    field.failing["a texts"] = TransportError(Text.of("no answer to the serial number"))
     async with running(tmp_path, "a") as (engine, collector):
         await until(lambda: len(collector.of(0)) > 5)
         assert state(engine, "a") is LinkState.ONLINE
-        assert "serial number" in engine.devices()[0].last_error
+        assert "serial number" in last_error(engine)
 
 
 @pytest.mark.asyncio
@@ -279,11 +287,31 @@ async def test_a_device_that_comes_and_goes_is_asked_ever_more_seldom(
 
 
 @pytest.mark.asyncio
+async def test_what_a_device_refuses_is_said_once_and_again_when_it_changes(
+    tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a screen nobody sees an IV."""
+    device = DEVICE.format(id="a").replace("address: {}", "address: {table: holding, register: 52}", 1)
+    field.refusing["a.p"] = "exception 2, illegal data address"
+    async with running(tmp_path, device):
+        await until(lambda: field.reads.count("a") > 6)
+        field.refusing["a.slow"] = "exception 3, illegal data value"
+        seen = len(field.reads)
+        await until(lambda: len(field.reads) > seen + 6)
+    said = [record.getMessage() for record in caplog.records if "marked IV" in record.getMessage()]
+    mend = "compare the address with the device's own register list"
+    assert said == [
+        f"device a refuses a.p (table holding, register 52), marked IV: exception 2, illegal data address; {mend}",
+        f"device a refuses a.slow, marked IV: exception 3, illegal data value; {mend}",
+    ]
+
+
+@pytest.mark.asyncio
 async def test_a_lost_device_has_no_round_trip(tmp_path: Path, field: MemoryField) -> None:
     async with running(tmp_path, "a") as (engine, collector):
         rtt = engine._station.by_name["a._rtt_ms"]
         await until(lambda: state(engine, "a") is LinkState.ONLINE)
-        field.failing["a"] = TransportError("cable pulled")
+        field.failing["a"] = TransportError(Text.of("cable pulled"))
         await until(lambda: state(engine, "a") is LinkState.LOST and collector.of(rtt))
         await until(lambda: collector.of(rtt)[-1][1] == q.NT)
 

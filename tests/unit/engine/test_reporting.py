@@ -10,6 +10,7 @@ import pytest
 
 from app.model import quality as q
 from app.model.errors import TransportError
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import LinkState
 from tests.support.field import MemoryField
@@ -37,9 +38,9 @@ async def test_a_device_is_there_once_it_sent_and_lost_when_its_link_says_so(
         assert (engine.table.value[0], engine.table.time[0]) == (7.0, 1_000)
         assert collector.of(3)[-1] == (14.0, 0)
         assert np.isnan(engine.table.value[1]), "nothing is polled"
-        queue.put_nowait(TransportError("the broker says it died"))
+        queue.put_nowait(TransportError(Text.of("the broker says it died")))
         await until(lambda: state(engine, "a") is LinkState.LOST)
-        assert engine.devices()[0].last_error == "the broker says it died"
+        assert engine.devices()[0].last_error == Text.of("the broker says it died")
         assert (engine.table.value[0], engine.table.quality[0]) == (7.0, q.NT)
         queue.put_nowait(sent(8.0, 2_000))
         await until(lambda: state(engine, "a") is LinkState.ONLINE)
@@ -56,11 +57,11 @@ async def test_what_is_reported_comes_between_polls_and_either_loses_the_device(
         await until(lambda: len(collector.of(0)) > 2)
         queue.put_nowait(sent(7.0, 1_000))
         await until(lambda: (7.0, 0) in collector.of(0))
-        queue.put_nowait(TransportError("the subscription is gone"))
+        queue.put_nowait(TransportError(Text.of("the subscription is gone")))
         await until(lambda: state(engine, "a") is LinkState.LOST)
         reads = len(field.reads)
         await until(lambda: state(engine, "a") is LinkState.ONLINE)
         assert len(field.reads) > reads, "it is polled again"
-        field.failing["a"] = TransportError("cable pulled")
+        field.failing["a"] = TransportError(Text.of("cable pulled"))
         await until(lambda: state(engine, "a") is LinkState.LOST)
         assert len([task for task in asyncio.all_tasks() if task.get_name() == "device a"]) == 1

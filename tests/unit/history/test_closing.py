@@ -239,6 +239,26 @@ def test_an_hour_that_cannot_be_closed_is_told_and_closed_when_it_can(
         assert values(site, 10) == [1.0]
 
 
+@pytest.mark.expects_errors
+def test_a_fault_in_housekeeping_is_told_and_ends_it_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.history import keeper
+    from app.history.closing import Closer
+
+    def breaks(closer: Closer, now_ms: int) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(Closer, "seal", breaks)
+    monkeypatch.setattr(keeper, "_RETRY_S", 0.05)
+    with Site(tmp_path, plain("a")) as site:
+        site.step({"a": 1.0})
+        until(lambda: "history.housekeeping" in site.standing(), "told")
+        monkeypatch.undo()
+        jump(site, 3600)
+        closed(site, 1)
+        until(lambda: not site.standing(), "well again")
+        assert values(site, 10) == [1.0]
+
+
 def test_tables_that_could_not_be_dropped_are_not_seen_again_after_their_day_is_sealed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import openpyxl
 import pytest
 
+from app.history.archive import Archive
 from app.history.export import rows as export_rows
 from app.history.export import sinks
 from app.history.export.request import ExportError, ExportRequest, ExportResult
@@ -172,6 +173,29 @@ def test_progress_rises_to_one_and_portions_do_not_change_the_file(
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert len(set(shares)) > 3
+
+
+def test_months_in_which_nothing_was_recorded_are_not_read(
+    fed: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is that of the ten seconds, and so is the work."""
+    export(fed, tmp_path / "alone.csv", to_s=60)
+    reads: list[tuple[int, ...]] = []
+    raw = Archive.raw
+
+    def counted(self: Archive, task: Any, ids: Any, *window_ms: int) -> Any:
+        reads.append(window_ms)
+        return raw(self, task, ids, *window_ms)
+
+    monkeypatch.setattr(Archive, "raw", counted)
+    for rows_at_once, most in ((300_000, 1), (4, 3 * 4)):
+        monkeypatch.setattr(export_rows, "_ROWS_AT_ONCE", rows_at_once)
+        before_ns = START_NS - 200 * 86_400 * SECOND_NS
+        wanted = ExportRequest("*", before_ns, START_NS + 60 * SECOND_NS, "raw", tmp_path / "months.csv")
+        fed.history.export(wanted).result(timeout=30)
+        assert (tmp_path / "months.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+        assert 1 <= len(reads) <= most
+        reads.clear()
 
 
 def test_a_called_off_export_leaves_the_old_file_as_it_was(

@@ -81,3 +81,24 @@ def test_a_lock_file_full_of_nonsense_does_not_hide_that_it_is_held(tmp_path: Pa
         (tmp_path / "gridroom.lock").write_bytes(b"\xff\x00[]")
         with pytest.raises(FolderHeld, match="another process"):
             DataFolder.open(tmp_path, "second")
+
+
+def test_a_folder_belongs_to_the_station_that_used_it_first(tmp_path: Path) -> None:
+    """Otherwise values of one station's `meter1.p_kw` go into the other's series."""
+    with DataFolder.open(tmp_path, "first") as folder:
+        folder.belongs_to("park1")
+        folder.belongs_to("park1")
+    with DataFolder.open(tmp_path, "second") as folder:
+        with pytest.raises(StorageError, match="belongs to station 'park1', not to 'park2'.*--data"):
+            folder.belongs_to("park2")
+        (tmp_path / "station.json").write_text('{"station": "park2"}')  # as the message says for a renamed one
+        folder.belongs_to("park2")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"name": 1}', "\x00"])
+def test_an_owner_that_cannot_be_read_is_no_reason_to_mix(tmp_path: Path, text: str) -> None:
+    with DataFolder.open(tmp_path, "test") as folder:
+        (tmp_path / "station.json").write_text(text)
+        with pytest.raises(StorageError, match=r"station\.json.* cannot be read"):
+            folder.belongs_to("park1")
+        assert (tmp_path / "station.json").read_text() == text

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.history.onchange import OnChange, round_to, turns
+from app.history.onchange import OnChange, round_to
+from app.model.updates import turns
 
 S = 1_000_000_000
 VALUES = st.sampled_from([0.0, 0.1, 0.2, 0.25, 1.0, 5.0, -5.0, math.nan, math.inf, -math.inf])

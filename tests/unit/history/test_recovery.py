@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 import subprocess
@@ -173,6 +174,24 @@ def test_a_damaged_block_costs_what_is_in_it_and_an_alarm_but_no_start(filled: P
     assert max(mended) == 301  # other tables' blocks cost no sample
 
 
+@pytest.mark.parametrize("share", [0.005, 0.3, 0.6, 0.99])
+def test_a_truncated_database_is_called_so_and_the_station_records_on(
+    filled: Path, tmp_path: Path, share: float
+) -> None:
+    """It left a station without a history, for what could not be read was not taken for damage."""
+    folder = copied(filled, tmp_path)
+    file = folder / "history.duckdb"
+    with file.open("r+b") as database:
+        database.truncate(round(file.stat().st_size * share))
+    with Site(folder, plain(*(f"p{k}" for k in range(50)))) as site:
+        assert site.standing() == {"history.database"}
+        assert "history.duckdb was truncated and is set aside as" in site.history.state()
+        site.clock.set_wall(START_NS + 400 * 10**9)
+        site.settle()
+        site.step({"p7": 5.0})
+        assert site.ask("p7", start_s=-1, end_s=3600, pixels=100_000)[0].mean.tolist()[-1] == 5.0
+
+
 def test_without_the_table_of_ids_the_copy_serves(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Site(folder, plain("a", "b")) as site:
@@ -255,6 +274,18 @@ def test_a_kill_while_opening_costs_nothing(killed: Path, tmp_path: Path) -> Non
     """The mark of an opening that never ended is there, but the log can be replayed, as another process finds."""
     folder = copied(killed, tmp_path)
     (folder / "history.duckdb.opening").touch()
+    with Site(folder, plain("a")) as site:
+        assert len(values(site)) == 40
+        assert site.history.state() == "ok"
+
+
+def test_a_trial_that_fails_without_a_crash_costs_nothing(
+    killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process may lack memory or a module; only one that crashed says something of the log."""
+    folder = copied(killed, tmp_path)
+    (folder / "history.duckdb.opening").touch()
+    monkeypatch.setattr(recovery, "_try_to_open", math.sqrt)  # a path has none: the process ends with 1
     with Site(folder, plain("a")) as site:
         assert len(values(site)) == 40
         assert site.history.state() == "ok"

@@ -19,6 +19,7 @@ SEEDS = {
     "The engine knows drivers and the model": ("app/engine/table.py", "import app.alarms.service"),
     "History, records and energy stand alone": ("app/energy/figures.py", "import app.records.service"),
     "Services do not know who composes them": ("app/alarms/rules.py", "import app.station"),
+    "Commissioning does not know the running station": ("app/commissioning/editing.py", "import app.station"),
     "Services do not know the field": ("app/energy/figures.py", "import drivers.registry"),
     "Nothing that alarms build on knows alarms": ("app/records/tables.py", "import app.alarms.rules"),
     "Alarms, energy and simulation stand apart": ("app/alarms/rules.py", "import app.energy.figures"),

@@ -77,6 +77,17 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     assert load(tmp_path, METER).station.history.heartbeat == 60.0
 
 
+def test_a_word_in_full_width_letters_is_told_in_half_width(tmp_path: Path) -> None:
+    wide = (
+        METER.replace("kind: meter", "kind: ｍｅｔｅｒ")
+        .replace("unit: kW", "unit: ｋＷ")
+        .replace("h: 1800", "h: １８００")
+    )
+    assert [fault.partition("; ")[2] for fault in faults(tmp_path, wide)] == [
+        f"write it in half-width characters: '{meant}'" for meant in ("meter", "kW", "1800")
+    ]
+
+
 def test_off_and_on_are_words(tmp_path: Path) -> None:
     states = load(tmp_path, METER).station.points[0].form.states
     assert states is not None and [state.en for state in states.values()] == ["off", "on"]
@@ -238,3 +249,59 @@ def test_match_crosses_dots(tmp_path: Path) -> None:
     station = load(tmp_path, METER).station
     assert [station.points[i].name for i in station.match("m*kw")] == ["meter1.p_kw"]
     assert station.match("nothing*") == []
+
+
+DOWNWARDS = "a diagram goes from the grid downwards: correct its 'from' or 'to'"
+
+
+@pytest.mark.parametrize(
+    ("topology", "told"),
+    [
+        (
+            ["{id: grid, kind: grid}", "{id: t1, kind: transformer, from: grid, to: grid}"],
+            f"6: element t1 leads back to itself: t1 → grid → t1; {DOWNWARDS}",
+        ),
+        (
+            ["{id: grid, kind: grid}", "{id: t1, kind: transformer, from: t1}"],
+            f"6: element t1 leads back to itself: t1 → t1; {DOWNWARDS}",
+        ),
+        (
+            ["{id: b1, kind: bus}", "{id: q1, kind: breaker, from: b1, to: b2}", "{id: b2, kind: bus}",
+             "{id: q2, kind: breaker, from: b2, to: b1}"],
+            f"6: element q1 leads back to itself: q1 → b2 → q2 → b1 → q1; {DOWNWARDS}",
+        ),
+        (
+            ["{id: meter1, kind: bus}"],
+            "5: element meter1 has the id of a device; give it an id of its own, or add 'device: meter1' if it is "
+            "that device",
+        ),
+        (
+            ["{id: b1, kind: bus}", "{id: b1, kind: bus}"],
+            "6: topology element 'b1' exists already in line 5; give it an id of its own",
+        ),
+        (["{id: b1, kind: bus, to: b2}"], "5: element b1: unknown element 'b2'; correct the id, or add it"),
+    ],
+)  # fmt: skip
+def test_a_diagram_that_leads_nowhere_is_refused(tmp_path: Path, topology: list[str], told: str) -> None:
+    head = HEAD + "topology:\n" + "".join(f"  - {element}\n" for element in topology)
+    assert faults(tmp_path, METER, head) == [f"station.yaml:{told}"]
+
+
+def test_two_ways_down_are_no_ring(tmp_path: Path) -> None:
+    """Two transformers on one busbar, and a device that is its own element."""
+    topology = ["{id: grid, kind: grid}", "{id: t1, kind: transformer, from: grid, to: b1}",
+                "{id: t2, kind: transformer, from: grid, to: b1}", "{id: b1, kind: bus}",
+                "{id: meter1, kind: device, from: b1, device: meter1}"]  # fmt: skip
+    head = HEAD + "topology:\n" + "".join(f"  - {element}\n" for element in topology)
+    assert len(load(tmp_path, METER, head).station.topology) == 5
+
+
+def test_devices_that_are_each_others_parents_are_refused(tmp_path: Path) -> None:
+    devices = "".join(
+        f"  - {{id: {id_}, name: N, kind: other, parent: {up}}}\n" for id_, up in ("ab", "bc", "cb", "dd")
+    )
+    mend = "name what it hangs on as its 'parent'"
+    assert faults(tmp_path, devices) == [
+        f"station.yaml:6: device b leads back to itself: b → c → b; {mend}",
+        f"station.yaml:8: device d leads back to itself: d → d; {mend}",
+    ]

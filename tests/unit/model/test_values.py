@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import datetime
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from app.model import quality as q
 from app.model.clock import ManualClock, from_datetime, to_datetime
 from app.model.durations import format_duration, parse_duration_s
+from app.model.errors import mend_of
 from app.model.units import conversion
 from app.model.updates import Updates
 
@@ -81,3 +84,19 @@ def test_a_manual_clock_set_back_stays_monotonic() -> None:
     clock.set_wall(0)
     clock.advance(1)
     assert clock.now_ns() == 1_000_000_000 and clock.monotonic_ns() == before + 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        (errno.ENOSPC, "make room on that disk"),
+        (errno.EACCES, "give this user the right to write there"),
+        (errno.EROFS, "mount it for writing"),
+        (errno.ENOTDIR, "a file stands where a folder should"),
+        (errno.ENOEXEC, "see what the system says"),
+    ],
+)
+def test_the_mend_of_a_file_is_that_of_the_systems_error(code: int, mend: str) -> None:
+    """A full disk is not mended by rights."""
+    assert mend in mend_of(OSError(code, os.strerror(code))).en
+    assert mend in mend_of(RuntimeError(f'IO Error: Could not write file "x": {os.strerror(code)}')).en

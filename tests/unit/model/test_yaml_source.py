@@ -40,7 +40,8 @@ def test_a_file_nested_too_deep_is_a_fault_and_no_crash(tmp_path: Path, text: st
         ("a: 1\nb: !include points.yaml", "x.yaml:2: the tag !include means nothing here; remove it, or write the text in quotes"),
         ("a: 1\nb: !!python/object:os.system x", "x.yaml:2: the tag tag:yaml.org,2002:python/object:os.system means nothing here"),
         ("a: 1\nb: &b [*b]", "x.yaml:2: aliases nest deeper than 100 levels, or contain themselves; write what they stand for"),
-        ("a:\n\t- b", "x.yaml:2: not YAML: found character that cannot start any token"),
+        ("a:\n\t- b", "x.yaml:2: not YAML: found character that cannot start any token: a tab stands here; write spaces instead"),
+        ("-\ta: 1\n\tb: 2", "x.yaml:1: not YAML: found character that cannot start any token: a tab stands here"),
         ('a: 1\nb: "\\ud800"', "x.yaml:2: not YAML: found invalid Unicode character escape code"),
         ("a: 1\n[b]: 2", "x.yaml:2: a list or mapping is used as a key; write a plain word as the key"),
         ("a: 1\nbcd", "x.yaml:2: not YAML: could not find expected ':'"),
@@ -51,6 +52,42 @@ def test_each_fault_of_form_has_its_line(tmp_path: Path, text: str, expected: st
     (fault,) = read(tmp_path, text).faults
     assert str(fault).replace(f"{tmp_path}/", "").replace(f"{tmp_path}\\", "").startswith(expected)
     assert "\n" not in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "character", "meant"),
+    [
+        ("a: 1\nid：m\nb: 2", 2, "：", ":"),
+        ("- id：m1\n  name: x", 1, "：", ":"),
+        ("a: 1\nb: {c: d，e: f}", 2, "，", ","),
+        ("a: {c：d, e: f}", 1, "：", ":"),
+        ("a: ｛b: 1｝", 1, "｛", "{"),
+        ("a: 1\nname: “M”", 2, "“", '"'),
+        ('name: "M”\nb: 1', 1, "”", '"'),
+        ('a: {en: "M”, zh: "站"}', 1, "”", '"'),
+        ("“a”: 1", 1, "“", '"'),
+        ("a: '：'\nb: '，' # ，\nc：2", 3, "：", ":"),
+    ],
+)
+def test_full_width_punctuation_is_named_with_its_line_and_what_is_meant(
+    tmp_path: Path, text: str, line: int, character: str, meant: str
+) -> None:
+    """Those who write Chinese type it all the time, and it is hard to see."""
+    fault = read(tmp_path, text).faults[0]
+    assert fault.line == line
+    assert fault.what.endswith(f": the full-width character {character} stands here")
+    assert fault.mend == f"write {meant} instead, or put the whole text in quotes"
+
+
+def test_wide_spaces_are_named(tmp_path: Path) -> None:
+    for text, named in (("a: 1\n\u3000b: 1", "a full-width space"), ("a: 1\n\u00a0b: 1", "a no-break space")):
+        (fault,) = read(tmp_path, text).faults
+        assert fault.line == 2 and fault.what.endswith(f"{named} stands here")
+
+
+def test_full_width_characters_in_texts_are_texts(tmp_path: Path) -> None:
+    text = "a: 一号（北），东：“甲”\nb: '“乙”，：'\nc: \"　丙：\"\nd: |\n  丁：，“\n# 戊：\n"
+    assert read(tmp_path, text).data == {"a": "一号（北），东：“甲”", "b": "“乙”，：", "c": "　丙：", "d": "丁：，“\n"}
 
 
 def test_a_number_of_thousands_of_digits_is_a_text(tmp_path: Path) -> None:

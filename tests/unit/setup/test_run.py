@@ -139,6 +139,20 @@ def test_a_set_up_that_failed_is_not_taken_for_done(
     assert run.main(["setup"]) == 0 and len(steps) == 4, "and what is done is not done again"
 
 
+def test_a_newer_patch_of_the_same_python_keeps_what_is_set_up(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run.fingerprint()
+    (tmp_path / "pyvenv.cfg").write_text(f"command = python -m venv {tmp_path}\n", encoding="utf-8")
+    monkeypatch.setattr(run, "VENV", str(tmp_path))
+    monkeypatch.setattr(run, "PYTHON", sys.executable)
+    major, minor, patch = sys.version_info[:3]
+    monkeypatch.setattr(run.sys, "version_info", (major, minor, patch + 1))
+    assert run.fingerprint() == before and run.fits()
+    monkeypatch.setattr(run.sys, "version_info", (major, minor + 1, 0))
+    assert run.fingerprint() != before and not run.fits(), "another minor version has other packages"
+
+
 @pytest.mark.parametrize(
     ("screens", "looked_for"),
     [((False, False, True, True, False), [False, True]), ((True, False, True), [True])],

@@ -106,4 +106,4 @@ def test_forbidden_registers_part_a_block_and_hold_no_point() -> None:
     plan = reading(points, BlocksForm(forbidden=((10, 12),)))
     assert [(block.start, block.count) for block in plan.blocks] == [(0, 10), (20, 1)]
     assert list(plan.unreadable) == [2]
-    assert "10 to 12" in plan.unreadable[2]
+    assert "10 to 12" in plan.unreadable[2].en and "10 至 12" in plan.unreadable[2].zh

@@ -78,6 +78,11 @@ def test_a_wrong_point_is_named(points: list[dict[str, Any]], blocks: dict[str, 
     [
         [point("a", {**_U16, "bit": n}) | {"id": f"b{n}"} for n in range(16)] + [point("word", _U16)],
         [point("a", _U16), point("b", _U16, kind="setpoint")],
+        [
+            point("raw", _U16),
+            point("mode", _U16, clean=[{"bits": {"first": 4, "count": 2}}]),
+            point("on", _U16, clean=[{"bits": {"first": 0}}]),
+        ],
         [point("start", _U16, kind="command"), point("stop", _U16, kind="command")],
         [point("a", _U16), point("b", {**_U16, "table": "input"}), point("c", {"table": "coil", "register": 1})],
         [point("a", {**_U16, "type": "f32"}), point("b", {**_U16, "register": 3, "type": "f32"})],

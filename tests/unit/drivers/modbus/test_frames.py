@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.model.errors import ProtocolError
 from drivers.modbus.frames import Frame, Framing, Mbap, Rtu
 from tests.support.modbus_slave import Reply
 
@@ -72,5 +73,5 @@ def test_a_wrong_checksum_is_no_frame() -> None:
 
 @pytest.mark.parametrize("header", ["0001 0001 0005 01 03 02 0000", "0001 0000 0001 01 03", "0001 0000 0fff 01 03 02"])
 def test_a_wrong_mbap_header_is_not_guessed_at(header: str) -> None:
-    with pytest.raises(ValueError, match="no Modbus TCP header"):
+    with pytest.raises(ProtocolError, match="no Modbus TCP header"):
         Mbap().cut(bytes.fromhex(header))

@@ -1,0 +1,1 @@
+"""What a commissioning engineer does to a station: edits its file, tries a connection, reads one point."""

@@ -1,0 +1,104 @@
+"""Where a value lives in a SunSpec device: the `address` of a point, judged and parsed. No I/O.
+
+address: {model: 103, point: W}
+address: {model: [103, 102, 101], point: W}      the first of these models that the device has
+address: {model: 160, point: DCW, group: 2}      the second repetition of the model's repeating group
+address: {model: 804, point: V, instance: 3}     the third such model in the chain
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from drivers.judging import KeyFault, unknown_key
+from drivers.sunspec.models import Field, models
+
+KEYS: Final = ("model", "point", "instance", "group", "bit")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a value lives. Build it with `Address.of`."""
+
+    models: tuple[int, ...]
+    """The first that the device has, and that has the point, counts."""
+    point: str
+    instance: int = 1
+    """Which model of that number in the chain, 1-based."""
+    group: int = 0
+    """Which repetition, 1-based; 0 where none is said: the fixed part, or else the first repetition."""
+    bit: int | None = None
+
+    @staticmethod
+    def of(mapping: Mapping[str, Any]) -> Address:
+        """Parse the `address` of a point. Raises KeyFault, a ValueError, with the first fault and its mend."""
+        for fault in faults(mapping):
+            raise fault
+        return Address(
+            _numbers(mapping["model"]),
+            mapping["point"],
+            mapping.get("instance", 1),
+            mapping.get("group", 0),
+            mapping.get("bit"),
+        )
+
+    def __str__(self) -> str:
+        which = f" (number {self.instance})" if self.instance > 1 else ""
+        return f"model {' or '.join(map(str, self.models))}{which}"
+
+
+def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
+    """Everything wrong with the `address` of a point; empty when `Address.of` takes it."""
+    found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
+    for key in ("model", "point"):
+        if key not in mapping:
+            found.append(KeyFault(key, f"address has no {key}", f"add `{key}:`, such as {{model: 103, point: W}}"))
+    for key in ("instance", "group"):
+        if type(mapping.get(key, 1)) is not int or mapping.get(key, 1) < 1:
+            found.append(KeyFault(key, f"{key} '{mapping[key]}' is not a whole number from 1", "count from 1"))
+    if found:
+        return found
+    numbers = _numbers(mapping["model"])
+    unknown = [number for number in numbers if number not in models()]
+    if unknown or not numbers:
+        return [KeyFault("model", f"unknown model '{mapping['model']}'", f"one of: {' '.join(map(str, models()))}")]
+    fields = [field_of(number, str(mapping["point"])) for number in numbers]
+    if not any(fields):
+        return [_unknown_point(numbers[0], str(mapping["point"]))]
+    for number, field in zip(numbers, fields, strict=True):
+        if field is not None:
+            found += _use_faults(field, number, mapping)
+    return found
+
+
+def field_of(model: int, point: str, group: int = 0) -> Field | None:
+    """The definition of a model's point, if it has it; with a group, that of the repetition."""
+    fixed = None if group else models()[model].fields.get(point)
+    return fixed or models()[model].repeated.get(point)
+
+
+def _use_faults(field: Field, model: int, mapping: Mapping[str, Any]) -> list[KeyFault]:
+    found = []
+    if "group" in mapping and field.name not in models()[model].repeated:
+        what = f"point {field.name} of model {model} does not repeat"
+        found.append(KeyFault("group", what, "leave `group` out"))
+    bit = mapping.get("bit", 0)
+    if "bit" in mapping and (type(bit) is not int or not 0 <= bit < field.bits):
+        what = f"point {field.name} of model {model} is {field.kind} and has no bit {bit}"
+        found.append(KeyFault("bit", what, f"write 0 to {field.bits - 1}" if field.bits else "leave `bit` out"))
+    return found
+
+
+def _unknown_point(model: int, point: str) -> KeyFault:
+    names = models()[model].names()
+    close = difflib.get_close_matches(point, names, n=1, cutoff=0.5)
+    mend = f"write '{close[0]}'" if close else f"one of: {' '.join(names)}"
+    return KeyFault("point", f"model {model} has no point '{point}'", mend)
+
+
+def _numbers(model: object) -> tuple[int, ...]:
+    given = model if isinstance(model, list | tuple) else [model]
+    return tuple(number for number in given if type(number) is int) if all(type(n) is int for n in given) else ()
