@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.model.durations import parse_duration_s
+from app.model.secrets import is_reference
 
 
 class KeyFault(ValueError):
@@ -43,6 +44,14 @@ def duration_faults(key: str, value: object, *, may_be_nothing: bool = False) ->
     if seconds > 0 or (may_be_nothing and seconds == 0):
         return []
     return [KeyFault(key, f"{key} '{value}' is not a duration", "write a number and a unit, such as 250ms or 1s")]
+
+
+def secret_faults(key: str, value: object) -> list[KeyFault]:
+    """A reference to a secret, and not the secret itself. What stands there is never repeated."""
+    if is_reference(value):
+        return []
+    mend = "write env:NAME, and set the environment variable NAME"
+    return [KeyFault(key, f"{key} is a secret, and a file is no place for one", mend)]
 
 
 def tcp_faults(connection: Mapping[str, Any], port: int | None = None) -> list[KeyFault]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from drivers.keys import KeyFault, unknown, whole_numbers
+from drivers.judging import KeyFault, number_faults, unknown_key
 
 KEYS: Final = ("object", "property", "index", "priority", "cov")
 PRIORITY: Final = 16
@@ -103,7 +103,7 @@ class Address:
 
 def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `address` of a point; empty when `Address.of` takes it."""
-    found = unknown(mapping, KEYS, "address")
+    found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
     if "object" not in mapping:
         found.append(KeyFault("object", "address has no object", "add `object:`, such as analog-input:1"))
     else:
@@ -113,7 +113,8 @@ def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     elif _property_number(mapping["property"]) is None:
         what = f"unknown property '{mapping['property']}'"
         found.append(KeyFault("property", what, _meant(mapping["property"], PROPERTIES)))
-    found += whole_numbers({"priority": PRIORITY, **mapping}, {"priority": (1, 16), "index": (0, 65535)})
+    found += number_faults("priority", mapping.get("priority", PRIORITY), 1, 16)
+    found += number_faults("index", mapping.get("index", 0), 0, 65535)
     if mapping.get("priority") == 6:
         mend = "6 is kept for the device's own minimum on and off times (ASHRAE 135, 19.2.3); write another"
         found.append(KeyFault("priority", "priority 6 is not for writing", mend))

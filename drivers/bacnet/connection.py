@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.model.durations import parse_duration_s
 from drivers.bacnet.address import LAST_INSTANCE
-from drivers.keys import KeyFault, durations, unknown, whole_numbers
+from drivers.judging import KeyFault, duration_faults, number_faults, unknown_key
 
 PORT: Final = 47808
 """0xBAC0 (ASHRAE 135, J.1.2)."""
@@ -103,7 +103,7 @@ def _interface_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
 
 def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `connection` of one device."""
-    found = unknown(connection, KEYS, "connection")
+    found = [unknown_key(str(key), KEYS, "connection") for key in connection if key not in KEYS]
     if "address" not in connection:
         found.append(KeyFault("address", "connection has no address", "add `address:`, such as 192.168.1.30"))
     else:
@@ -114,8 +114,9 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
             found.append(KeyFault("address", f"address {error}", mend))
     if "device" not in connection:
         found.append(KeyFault("device", "connection has no device", "add `device:`, the instance number of the device"))
-    found += whole_numbers(connection, {"device": (0, LAST_INSTANCE)}) + _interface_faults(connection)
-    found += durations(connection, ("timeout", "lifetime"))
+    found += number_faults("device", connection.get("device", 0), 0, LAST_INSTANCE) + _interface_faults(connection)
+    found += duration_faults("timeout", connection.get("timeout", TIMEOUT))
+    found += duration_faults("lifetime", connection.get("lifetime", LIFETIME))
     if connection.get("cov", COVS[0]) not in COVS or (connection.get("cov") == 0 and connection["cov"] is not False):
         mend = "write unconfirmed or confirmed, or false for none"
         found.append(KeyFault("cov", f"unknown cov '{connection['cov']}'", mend))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from drivers import json_path
 from drivers.http.values import GOOD
 from drivers.json_path import Path
-from drivers.keys import KeyFault, unknown
+from drivers.judging import KeyFault, unknown_key
 
 KEYS: Final = ("path", "url", "time", "quality", "good", "map")
 _PATHS: Final = ("path", "time", "quality")
@@ -54,7 +54,7 @@ class Address:
 
 def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `address` of a point; empty when `Address.of` takes it."""
-    found = unknown(mapping, KEYS, "address")
+    found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
     if "path" not in mapping:
         found.append(KeyFault("path", "address has no path", "add `path:`, such as $.power or $.list[0].x"))
     for key in _PATHS:

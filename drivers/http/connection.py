@@ -13,7 +13,7 @@ from yarl import URL
 from app.model.durations import parse_duration_s
 from app.model.secrets import is_reference
 from app.model.station import Device
-from drivers.keys import KeyFault, durations, secrets, unknown, whole_numbers
+from drivers.judging import KeyFault, duration_faults, number_faults, secret_faults, unknown_key
 
 TIMEOUT: Final = "1s"
 MAX_BYTES: Final = 131_072
@@ -120,14 +120,19 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
 
 
 def _poll_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
-    found = unknown(connection, POLL_KEYS, "connection")
+    found = [unknown_key(str(key), POLL_KEYS, "connection") for key in connection if key not in POLL_KEYS]
     if "url" not in connection:
         mend = "add `url:` to ask the device, or `webhook:` and `secret:` to be told"
         return found or [KeyFault("url", "connection has neither url nor webhook", mend)]
     found += _url_faults(connection["url"])
-    found += durations(connection, ("every", "timeout"))
-    found += whole_numbers({"max_bytes": MAX_BYTES, **connection}, {"max_bytes": _BOUNDS_BYTES})
-    found += secrets(connection, ("password", "token")) + _header_faults(connection.get("headers", {}))
+    found += duration_faults("timeout", connection.get("timeout", TIMEOUT))
+    if "every" in connection:
+        found += duration_faults("every", connection["every"])
+    found += number_faults("max_bytes", connection.get("max_bytes", MAX_BYTES), *_BOUNDS_BYTES)
+    for key in ("password", "token"):
+        if key in connection:
+            found += secret_faults(key, connection[key])
+    found += _header_faults(connection.get("headers", {}))
     if ("user" in connection) is not ("password" in connection):
         found.append(KeyFault("user", "user and password come together", "add the other, or leave both out"))
     if "token" in connection and "user" in connection:
@@ -186,22 +191,24 @@ def _tls_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
 
 
 def _hook_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
-    found = unknown(connection, HOOK_KEYS, "connection")
+    found = [unknown_key(str(key), HOOK_KEYS, "connection") for key in connection if key not in HOOK_KEYS]
     path, host = connection["webhook"], connection.get("host", HOST)
     if not isinstance(path, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
         mend = "write a path such as /meters/1: letters, digits, dots and hyphens between slashes"
         found.append(KeyFault("webhook", f"webhook '{path}' is no path", mend))
-    if "secret" not in connection:
-        found.append(
-            KeyFault("secret", "connection has no secret", "add `secret: env:NAME`: no message is taken unsigned")
-        )
+    if "secret" in connection:
+        found += secret_faults("secret", connection["secret"])
+    else:
+        mend = "add `secret: env:NAME`: no message is taken unsigned"
+        found.append(KeyFault("secret", "connection has no secret", mend))
     if not isinstance(host, str) or not host.strip():
         mend = "write an address of this machine, or 0.0.0.0 for all of them"
         found.append(KeyFault("host", f"host '{host}' is no address", mend))
-    found += secrets(connection, ("secret",)) + durations(connection, ("silence", "window"))
-    given = {"port": PORT, "per_minute": PER_MINUTE, "max_bytes": MAX_BYTES, **connection}
-    bounds = {"port": (1, 65535), "per_minute": (1, 60_000), "max_bytes": _BOUNDS_BYTES}
-    return found + whole_numbers(given, bounds)
+    found += duration_faults("silence", connection.get("silence", SILENCE))
+    found += duration_faults("window", connection.get("window", WINDOW))
+    found += number_faults("port", connection.get("port", PORT), 1, 65535)
+    found += number_faults("per_minute", connection.get("per_minute", PER_MINUTE), 1, 60_000)
+    return found + number_faults("max_bytes", connection.get("max_bytes", MAX_BYTES), *_BOUNDS_BYTES)
 
 
 def _bare(url: URL) -> str:

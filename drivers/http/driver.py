@@ -15,7 +15,7 @@ from drivers.http import connection as connections
 from drivers.http.connection import Poll, is_hook
 from drivers.http.polling import PollLink
 from drivers.http.receiving import HookLink
-from drivers.keys import KeyFault
+from drivers.judging import KeyFault
 
 
 class HttpDriver(Driver):

@@ -42,7 +42,7 @@ A = {"object": "analog-input:1", "property": "present-value"}
         ({**C, "device": "5"}, "device", "whole number"),
         ({**C, "interface": "eth0"}, "interface", "192.168.1.5/24:47808"),
         ({**C, "timout": "1s"}, "timout", "write 'timeout'"),
-        ({**C, "timeout": 1}, "timeout", "such as 500ms"),
+        ({**C, "timeout": 1}, "timeout", "such as 250ms"),
         ({**C, "cov": "always"}, "cov", "unconfirmed or confirmed"),
         ({**C, "cov": 0}, "cov", "unconfirmed or confirmed"),
         ({**C, "cov": True}, "cov", "unconfirmed or confirmed"),

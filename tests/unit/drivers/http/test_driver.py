@@ -35,7 +35,7 @@ P = {"path": "$.p"}
         ({"url": "http://[::1"}, "url", "cannot be read"),
         ({"url": "http://me:secret1@h/"}, "url", "password: env:NAME"),
         ({"url": "http://h/?api_key=secret1"}, "url", "api_key of the url is a secret"),
-        ({**URL, "every": 5}, "every", "such as 500ms"),
+        ({**URL, "every": 5}, "every", "such as 250ms"),
         ({**URL, "every": "0s"}, "every", "not a duration"),
         ({**URL, "timeout": "soon"}, "timeout", "not a duration"),
         ({**URL, "token": "secret1"}, "token", "env:NAME"),
