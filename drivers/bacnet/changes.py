@@ -87,7 +87,7 @@ class Subscriptions:
                 granted += 1
                 online()
             except Denied as denied:
-                refused = refused or f"{points[0].name}: {denied.words}"
+                refused = refused or f"{points[0].name}: {denied}"
                 if denied.unknown_service:
                     break
         self.granted = granted

@@ -12,6 +12,7 @@ from typing import Any, Final
 from bacpypes3.apdu import IAmRequest
 
 from app.model.errors import DeviceError, TransportError
+from app.model.text import Text
 from drivers.bacnet.address import DEVICE, OBJECTS, PROPERTIES
 from drivers.bacnet.connection import PORT, Peer, Place, faults, interface_of
 from drivers.bacnet.reading import Answer, Reference, read_many, read_one
@@ -39,12 +40,16 @@ async def look_around(wires: Wires, connection: Mapping[str, Any], seconds: floa
     """Who answers within `seconds`, and what it has. Raises TransportError."""
     wrong = [fault for fault in faults(connection) if fault.key in ("address", "interface") and fault.key in connection]
     for fault in wrong:
-        raise TransportError(str(fault))
+        raise TransportError(Text.of(str(fault)))
     place = Place.of(connection["address"]) if "address" in connection else None
     interface = interface_of(connection)
     if place is None and interface.mask == 32:
-        message = f"nobody can be looked for from {interface}, whose network is not known"
-        raise TransportError(f"{message}; write `interface` with its mask, such as 192.168.1.5/24")
+        text = Text(
+            f"nobody can be looked for from {interface}, whose network is not known; write `interface` with its mask, "
+            "such as 192.168.1.5/24",
+            f"{interface} 的网段未知，无法搜索设备；请在 interface 中写明掩码，例如 192.168.1.5/24",
+        )
+        raise TransportError(text)
     wire = wires.of(interface)
     await wire.open(_TIMEOUT_S)
     try:

@@ -9,6 +9,7 @@ from typing import NoReturn
 from app.model.clock import Clock
 from app.model.errors import ProtocolError, ReadOnlyError, RefusedByDevice, TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.bacnet import writing
 from drivers.bacnet.address import DEVICE, PROPERTIES, Address
@@ -40,7 +41,7 @@ class BacnetLink(Link):
             )
             for device in devices
         }
-        self._remarks: dict[str, Mapping[str, str]] = {}
+        self._remarks: dict[str, Mapping[str, Text]] = {}
 
     async def connect(self) -> None:
         if self._wire is None:
@@ -81,7 +82,7 @@ class BacnetLink(Link):
         texts = await self._texts[device.id].texts(wire)
         return {device.texts[row].id: text for row, text in texts.items()}
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         return self._remarks.get(device.id, {})
 
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
@@ -103,8 +104,11 @@ class BacnetLink(Link):
         try:
             await wire.ask(peer, request)
         except Denied as denied:
-            message = f"{point.name} was not written: {denied.words}"
-            raise RefusedByDevice(message, device=peer.device, code=denied.code) from None
+            text = Text(
+                f"{point.name} was not written: {denied.text.en}; see what the device allows there",
+                f"{point.name} 未写入：{denied.text.zh}；请查看设备对该对象的限制",
+            )
+            raise RefusedByDevice(text, device=peer.device, code=denied.code) from None
         try:
             held, _ = as_number(await read_one(wire, peer, Address.of(point.form.address or {}).reference))
         except (Denied, TransportError):
@@ -116,17 +120,21 @@ class BacnetLink(Link):
     async def _meet(self, peer: Peer) -> Wire:
         """The open socket, once the device at this address is known to be the one that the station means."""
         if self._wire is None:
-            raise TransportError("the link is used before connect(), or after close()", device=peer.device)
+            text = Text(f"{self._interface} was closed here", f"{self._interface} 已由本程序关闭")
+            raise TransportError(text, device=peer.device)
         if peer.device not in self._met:
             reference = (DEVICE, peer.instance, PROPERTIES["object-name"], None)
             try:
                 answer = await read_one(self._wire, peer, reference)
             except Denied as denied:
-                message = f"{peer.place} refuses: {denied.words}"
-                raise RefusedByDevice(message, device=peer.device, code=denied.code) from None
+                raise denied.by_device(peer) from None
             if isinstance(answer, Denied):
-                message = f"{peer.place} is not device {peer.instance}: {answer.words}; correct `address` or `device`"
-                raise ProtocolError(message, device=peer.device)
+                who, why = f"{peer.place}", answer.text
+                text = Text(
+                    f"{who} is not device {peer.instance}: {why.en}; correct `address` or `device`",
+                    f"{who} 不是设备 {peer.instance}：{why.zh}；请更正 address 或 device",
+                )
+                raise ProtocolError(text, device=peer.device)
             self._met.add(peer.device)
         return self._wire
 

@@ -10,21 +10,22 @@ import numpy as np
 
 from app.model import quality as q
 from app.model.clock import SECOND_NS
-from app.model.errors import RefusedByDevice
 from app.model.station import Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.bacnet.address import RELIABILITY, STATUS_FLAGS, Address
 from drivers.bacnet.connection import Peer
 from drivers.bacnet.reading import Answer, Encoded, Reference, as_number, read_many, read_one
 from drivers.bacnet.values import OUT_OF_RANGE, flags_quality
-from drivers.bacnet.values import RELIABILITY as REASONS
 from drivers.bacnet.wire import Denied, Wire
+from drivers.bacnet.words import reliability
 from drivers.contract import Plan
 
 MOST_AT_ONCE: Final = 40
 """Properties in one request: decoding their answer takes the loop's thread a few milliseconds, and not more."""
 AFRESH_NS: Final = 600 * SECOND_NS
 """How often a device that could not answer a request whole is asked whole again."""
+_UNSAID: Final = Text("the device does not say which", "设备未说明原因")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class BacnetPlan(Plan):
         self._afresh_ns = 0
         self._faulty: set[int] = set()
         """Rows with the flag fault, whose reliability is asked for as well."""
-        self.remarks: dict[str, str] = {}
+        self.remarks: dict[str, Text] = {}
         self._point = np.array([point.index for point in points], np.int32)
         self._scale = np.array([point.form.scale for point in points])
         self._offset = np.array([point.form.offset for point in points])
@@ -91,8 +92,7 @@ class BacnetPlan(Plan):
             answers = await self._answers(wire)
             await self._explain(wire, answers)
         except Denied as denied:
-            message = f"{self.peer.place} refuses: {denied.words}"
-            raise RefusedByDevice(message, device=self.peer.device, code=denied.code) from None
+            raise denied.by_device(self.peer) from None
         return self._updates(answers, now_ns)
 
     async def texts(self, wire: Wire) -> dict[int, str]:
@@ -100,8 +100,7 @@ class BacnetPlan(Plan):
         try:
             answers = await self._answers(wire)
         except Denied as denied:
-            message = f"{self.peer.place} refuses: {denied.words}"
-            raise RefusedByDevice(message, device=self.peer.device, code=denied.code) from None
+            raise denied.by_device(self.peer) from None
         found = ((item.row, answers[item.address.reference]) for item in self._items())
         return {row: ", ".join(one.text() for one in answer) for row, answer in found if not isinstance(answer, Denied)}
 
@@ -152,7 +151,7 @@ class BacnetPlan(Plan):
     def _updates(self, answers: dict[Reference, Answer], now_ns: int) -> Updates:
         value = np.full(len(self._point), np.nan)
         quality = np.zeros(len(self._point), np.uint16)
-        remarks = {}
+        remarks: dict[str, Text] = {}
         for item in self._items():
             row = item.row
             value[row], why = as_number(answers[item.address.reference])
@@ -160,8 +159,8 @@ class BacnetPlan(Plan):
             if row in self._faulty:
                 reason, unknown = as_number(answers[item.reliability])
                 quality[row] |= q.OV if reason in OUT_OF_RANGE else 0
-                said = "" if unknown else REASONS.get(int(reason), f"reliability {reason:g}")
-                why = why or f"fault: {said or 'the device does not say which'}"
+                said = _UNSAID if unknown else reliability(int(reason))
+                why = why or Text(f"fault: {said.en}", f"故障：{said.zh}")
             if why:
                 quality[row] |= q.IV
                 remarks[self.names[row]] = why

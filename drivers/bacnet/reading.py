@@ -12,7 +12,8 @@ from bacpypes3.basetypes import PropertyReference, ReadAccessSpecification
 from bacpypes3.primitivedata import ObjectIdentifier, Tag, TagClass
 
 from app.model.errors import ProtocolError
-from drivers.bacnet import values
+from app.model.text import Text
+from drivers.bacnet import values, words
 from drivers.bacnet.connection import Peer
 from drivers.bacnet.values import Kind
 from drivers.bacnet.wire import Denied, Wire
@@ -29,7 +30,7 @@ class Encoded:
     length: int
     data: bytes
 
-    def number(self) -> tuple[float, str]:
+    def number(self) -> tuple[float, Text | None]:
         """(value, why there is none)."""
         return values.number(self.kind, self.length, self.data)
 
@@ -90,11 +91,15 @@ async def read_many(wire: Wire, peer: Peer, references: Sequence[Reference]) -> 
                 found[reference] = encoded(element.readResult.propertyValue)
             else:
                 of_device = str(error.errorClass) == "device"
-                words = f"{error.errorCode} (class {error.errorClass})"
-                found[reference] = Denied(words, int(error.errorCode), of_device=of_device)
+                said = words.error(str(error.errorCode), str(error.errorClass))
+                found[reference] = Denied(said, int(error.errorCode), of_device=of_device)
     if not found.keys() >= set(references):
-        missing = len(set(references) - found.keys())
-        raise ProtocolError(f"{peer.place} left out {missing} of {len(references)} properties", device=peer.device)
+        missing, all_ = len(set(references) - found.keys()), len(references)
+        text = Text(
+            f"{peer.place} left out {missing} of {all_} properties; see whether it has newer firmware",
+            f"{peer.place} 漏答了 {all_} 个属性中的 {missing} 个；请查看设备固件是否有更新",
+        )
+        raise ProtocolError(text, device=peer.device)
     return found
 
 
@@ -108,14 +113,20 @@ def encoded(content: Any) -> list[Encoded]:
     ]
 
 
-def as_number(answer: Answer) -> tuple[float, str]:
+def as_number(answer: Answer) -> tuple[float, Text | None]:
     """(value, why there is none) of a property that is one number."""
     if isinstance(answer, Denied):
-        return math.nan, answer.words
+        return math.nan, answer.text
     if len(answer) != 1:
-        return math.nan, f"{len(answer)} values where one should be"
+        many = len(answer)
+        return math.nan, Text(f"{many} values where one should be", f"应为一个值，实为 {many} 个")
     return answer[0].number()
 
 
 def _other(peer: Peer, answer: object) -> ProtocolError:
-    return ProtocolError(f"{peer.place} answered a read with {type(answer).__name__}", device=peer.device)
+    came = type(answer).__name__
+    text = Text(
+        f"{peer.place} answered a read with {came}; see whether it has newer firmware",
+        f"{peer.place} 对读请求应答了 {came}；请查看设备固件是否有更新",
+    )
+    return ProtocolError(text, device=peer.device)

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 from app.model import quality as q
+from app.model.text import Text
 
 
 class Kind(IntEnum):
@@ -33,52 +34,54 @@ class Kind(IntEnum):
 
 
 _CALLED: Final = {
-    Kind.NULL: "null", Kind.OCTETS: "octets", Kind.TEXT: "a text", Kind.BITS: "a bit string", Kind.DATE: "a date",
-    Kind.TIME: "a time", Kind.OBJECT: "an object identifier",
-}  # fmt: skip
+    Kind.NULL: Text("null", "空值"),
+    Kind.OCTETS: Text("octets", "字节串"),
+    Kind.TEXT: Text("a text", "文本"),
+    Kind.BITS: Text("a bit string", "位串"),
+    Kind.DATE: Text("a date", "日期"),
+    Kind.TIME: Text("a time", "时间"),
+    Kind.OBJECT: Text("an object identifier", "对象标识符"),
+}
+_NOTHING: Final = Text("nothing", "空")
+_NOT_FINITE: Final = Text("no finite number", "不是有限数值")
 _FAULT, _OVERRIDDEN, _OUT_OF_SERVICE = 0x40, 0x20, 0x10
 """Bits of BACnetStatusFlags as encoded, the first one the most significant. In-alarm, 0x80, says nothing of quality."""
-RELIABILITY: Final = {
-    1: "no sensor", 2: "over range", 3: "under range", 4: "open loop", 5: "shorted loop", 6: "no output",
-    7: "unreliable", 8: "process error", 9: "fault of a state", 10: "configuration error", 12: "communication failure",
-    13: "fault of a member", 14: "fault of the monitored object", 15: "tripped", 16: "lamp failure",
-    17: "activation failure", 18: "DHCP renewal failed", 19: "foreign device renewal failed",
-    20: "restart of negotiation failed", 21: "restart failed", 22: "proprietary command failed", 23: "faults listed",
-    24: "fault of a referenced object", 25: "state out of range",
-}  # fmt: skip
-"""BACnetReliability (ASHRAE 135-2020, clause 21), in words."""
 OUT_OF_RANGE: Final = (2, 3)
+"""BACnetReliability over range and under range."""
 _CODECS: Final = {0: "utf-8", 3: "utf-32-be", 4: "utf-16-be", 5: "iso8859-1"}
 """Character sets of 20.2.9 that Python has; 1 (DBCS) and 2 (JIS) need to be told more."""
 
 
-def number(kind: int, length: int, data: bytes) -> tuple[float, str]:
+def number(kind: int, length: int, data: bytes) -> tuple[float, Text | None]:
     """(value, why there is none) of one application-tagged value. `length` is the tag's length, value or type."""
     try:
         match kind:
             case Kind.BOOLEAN:
-                return float(length != 0), ""
+                return float(length != 0), None
             case Kind.UNSIGNED | Kind.ENUMERATED if data:
-                return float(int.from_bytes(data, "big")), ""
+                return float(int.from_bytes(data, "big")), None
             case Kind.INTEGER if data:
-                return float(int.from_bytes(data, "big", signed=True)), ""
+                return float(int.from_bytes(data, "big", signed=True)), None
             case Kind.REAL:
                 value = struct.unpack(">f", data)[0]
             case Kind.DOUBLE:
                 value = struct.unpack(">d", data)[0]
             case _:
-                return math.nan, f"{_CALLED.get(Kind(kind), 'nothing')} where a number should be"
+                called = _CALLED.get(Kind(kind), _NOTHING)
+                return math.nan, Text(f"{called.en} where a number should be", f"应为数值，实为{called.zh}")
     except (struct.error, ValueError, OverflowError):
-        return math.nan, f"{len(data)} bytes that are no value of kind {kind}"
-    return (value, "") if math.isfinite(value) else (math.nan, "no finite number")
+        size = len(data)
+        why = Text(f"{size} bytes that are no value of kind {kind}", f"{size} 个字节不成类型 {kind} 的数值")
+        return math.nan, why
+    return (value, None) if math.isfinite(value) else (math.nan, _NOT_FINITE)
 
 
 def text(kind: int, length: int, data: bytes) -> str:
-    """What a point of kind text shows of a value."""
+    """What a point of kind text shows of a value: a text, a number, or the bytes of anything else."""
     if kind == Kind.TEXT and data:
         return data[1:].decode(_CODECS.get(data[0], "ascii"), "replace")
     value, why = number(kind, length, data)
-    return why or f"{value:.15g}"
+    return f"{value:.15g}" if why is None else data.hex(" ")
 
 
 def flags_quality(kind: int, data: bytes) -> int:

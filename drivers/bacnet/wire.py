@@ -34,8 +34,12 @@ from bacpypes3.pdu import Address as PduAddress
 from bacpypes3.pdu import GlobalBroadcast, IPv4Address
 from bacpypes3.settings import settings
 
-from app.model.errors import TransportError
+from app.model.durations import format_duration
+from app.model.errors import RefusedByDevice, TransportError
+from app.model.text import Text
+from drivers.bacnet import words
 from drivers.bacnet.connection import Peer, Place
+from drivers.causes import cause
 
 settings.route_aware = True
 """A device behind a router is known by the router as well, and asked through it without looking for it first."""
@@ -44,20 +48,19 @@ PROCESS: Final = 1
 """Our subscriber process identifier. Always the same, so that we replace our subscriptions of a run before."""
 _NO_ANSWER: Final = (10, 64, 65)
 """Reasons of an Abort that our own stack makes: nobody answered, or not to the end."""
-_DIVISIBLE_ABORTS: Final = (1, 4, 9, 11)
-"""Buffer overflow, segmentation not supported, out of resources, APDU too long."""
 _UNRECOGNISED: Final = 9
 _READY_S: Final = 2.0
+_ERROR: Final = Text("error", "出错")
 
 Notified = Callable[[Iterable[PropertyValue]], None]
 
 
 class Denied(Exception):
-    """The device answered: no. `words` and `code` are the protocol's own."""
+    """The device answered: no. `code` is the protocol's own."""
 
-    def __init__(self, words: str, code: int, *, of_device: bool = False, unknown_service: bool = False) -> None:
-        super().__init__(words)
-        self.words = words
+    def __init__(self, text: Text, code: int, *, of_device: bool = False, unknown_service: bool = False) -> None:
+        super().__init__(text.en)
+        self.text = text
         self.code = code
         self.of_device = of_device
         """Whether the device as a whole is busy or broken."""
@@ -68,13 +71,22 @@ class Denied(Exception):
         """What an Error, Reject or Abort says."""
         if isinstance(answer, Error):
             class_, code = answer.errorClass, answer.errorCode
-            return Denied(f"{code} (class {class_})", int(code), of_device=str(class_) == "device")
+            return Denied(words.error(str(code), str(class_)), int(code), of_device=str(class_) == "device")
         if isinstance(answer, ErrorPDU):  # of a service whose errors have a form of their own
-            return Denied("error", 0)
+            return Denied(_ERROR, 0)
         reason = answer.reason
-        words = "rejected" if isinstance(answer, RejectPDU) else "aborted"
-        unknown = isinstance(answer, RejectPDU) and int(reason) == _UNRECOGNISED
-        return Denied(f"{words}: {reason}", int(reason), unknown_service=unknown)
+        if isinstance(answer, RejectPDU):
+            unknown = int(reason) == _UNRECOGNISED
+            return Denied(words.rejected(str(reason)), int(reason), unknown_service=unknown)
+        return Denied(words.aborted(str(reason)), int(reason))
+
+    def by_device(self, peer: Peer) -> RefusedByDevice:
+        """The device as a whole says no."""
+        text = Text(
+            f"{peer.place} refuses: {self.text.en}; it is asked again later",
+            f"{peer.place} 拒绝请求：{self.text.zh}；稍后重试",
+        )
+        return RefusedByDevice(text, device=peer.device, code=self.code)
 
 
 class _Client(Application):  # type: ignore[misc]  # it has no types
@@ -148,10 +160,7 @@ class Wire:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.bind((self.interface.ip, self.interface.port))
         except OSError as error:
-            why = error.strerror or error
-            raise TransportError(
-                f"BACnet cannot be spoken from {self.interface}: {why}; give another `interface`"
-            ) from None
+            raise self._unopened(cause(error, _READY_S)) from None
         own = DeviceObject(
             objectIdentifier=("device", 4_194_303),
             objectName="Gridroom",
@@ -173,8 +182,12 @@ class Wire:
             for task in [task for layer in client.link_layers.values() for task in layer.server._transport_tasks]:
                 task.cancel()
             client.close()
-            raise TransportError(f"BACnet cannot be spoken from {self.interface}; give another `interface`") from None
+            raise self._unopened(cause(TimeoutError(), _READY_S)) from None
         return client
+
+    def _unopened(self, why: Text) -> TransportError:
+        where = self.interface
+        return TransportError(Text(f"{where} cannot be opened: {why.en}", f"{where} 无法打开：{why.zh}"))
 
     # ------------------------------------------------------------------------------------------------------ requests
 
@@ -190,14 +203,22 @@ class Wire:
         except ErrorRejectAbortNack as answer:
             if not (isinstance(answer, AbortPDU) and int(answer.reason) in _NO_ANSWER):
                 raise Denied.by(answer) from None
-        message = f"no answer from {peer.place} within {peer.timeout_s:g} s"
-        raise TransportError(message, device=peer.device)
+        waited = format_duration(peer.timeout_s)
+        text = Text(
+            f"{peer.place} did not answer within {waited}; check that it is powered, its address and the network",
+            f"{peer.place} 在 {waited} 内无应答；请检查设备是否上电、地址和网络",
+        )
+        raise TransportError(text, device=peer.device)
 
     async def who_is(self, seconds: float, place: Place | None, found: Callable[[IAmRequest], None]) -> None:
         """Ask one address, or everybody on the interface's network, who is there, and listen for a while."""
         client = self._here()
         if client.found is not None:
-            raise TransportError(f"{self.interface} is looking around already")
+            text = Text(
+                f"devices are being looked for from {self.interface} already; wait until that has ended",
+                f"{self.interface} 正在搜索设备；请等待结束后再试",
+            )
+            raise TransportError(text)
         client.found = found
         try:
             where = GlobalBroadcast() if place is None else _address(place)
@@ -227,7 +248,7 @@ class Wire:
 
     def _here(self) -> _Client:
         if self._client is None:
-            raise TransportError(f"the socket of {self.interface} is closed")
+            raise TransportError(Text(f"{self.interface} was closed here", f"{self.interface} 已由本程序关闭"))
         return self._client
 
 

@@ -16,6 +16,7 @@ from app.model import quality as q
 from app.model.clock import SystemClock
 from app.model.errors import DeviceError, ProtocolError, ReadOnlyError, RefusedByDevice, TransportError
 from app.model.station import Device
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.bacnet import bacnet
 from drivers.bacnet.driver import BacnetDriver
@@ -96,8 +97,9 @@ async def test_values_of_every_kind_come_by_one_request(open_link: Open, peer: B
     assert before == {} and heard == {"ReadProperty": 1, "ReadPropertyMultiple": 1}  # the one asks who it is
     remarks = opened[0].remarks(opened[1])
     assert remarks.keys() == {"d.words", "d.nobody", "d.nothing"}
-    assert remarks["d.words"] == "a text where a number should be"
-    assert "unknown-object" in remarks["d.nobody"] and "unknown-property" in remarks["d.nothing"]
+    assert remarks["d.words"] == Text("a text where a number should be", "应为数值，实为文本")
+    assert remarks["d.nobody"] == Text("unknown-object (class object)", "没有这个对象（unknown-object，object 类）")
+    assert "unknown-property" in remarks["d.nothing"].en
     assert await opened[0].read_texts(opened[1]) == {"name": "Peer", "words_text": "一二"}
 
 
@@ -106,8 +108,8 @@ async def test_status_flags_and_reliability_are_quality(open_link: Open, peer: B
     assert (await read(opened)).quality.tolist() == [0, 0]
     for property_, now, quality, why in (  # this device makes its flags of these; overridden is a unit test
         ("eventState", "high-limit", q.GOOD, ""),
-        ("reliability", "communication-failure", q.IV, "communication failure"),
-        ("reliability", "over-range", q.IV | q.OV, "over range"),
+        ("reliability", "communication-failure", q.IV, "故障：通信故障"),
+        ("reliability", "over-range", q.IV | q.OV, "故障：超上限"),
         ("reliability", "no-fault-detected", q.GOOD, ""),
         ("outOfService", True, q.BL, ""),
         ("outOfService", False, q.GOOD, ""),
@@ -115,7 +117,7 @@ async def test_status_flags_and_reliability_are_quality(open_link: Open, peer: B
         await peer.do(set=["analog-input:1", property_, now])
         got = await read(opened)
         assert got.quality.tolist() == [quality, 0] and got.value.tolist() == [12.5, 21]
-        assert why in opened[0].remarks(opened[1]).get("d.a", "")
+        assert why == opened[0].remarks(opened[1]).get("d.a", Text("", "")).zh
 
 
 @pytest.mark.parametrize(
@@ -160,11 +162,10 @@ async def test_writes_go_with_their_priority_and_nan_releases_it(open_link: Open
         value("pump", "binary-output:1", kind="command"),
         value("at8", "analog-output:1", "priority-array", index=8),
         value("mode", "multi-state-value:1", kind="setpoint"),
-        value("input", "analog-input:1", kind="setpoint"),
         value("nobody", "analog-output:9", kind="setpoint"),
     ]
     link, one, plan = open_link(peer.address, points)
-    limit, low, pump, _, mode, input_, nobody = one.points
+    limit, low, pump, _, mode, nobody = one.points
     await link.connect()
     assert await link.write(low, 3) == pytest.approx(3)
     assert await link.write(limit, 5) == pytest.approx(5)
@@ -172,7 +173,7 @@ async def test_writes_go_with_their_priority_and_nan_releases_it(open_link: Open
     assert (await link.read(plan)).value[3] == 50
     assert await link.write(limit, math.nan) == pytest.approx(4)
     got = await link.read(plan)
-    assert math.isnan(got.value[3]) and "null" in link.remarks(one)["d.at8"]
+    assert math.isnan(got.value[3]) and "null" in link.remarks(one)["d.at8"].en
     assert await link.write(low, math.nan) == pytest.approx(0.1)  # the relinquish default
     assert await link.write(pump, 1) == 1
     assert await link.write(mode, 3) == 3
@@ -183,8 +184,7 @@ async def test_writes_go_with_their_priority_and_nan_releases_it(open_link: Open
         await link.write(limit, 1e300)
     with pytest.raises(RefusedByDevice, match="d.nobody was not written: unknown-object") as caught:
         await link.write(nobody, 1)
-    assert caught.value.device == "d"
-    del input_
+    assert caught.value.device == "d" and "d.nobody 未写入：没有这个对象" in caught.value.text.zh
 
 
 async def test_a_read_only_link_sends_no_write(open_link: Open, peer: BacnetDevice) -> None:
@@ -250,6 +250,12 @@ async def test_changes_come_by_themselves_and_lost_ones_by_the_poll(
     await until(lambda: report.rows, "the change of flags")
     assert report.rows == [(0, 40.0, q.BL), (1, 20.0, q.BL)]
     report.rows.clear()
+    await peer.do(set=["analog-input:1", "presentValue", math.nan])  # no change as the device sees it
+    await peer.do(set=["analog-input:1", "statusFlags", [0, 0, 1, 1]])
+    await until(lambda: report.rows, "the change of flags of no value")
+    assert [quality for _, _, quality in report.rows] == [q.IV | q.SB | q.BL] * 2
+    assert all(math.isnan(value_) for _, value_, _ in report.rows)
+    report.rows.clear()
     await peer.do(drop=True)
     await peer.do(set=["analog-input:1", "presentValue", 30.0])
     got = await read(opened)
@@ -311,9 +317,10 @@ async def test_a_silent_device_is_lost_and_found(open_link: Open, peer: BacnetDe
     await report_fails[0].connect()
     await read(report_fails)
     await peer.do(mute=True)
-    with pytest.raises(TransportError, match=f"no answer from {peer.address} within 0.2 s") as caught:
+    with pytest.raises(TransportError, match=f"{peer.address} did not answer within 200ms; check") as caught:
         await read(opened)
     assert caught.value.device == "d"
+    assert f"{peer.address} 在 200ms 内无应答" in caught.value.text.zh
     report = Report(report_fails)
     await until(report.task.done, "the end of the report")
     assert isinstance(report.error, TransportError)
@@ -327,10 +334,10 @@ async def test_nobody_there_and_somebody_else_there(open_link: Open, peer: Bacne
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(TransportError, match="no answer"):
+        with pytest.raises(TransportError, match="did not answer"):
             await read(open_link(address, [value("a", "analog-input:1")], timeout="100ms"))
         opened = open_link(peer.address, [value("a", "analog-input:1")], interface=address)
-        with pytest.raises(TransportError, match=f"cannot be spoken from {address}.*another `interface`"):
+        with pytest.raises(TransportError, match=f"{address} cannot be opened: another program has this port"):
             await opened[0].connect()
     with pytest.raises(ProtocolError, match="is not device 6: unknown-object"):
         await read(open_link(peer.address, [value("a", "analog-input:1")], device=6))
@@ -413,7 +420,7 @@ async def test_a_device_behind_a_router_is_reached_through_it(open_link: Open) -
         await until(lambda: report.rows, "the change")
         assert report.rows == [(0, 20.0, 0)]
         await report.stop()
-        with pytest.raises(TransportError, match=f"no answer from 2001:16@{router.address}"):
+        with pytest.raises(TransportError, match=f"2001:16@{router.address} did not answer"):
             await read(open_link(f"2001:16@{router.address}", points, timeout="300ms"))
         found = await BacnetDriver().discover({"address": address, "interface": INTERFACE}, SystemClock(), 0.5)
         assert [one.device["connection"]["address"] for one in found] == [address]

@@ -8,7 +8,8 @@ from typing import Any
 
 import psutil
 import pytest
-from bacpypes3.basetypes import EngineeringUnits, Reliability, StatusFlags
+from bacpypes3.apdu import AbortReason, RejectReason
+from bacpypes3.basetypes import EngineeringUnits, ErrorCode, Reliability, StatusFlags
 from bacpypes3.primitivedata import (
     Boolean,
     CharacterString,
@@ -25,10 +26,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model import quality as q
+from app.model.text import Text
 from app.model.units import UNITS as OURS
+from drivers.bacnet import words
 from drivers.bacnet.address import OBJECTS, PROPERTIES
 from drivers.bacnet.units import UNITS
-from drivers.bacnet.values import RELIABILITY, Kind, flags_quality, number, text
+from drivers.bacnet.values import Kind, flags_quality, number, text
+from drivers.bacnet.words import RELIABILITY
 
 FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -46,31 +50,34 @@ def tag(content: Any) -> tuple[int, int, bytes]:
     | st.builds(Double, st.floats(allow_nan=False, allow_infinity=False))
 )
 def test_every_number_of_the_library_is_read_as_it_is(content: Any) -> None:
-    assert number(*tag(content)) == (float(content), "")
+    assert number(*tag(content)) == (float(content), None)
 
 
 @pytest.mark.parametrize(
-    ("content", "value", "why"),
+    ("content", "en", "zh"),
     [
-        (Boolean(True), 1.0, ""),
-        (Boolean(False), 0.0, ""),
-        (Null(()), math.nan, "null where"),
-        (CharacterString("5"), math.nan, "a text where"),
-        (StatusFlags([0, 0, 0, 0]), math.nan, "a bit string where"),
-        (Real(math.nan), math.nan, "no finite"),
-        (Real(math.inf), math.nan, "no finite"),
-        (Double(-math.inf), math.nan, "no finite"),
+        (Null(()), "null where", "实为空值"),
+        (CharacterString("5"), "a text where", "实为文本"),
+        (StatusFlags([0, 0, 0, 0]), "a bit string where", "实为位串"),
+        (Real(math.nan), "no finite", "不是有限数值"),
+        (Real(math.inf), "no finite", "不是有限数值"),
+        (Double(-math.inf), "no finite", "不是有限数值"),
     ],
-    ids=range(8),
+    ids=range(6),
 )
-def test_what_is_no_number_says_so(content: Any, value: float, why: str) -> None:
-    got, said = number(*tag(content))
-    assert (got == value or math.isnan(got) is math.isnan(value) is True) and why in said
+def test_what_is_no_number_says_so(content: Any, en: str, zh: str) -> None:
+    got, why = number(*tag(content))
+    assert math.isnan(got) and why is not None and en in why.en and zh in why.zh
+
+
+@pytest.mark.parametrize(("given_", "value"), [(True, 1.0), (False, 0.0)])
+def test_true_and_false_are_numbers(given_: bool, value: float) -> None:
+    assert number(*tag(Boolean(given_))) == (value, None)
 
 
 @given(st.text(max_size=20))
-def test_texts_of_the_library_are_read_as_they_are(words: str) -> None:
-    assert text(*tag(CharacterString(words))) == words
+def test_texts_of_the_library_are_read_as_they_are(written: str) -> None:
+    assert text(*tag(CharacterString(written))) == written
 
 
 def test_texts_of_other_character_sets() -> None:
@@ -79,6 +86,8 @@ def test_texts_of_other_character_sets() -> None:
     assert text(Kind.TEXT, 3, b"\x01\x03a") == "\x03a"
     assert text(Kind.TEXT, 4, b"\x00\xff\xfea") == "��a"
     assert text(*tag(Real(1.5))) == "1.5"
+    assert text(*tag(Null(()))) == ""
+    assert text(*tag(StatusFlags([0, 1, 0, 0]))) == "04 40"  # its bytes, as in the standard
 
 
 @pytest.mark.parametrize(
@@ -105,19 +114,30 @@ def test_our_names_and_numbers_are_those_of_the_library() -> None:
     assert {name: int(ObjectType(name)) for name in OBJECTS} == OBJECTS
     assert {name: int(PropertyIdentifier(name)) for name in PROPERTIES} == PROPERTIES
     assert RELIABILITY.keys() == set(Reliability._enum_map.values()) - {0}
-    words = {"kW": "kilowatts", "kvarh": "kilovolt-ampere-hours-reactive", "degC": "degrees-celsius", "l": "liters"}
+    assert words._REASONS.keys() <= {*ErrorCode._enum_map, *RejectReason._enum_map, *AbortReason._enum_map}
+    names = {"kW": "kilowatts", "kvarh": "kilovolt-ampere-hours-reactive", "degC": "degrees-celsius", "l": "liters"}
     numbers = {unit: number_ for number_, unit in UNITS.items()}
-    assert {unit: int(EngineeringUnits(word)) for unit, word in words.items()} == {
-        unit: numbers[unit] for unit in words
+    assert {unit: int(EngineeringUnits(word)) for unit, word in names.items()} == {
+        unit: numbers[unit] for unit in names
     }
     assert set(UNITS.values()) <= set(OURS)
+
+
+def test_what_a_device_refuses_with_is_said_in_both_languages() -> None:
+    told = words.error("unknown-object", "object")
+    assert told == Text("unknown-object (class object)", "没有这个对象（unknown-object，object 类）")
+    assert words.error("file-full", "resources").zh == "file-full（resources 类）"
+    assert words.rejected("unrecognized-service").zh == "请求被拒绝：不支持该服务（unrecognized-service）"
+    assert words.aborted("70").zh == "请求被中止：70"
+    assert words.reliability(12) == Text("communication failure", "通信故障")
+    assert words.reliability(99) == Text("reliability 99", "可靠性代码 99")
 
 
 def fuzz(count: int, random: Random) -> None:
     for _ in range(count):
         kind, data = random.randrange(20), random.randbytes(random.randrange(10))
         value, why = number(kind, len(data), data)
-        assert math.isfinite(value) is not bool(why)
+        assert math.isfinite(value) is (why is None)
         assert isinstance(text(kind, len(data), data), str)
         assert 0 <= flags_quality(kind, data) <= 0xFF
 
