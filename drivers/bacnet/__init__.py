@@ -1,12 +1,13 @@
 """BACnet/IP (ASHRAE 135, annex J), on bacpypes3.
 
     address     which property of which object      connection    how a device is reached
-    values      encoded values, flags, reasons      units         engineering units as ours
+    values      encoded values, flags               units         engineering units as ours
     wire        one UDP socket, requests, answers   polling       a prepared read, divided as the device needs it
     changes     subscriptions to change of value    writing       values, priorities, release
-    discovery   who is there, and what it has       link, driver  the contract of `drivers.contract`
+    discovery   who is there, and what it has       words         what a device refuses with, in both languages
+    link, driver  the contract of `drivers.contract`
 
-`address`, `values` and `units` do without bacpypes3. No other module is for anybody outside.
+`address`, `values`, `units` and `words` do without bacpypes3. No other module is for anybody outside.
 """
 
 from __future__ import annotations

@@ -14,10 +14,13 @@ import aiohttp
 from yarl import URL
 
 from app.model.clock import SECOND_NS, Clock, from_datetime
+from app.model.durations import format_duration
 from app.model.errors import GridroomError, ProtocolError, RefusedByDevice, TransportError
 from app.model.secrets import is_reference, resolve
+from app.model.text import Text
+from drivers.http import words
 from drivers.http.connection import Poll
-from drivers.http.values import decode
+from drivers.http.values import NoDocument, decode
 
 MOST_REDIRECTS: Final = 3
 AFTER_UNAUTHORISED_S: Final = 300.0
@@ -40,7 +43,7 @@ class Asker:
         self._tls: ssl.SSLContext | aiohttp.Fingerprint | bool = True
         self._silent_until_ns = 0
         """Monotonic."""
-        self._why = RefusedByDevice("")
+        self._why = RefusedByDevice(Text("", ""))
 
     async def ask(self, session: aiohttp.ClientSession, url: URL) -> Any:
         """The document at a URL. Raises TransportError, ProtocolError or RefusedByDevice, whose code is the status."""
@@ -50,16 +53,19 @@ class Asker:
             async with timeout(self._poll.timeout_s):
                 return await self._follow(session, url)
         except TimeoutError:
-            raise self._lost(f"no whole answer from {_shown(url)} within {self._poll.timeout_s:g} s") from None
+            waited = format_duration(self._poll.timeout_s)
+            raise self._lost(
+                f"no whole answer from {words.shown(url)} within {waited}; check that it is powered, and the network",
+                f"{words.shown(url)} 在 {waited} 内没有完整应答；请检查设备是否上电以及网络",
+            ) from None
         except aiohttp.ClientResponseError as error:
             said = " ".join(error.message.split())[:100]
-            raise self._wrong(url, f"does not speak HTTP: {said}") from None
-        except aiohttp.ClientPayloadError:
-            raise self._lost(f"{_shown(url)} broke off in the middle of its answer") from None
-        except aiohttp.ServerFingerprintMismatch:
-            raise self._lost(f"{_shown(url)} has another certificate than the one of `fingerprint`") from None
+            raise self._wrong(
+                url, f"does not speak HTTP: {said}; correct `url`", f"不是 HTTP 服务：{said}；请更正 url"
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise self._lost(f"no connection to {_shown(url)}: {str(error) or type(error).__name__}") from None
+            why = words.unreached(words.shown(url), error, self._poll.timeout_s)
+            raise TransportError(why, device=self._device) from None
 
     async def _follow(self, session: aiohttp.ClientSession, url: URL) -> Any:
         """Ask, and ask again where the server sends us, as long as it is the same server."""
@@ -69,7 +75,8 @@ class Asker:
                     self._judge(url, response)
                     return self._document(url, response, await self._body(url, response))
                 url = self._next(url, response.headers.get("Location", ""))
-        raise self._wrong(url, f"redirects more than {MOST_REDIRECTS} times; correct `url`")
+        en, zh = f"redirects more than {MOST_REDIRECTS} times", f"重定向超过 {MOST_REDIRECTS} 次"
+        raise self._wrong(url, f"{en}; correct `url`", f"{zh}；请更正 url")
 
     def _next(self, url: URL, location: str) -> URL:
         """Where a redirect leads. Nothing that we send, a password least of all, goes to another server."""
@@ -79,24 +86,26 @@ class Asker:
             target = URL()
         safer = (url.scheme, target.scheme) == ("http", "https") and target.port in (443, url.port)
         if not location or target.host != url.host or not (safer or target.origin() == url.origin()):
-            raise self._wrong(url, f"redirects to {_shown(target)}, which is another server; correct `url`")
+            there = words.shown(target)
+            en, zh = f"redirects to {there}, which is another server", f"重定向到另一台服务器 {there}"
+            raise self._wrong(url, f"{en}; correct `url`", f"{zh}；请更正 url")
         return target
 
     def _judge(self, url: URL, response: aiohttp.ClientResponse) -> None:
         status = response.status
         if status == HTTPStatus.OK:
             return
-        said = f"{_shown(url)} answered {status} {_phrase(status)}"
+        answered = words.status_line(status)
         if status < 400:
-            raise self._wrong(url, f"answered {status} {_phrase(status)}, without a document; correct `url`")
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            said += "; correct its user, password, token or headers"
-            self._be_silent(AFTER_UNAUTHORISED_S, RefusedByDevice(said, device=self._device, code=status))
+            raise self._wrong(
+                url, f"answered {answered}, without a document; correct `url`", f"应答 {answered}，没有内容；请更正 url"
+            )
+        refusal = RefusedByDevice(words.refused(words.shown(url), status), device=self._device, code=status)
+        if status in words.UNAUTHORISED:
+            self._be_silent(AFTER_UNAUTHORISED_S, refusal)
         retry_s = self._retry_after_s(response.headers.get("Retry-After", ""))
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            said += "; make `every` longer"
-            self._be_silent(retry_s or AFTER_TOO_MANY_S, RefusedByDevice(said, device=self._device, code=status))
-        refusal = RefusedByDevice(said, device=self._device, code=status)
+            self._be_silent(retry_s or AFTER_TOO_MANY_S, refusal)
         if status == HTTPStatus.SERVICE_UNAVAILABLE and retry_s:
             self._be_silent(retry_s, refusal)
         raise refusal
@@ -105,7 +114,12 @@ class Asker:
         most = self._poll.max_bytes
         encoding = response.headers.get("Content-Encoding", "identity")
         if encoding.lower() != "identity":
-            raise self._wrong(url, f"answered in encoding {encoding[:20]}, which was not asked for")
+            named = encoding[:20]
+            raise self._wrong(
+                url,
+                f"answered in encoding {named}, which was not asked for; switch compression off at the device",
+                f"应答使用了未请求的压缩 {named}；请在设备上关闭压缩",
+            )
         body = bytearray()
         if (response.content_length or 0) <= most:
             async for chunk in response.content.iter_any():
@@ -114,13 +128,20 @@ class Asker:
                     break
             else:
                 return bytes(body)
-        raise self._wrong(url, f"answered with more than {most} bytes; raise `max_bytes`, or ask for less")
+        raise self._wrong(
+            url,
+            f"answered with more than {most} bytes; raise `max_bytes`, or ask for less",
+            f"应答超过 {most} 个字节；请加大 max_bytes，或请求更少的数据",
+        )
 
     def _document(self, url: URL, response: aiohttp.ClientResponse, body: bytes) -> Any:
         try:
             return decode(body, response.charset or "")
-        except ValueError as error:
-            raise self._wrong(url, f"answered {response.content_type[:40]}: {error}") from None
+        except NoDocument as error:
+            kind, why = response.content_type[:40], error.text
+            raise self._wrong(
+                url, f"answered {kind}: {why.en}; correct `url`", f"应答 {kind}：{why.zh}；请更正 url"
+            ) from None
 
     # --------------------------------------------------------------------------------------------------- being silent
 
@@ -132,8 +153,9 @@ class Asker:
     def _keep_silence(self) -> None:
         left_s = (self._silent_until_ns - self._clock.monotonic_ns()) / SECOND_NS
         if left_s > 0:
-            message = f"{self._why}; it is asked again in {left_s:.0f} s"
-            raise RefusedByDevice(message, device=self._device, code=self._why.code)
+            why = self._why.text
+            text = Text(f"{why.en}; it is asked again in {left_s:.0f} s", f"{why.zh}；{left_s:.0f} 秒后重试")
+            raise RefusedByDevice(text, device=self._device, code=self._why.code)
 
     def _retry_after_s(self, text: str) -> float:
         """Of RFC 9110, 10.2.3: seconds, or a date. 0 where it says nothing that can be read."""
@@ -163,16 +185,19 @@ class Asker:
             if poll.ca:
                 self._tls = ssl.create_default_context(cafile=poll.ca)
         except (GridroomError, OSError) as error:
-            raise self._lost(f"{_shown(poll.url)} was not asked: {error}") from None
+            why = error.text if isinstance(error, GridroomError) else Text.of(str(error))
+            where = words.shown(poll.url)
+            raise self._lost(f"{where} was not asked: {why.en}", f"未请求 {where}：{why.zh}") from None
         if poll.fingerprint:
             self._tls = aiohttp.Fingerprint(poll.fingerprint)
         self._headers = headers
 
-    def _lost(self, message: str) -> TransportError:
-        return TransportError(message, device=self._device)
+    def _lost(self, en: str, zh: str) -> TransportError:
+        return TransportError(Text(en, zh), device=self._device)
 
-    def _wrong(self, url: URL, what: str) -> ProtocolError:
-        return ProtocolError(f"{_shown(url)} {what}", device=self._device)
+    def _wrong(self, url: URL, en: str, zh: str) -> ProtocolError:
+        """What a URL did that it should not."""
+        return ProtocolError(Text(f"{words.shown(url)} {en}", f"{words.shown(url)} {zh}"), device=self._device)
 
 
 def _secret(value: str) -> str:
@@ -181,17 +206,8 @@ def _secret(value: str) -> str:
         return value
     secret = resolve(value)
     if not secret.isprintable():
-        raise GridroomError(f"{value} holds a line break or the like; set it anew")
+        text = Text(
+            f"{value} holds a line break or the like; set it anew", f"{value} 中含有换行等不可见字符；请重新设置"
+        )
+        raise GridroomError(text)
     return secret
-
-
-def _shown(url: URL) -> str:
-    """Without what may be a secret."""
-    return str(url.with_user(None).with_query(None)) if url.is_absolute() else f"'{str(url)[:80]}'"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "(no status that is known)"

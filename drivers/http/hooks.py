@@ -11,15 +11,17 @@ from http import HTTPStatus
 from typing import Final, NoReturn
 
 from app.model.clock import Clock
+from app.model.durations import format_duration
 from app.model.errors import GridroomError, TransportError
 from app.model.secrets import resolve
 from app.model.station import Device
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Deliver
 from drivers.http.connection import Hook
 from drivers.http.reading import Reader
 from drivers.http.signature import Guard, Verdict
-from drivers.http.values import decode
+from drivers.http.values import NoDocument, decode
 
 log = logging.getLogger("gridroom.drivers")
 
@@ -39,7 +41,7 @@ class DeviceHook:
 
     def __init__(self, device: Device, clock: Clock) -> None:
         self.hook = Hook.of(device)
-        self.remarks: Mapping[str, str] = {}
+        self.remarks: Mapping[str, Text] = {}
         self._device = device.id
         self._clock = clock
         self._points = Reader([point for point in device.points if point.polled], whole=False)
@@ -63,8 +65,12 @@ class DeviceHook:
                     await self._heard.wait()
                 self._heard.clear()
         except TimeoutError:
-            message = f"no message came to {self.hook.path} for {self.hook.silence_s:g} s"
-            raise TransportError(message, device=self._device) from None
+            path, silence = self.hook.path, format_duration(self.hook.silence_s)
+            text = Text(
+                f"no message came to {path} for {silence}; check that the device sends to this address, and its clock",
+                f"{silence} 内没有消息发到 {path}；请检查设备的推送地址和时钟",
+            )
+            raise TransportError(text, device=self._device) from None
         finally:
             self._deliver = None
 
@@ -78,7 +84,7 @@ class DeviceHook:
             return self._refuse(_STATUS[verdict], verdict.value)
         try:
             document = decode(body, charset)
-        except ValueError as error:
+        except NoDocument as error:
             return self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         updates, remarks = self._points.updates(document, now)
         if remarks != self.remarks:
@@ -109,8 +115,9 @@ class DeviceHook:
         try:
             secret = resolve(self.hook.secret)
         except GridroomError as error:
-            message = f"no message can be taken at {self.hook.path}: {error}"
-            raise TransportError(message, device=self._device) from None
+            path, why = self.hook.path, error.text
+            text = Text(f"no message can be taken at {path}: {why.en}", f"{path} 无法接收消息：{why.zh}")
+            raise TransportError(text, device=self._device) from None
         self._guard = Guard(
             secret.encode(),
             window_s=self.hook.window_s,

@@ -12,8 +12,9 @@ from yarl import URL
 
 from app.model import quality as q
 from app.model.clock import SECOND_NS, Clock
-from app.model.errors import RefusedByDevice
+from app.model.errors import RefusedByDevice, TransportError
 from app.model.station import Device, Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Link, Plan
 from drivers.http.address import Address
@@ -72,7 +73,7 @@ class Part:
     """Their indices in the table."""
     document: Document | None = None
     updates: Updates | None = None
-    remarks: Mapping[str, str] | None = None
+    remarks: Mapping[str, Text] | None = None
 
     def take(self, document: Document) -> Updates:
         """The values in a document, worked out once."""
@@ -81,7 +82,7 @@ class Part:
             self.document = document
         return self.updates
 
-    def refuse(self, why: str, now_ns: int) -> Updates:
+    def refuse(self, why: Text, now_ns: int) -> Updates:
         """None of the points has a value."""
         self.document, self.remarks = None, dict.fromkeys(self.reader.names, why)
         return Updates.of(self.rows, float("nan"), q.IV, now_ns, now_ns)
@@ -106,7 +107,7 @@ class PollLink(Link):
         self._resources: dict[tuple[str, URL], Resource] = {}
         self._plans: dict[str, list[HttpPlan]] = {device.id: [] for device in devices}
         self._texts = {device.id: self._parts(device, device.texts) for device in devices if device.texts}
-        self._remarks: dict[str, Mapping[str, str]] = {}
+        self._remarks: dict[str, Mapping[str, Text]] = {}
 
     async def connect(self) -> None:
         """Nothing is sent: each request finds or opens its connection."""
@@ -138,7 +139,7 @@ class PollLink(Link):
                 if refusal.code not in _OF_THIS_URL or refusal.code in _OF_ALL:
                     raise
                 refusals.append(refusal)
-                batches.append(part.refuse(str(refusal), self._clock.now_ns()))
+                batches.append(part.refuse(refusal.text, self._clock.now_ns()))
         if refusals and len(refusals) == len(plan.parts):
             raise refusals[0]
         self._note_remarks(plan.device)
@@ -151,12 +152,12 @@ class PollLink(Link):
             found |= part.reader.texts(document.content)
         return {text.id: found[text.name] for text in device.texts if text.name in found}
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         return self._remarks.get(device.id, {})
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            raise RuntimeError("the link is read before connect(), or after close()")
+            raise TransportError(Text("the link is closed; it is opened again", "链路已关闭；将重新打开"))
         return self._session
 
     def _parts(self, device: Device, points: Sequence[Point]) -> list[Part]:

@@ -11,6 +11,7 @@ import numpy as np
 from app.model import quality as q
 from app.model.clock import SECOND_NS
 from app.model.station import Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.http.address import Address
 from drivers.http.values import is_good, number, text, time_ns
@@ -18,6 +19,7 @@ from drivers.json_path import MISSING, Path, find
 
 _AHEAD_NS: Final = 60 * SECOND_NS
 """A source time further ahead of our clock is wrong, one of the two."""
+_NOT_GOOD: Final = Text("the device does not call it good", "设备未标明该值为好值")
 
 
 class Reader:
@@ -27,26 +29,31 @@ class Reader:
         """`whole`: every document has every point, and what it lacks is IV; otherwise only what it has is read."""
         self.names = tuple(point.name for point in points)
         self._addresses = [Address.of(point.form.address or {}) for point in points]
+        self._absent = [
+            Text(f"nothing at {address.written} in the answer", f"应答中没有 {address.written}")
+            for address in self._addresses
+        ]
         self._point = np.array([point.index for point in points], np.int32)
         self._scale = np.array([point.form.scale for point in points])
         self._offset = np.array([point.form.offset for point in points])
         self._whole = whole
 
-    def updates(self, document: Any, now_ns: int) -> tuple[Updates, dict[str, str]]:
+    def updates(self, document: Any, now_ns: int) -> tuple[Updates, dict[str, Text]]:
         """(a row for each point, full point name -> why it has no value)."""
         values, qualities, source_ns = [], [], []
-        remarks: dict[str, str] = {}
+        remarks: dict[str, Text] = {}
         times: dict[Path, int | None] = {}
         absent = []
         for row, address in enumerate(self._addresses):
+            why: Text | None
             raw = find(document, address.path)
             if raw is MISSING:
                 absent.append(row)
-                value, why = math.nan, f"nothing at {address.written} in the answer"
+                value, why = math.nan, self._absent[row]
             else:
                 value, why = number(raw, address.map)
             if address.quality is not None and not why and not is_good(find(document, address.quality), address.good):
-                why = "the device does not call it good"
+                why = _NOT_GOOD
             quality, time = q.GOOD, now_ns
             if why:
                 quality = q.IV

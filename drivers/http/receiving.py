@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from app.model.clock import Clock
 from app.model.station import Device
+from app.model.text import Text
 from drivers.contract import Deliver, Link
 from drivers.http.connection import receiver_of
 from drivers.http.hooks import DeviceHook
@@ -31,5 +32,5 @@ class HookLink(Link):
         """The device is there with its first message, and lost when none comes for its `silence`."""
         await self._hooks[device.id].report(deliver, online)
 
-    def remarks(self, device: Device) -> Mapping[str, str]:
+    def remarks(self, device: Device) -> Mapping[str, Text]:
         return self._hooks[device.id].remarks

@@ -13,6 +13,8 @@ from aiohttp import web
 
 from app.model.clock import SECOND_NS, Clock
 from app.model.errors import TransportError
+from app.model.text import Text
+from drivers.causes import cause
 from drivers.http.hooks import DeviceHook
 from drivers.http.signature import SIGNATURE, TIMESTAMP
 
@@ -92,8 +94,11 @@ class Receiver:
                 await web.TCPSite(runner, self._host, self._port).start()
             except OSError as error:
                 await runner.cleanup()
-                why = error.strerror or error
-                raise TransportError(f"webhooks cannot be received on {self._host}:{self._port}: {why}") from None
+                where, why = f"{self._host}:{self._port}", cause(error, 0.0)
+                text = Text(
+                    f"webhooks cannot be received on {where}: {why.en}", f"无法在 {where} 接收 webhook：{why.zh}"
+                )
+                raise TransportError(text) from None
             self._runner = runner
 
     async def close(self) -> None:

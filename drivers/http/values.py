@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.model.clock import SECOND_NS, from_datetime
+from app.model.text import Text
 
 GOOD: Final = (True, "good", "ok", "valid")
 """What the quality of a value says where it is good, unless the address says otherwise."""
@@ -25,8 +26,19 @@ _LATEST_S: Final = 9_000_000_000
 """Nanoseconds of a later time would not fit into 64 bits."""
 
 
+_NOT_FINITE: Final = Text("no finite number", "不是有限数值")
+
+
+class NoDocument(ValueError):
+    """A body that cannot be read, and why."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.text = Text(en, zh)
+
+
 def decode(body: bytes, charset: str = "") -> Any:
-    """The document in a body. NaN and Infinity, which JSON has not, become NaN. Raises ValueError in words."""
+    """The document in a body. NaN and Infinity, which JSON has not, become NaN. Raises NoDocument."""
     try:
         codec = codecs.lookup(charset or "utf-8").name
         if codec not in _CHARSETS:
@@ -35,32 +47,40 @@ def decode(body: bytes, charset: str = "") -> Any:
         text = body if codec == "utf-8" else body.decode(codec)
         return json.loads(text, parse_constant=lambda _: math.nan)
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON: {error.msg} at character {error.pos}, '{_excerpt(body)}'") from None
+        at, seen = error.pos, _excerpt(body)
+        raise NoDocument(
+            f"no JSON: {error.msg} at character {at}, '{seen}'", f"不是 JSON（第 {at} 个字符处：{error.msg}），'{seen}'"
+        ) from None
     except RecursionError:
-        raise ValueError("JSON that is nested too deep") from None
+        raise NoDocument("JSON that is nested too deep", "JSON 嵌套过深") from None
     except LookupError:
-        raise ValueError(f"text in charset '{charset[:_SHOWN]}', which is not known") from None
+        named = charset[:_SHOWN]
+        raise NoDocument(f"text in charset '{named}', which is not known", f"未知的字符集 '{named}'") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"no text in {charset or 'UTF-8'}: byte {error.start} cannot be read") from None
+        named, at = charset or "UTF-8", error.start
+        raise NoDocument(
+            f"no text in {named}: byte {at} cannot be read", f"不是 {named} 文本：第 {at} 个字节无法解读"
+        ) from None
     except ValueError as error:  # a whole number of thousands of digits
-        raise ValueError(f"JSON that cannot be read: {error}") from None
+        raise NoDocument(f"JSON that cannot be read: {error}", f"JSON 无法解读：{error}") from None
 
 
-def number(raw: Any, words: Mapping[str, float] | None) -> tuple[float, str]:
+def number(raw: Any, words: Mapping[str, float] | None) -> tuple[float, Text | None]:
     """(value, why there is none). Numbers, true and false, numbers in quotes, and the words of a map."""
     if words is not None and isinstance(raw, str) and raw in words:
-        return words[raw], ""
+        return words[raw], None
     if isinstance(raw, str) and _NUMBER.fullmatch(raw):
         raw = float(raw)
     if not isinstance(raw, int | float):  # bool is an int
-        return math.nan, f"{_called(raw)} where a number should be"
+        called = _called(raw)
+        return math.nan, Text(f"{called.en} where a number should be", f"应为数值，实为{called.zh}")
     try:
         value = float(raw)
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
-        return math.nan, "no finite number"
-    return value, ""
+        return math.nan, _NOT_FINITE
+    return value, None
 
 
 def text(raw: Any) -> str:
@@ -98,12 +118,12 @@ def _iso_ns(text: str) -> int | None:
         return None
 
 
-def _called(raw: Any) -> str:
+def _called(raw: Any) -> Text:
     if raw is None:
-        return "null"
+        return Text("null", "空值")
     if isinstance(raw, str):
-        return f"the text '{raw[:_SHOWN]}'"
-    return "a list" if isinstance(raw, list) else "an object"
+        return Text(f"the text '{raw[:_SHOWN]}'", f"文本 '{raw[:_SHOWN]}'")
+    return Text("a list", "列表") if isinstance(raw, list) else Text("an object", "对象")
 
 
 def _excerpt(body: bytes) -> str:

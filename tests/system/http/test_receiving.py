@@ -128,7 +128,7 @@ async def test_a_signed_message_becomes_values_of_its_device_alone(make: Any) ->
     assert await site.send("b", b'{"p": null, "q": true}') == 204
     (updates,) = site.got["b"]
     assert (updates.point.tolist(), updates.quality.tolist()) == ([10, 11], [q.IV | q.CLOCK, 0])
-    assert "null" in site.link.remarks(site.devices["b"])["b.p"]
+    assert "null" in site.link.remarks(site.devices["b"])["b.p"].en
     assert await site.send("b", b'{"q": 1}', at_s=1_700_000_001) == 204
     assert site.link.remarks(site.devices["b"]) == {}
 
@@ -229,7 +229,8 @@ async def test_a_silent_device_is_lost_and_what_it_sends_meanwhile_is_kept(make:
     assert "a" not in site.ended
     await asyncio.wait_for(site.reports["a"], 5)
     assert isinstance(site.ended["a"], TransportError) and site.ended["a"].device == "a"
-    assert "no message came to /a for 0.4 s" in str(site.ended["a"])
+    assert "no message came to /a for 400ms; check" in site.ended["a"].text.en
+    assert "400ms 内没有消息发到 /a" in site.ended["a"].text.zh
     for i in range(PENDING):
         assert await site.send("a", b'{"q": %d, "r": 0}' % i) == 204
     assert await site.send("a", b'{"q": 0, "s": 0}') == 503
@@ -242,7 +243,9 @@ async def test_a_secret_that_is_missing_is_one_device_s_trouble(make: Any, monke
     monkeypatch.delenv("HOOK_A")
     site = make()
     await site.listen("a", "b")
-    assert "environment variable HOOK_A is not set" in str(site.ended["a"])
+    told = site.ended["a"]
+    assert isinstance(told, TransportError)
+    assert "environment variable HOOK_A is not set" in told.text.en and "环境变量 HOOK_A 未设置" in told.text.zh
     assert await site.send("a", b"{}") == 503
     assert await site.send("b", b"{}") == 204
 
@@ -250,7 +253,7 @@ async def test_a_secret_that_is_missing_is_one_device_s_trouble(make: Any, monke
 async def test_a_port_that_is_taken_is_named(make: Any) -> None:
     site, other = make(), make()
     await site.listen("a")
-    with pytest.raises(TransportError, match=f"cannot be received on 127.0.0.1:{site.port}"):
+    with pytest.raises(TransportError, match=f"on 127.0.0.1:{site.port}: another program has this port"):
         taken = http().open([device("a", {**site.devices["a"].connection}, [])], other.clock, read_only=False)
         await taken.connect()
     await site.link.close()

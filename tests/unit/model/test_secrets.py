@@ -14,17 +14,22 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "en", "zh"),
     [
-        ("env:NOT_SET_ANYWHERE", "environment variable NOT_SET_ANYWHERE is not set"),
-        ("secret:broker1", "comes with accounts"),
-        ("hush", "stands in the file itself"),
+        (
+            "env:NOT_SET_ANYWHERE",
+            "environment variable NOT_SET_ANYWHERE is not set",
+            "环境变量 NOT_SET_ANYWHERE 未设置",
+        ),
+        ("secret:broker1", "comes with accounts", "密钥库"),
+        ("hush", "stands in the file itself", "写在了文件里"),
     ],
 )
-def test_what_is_missing_is_named_and_no_secret_repeated(reference: str, words: str) -> None:
-    with pytest.raises(GridroomError, match=words) as caught:
+def test_what_is_missing_is_named_and_no_secret_repeated(reference: str, en: str, zh: str) -> None:
+    with pytest.raises(GridroomError, match=en) as caught:
         resolve(reference)
-    assert "hush" not in str(caught.value)
+    assert zh in caught.value.text.zh
+    assert "hush" not in str(caught.value.text)
 
 
 def test_what_is_a_reference() -> None:
