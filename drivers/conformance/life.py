@@ -7,8 +7,8 @@ from typing import Final
 
 from app.model.errors import DeviceError, ProtocolError, TransportError
 from app.model.updates import Updates
-from drivers.conformance.rig import Bench, Nonconforming, PolledLink, polled, wrong_with
-from drivers.contract import Plan
+from drivers.conformance.rig import PATIENCE_S, Bench, Nonconforming, PolledLink, polled, wrong_with
+from drivers.contract import Plan, Pollable, Reporting
 
 _COMING_BACK: Final = 8
 """Attempts that a driver may need until it has the peer again."""
@@ -78,6 +78,33 @@ async def silence_is_told_and_ends(bench: Bench) -> None:
     finally:
         silence(False)
     bench.judge(wrong_with(await _read_again(link, plan), points, bench.rig))
+
+
+async def a_device_that_sends_no_more_is_told_and_comes_back(bench: Bench) -> None:
+    """Of links that are only told: silence ends `report` with an error of the tree; then it is called again."""
+    link, silence = bench.link(), bench.rig.silence
+    if not isinstance(link, Reporting) or isinstance(link, Pollable) or silence is None:
+        return
+    device, came = bench.rig.devices[0], asyncio.Event()
+
+    async def attempt() -> None:
+        await link.connect()
+        await asyncio.wait_for(link.report(device, lambda _: came.set(), lambda: None), PATIENCE_S)
+
+    silence(True)
+    try:
+        error = await bench.expect((TransportError, ProtocolError), attempt(), "the report of a silent device")
+        bench.require(bool(str(error).strip()), "the error about a silent device says nothing")
+    finally:
+        silence(False)
+    came.clear()
+    reporting = asyncio.ensure_future(attempt())
+    waiting = asyncio.ensure_future(came.wait())
+    await asyncio.wait((reporting, waiting), return_when=asyncio.FIRST_COMPLETED)
+    for one in (reporting, waiting):
+        one.cancel()
+    ended, _ = await asyncio.gather(reporting, waiting, return_exceptions=True)
+    bench.require(came.is_set(), f"the device sends again, and nothing was delivered: {ended!r}")
 
 
 async def _attempt(link: PolledLink, plan: Plan) -> Updates:

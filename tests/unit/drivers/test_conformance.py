@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -80,7 +80,7 @@ class Good(Link):
     async def write(self, point: Point, value: float) -> float:
         if self.read_only:
             raise ReadOnlyError("read-only")
-        if np.isnan(value):
+        if not np.isfinite(value):
             raise ValueError("no number")
         self.peer.writes += 1
         self.peer.values[point.name] = value
@@ -93,10 +93,27 @@ class Good(Link):
             await asyncio.sleep(0.01)
 
 
+class OnlyReports(Link):
+    """Is told by the peer in memory, and cannot ask it."""
+
+    def __init__(self, peer: Peer, clock: Clock, read_only: bool) -> None:
+        self._good, self.peer = Good(peer, clock, read_only), peer
+
+    async def connect(self) -> None: ...
+    async def close(self) -> None: ...
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        while not self.peer.silent:
+            online()
+            deliver(self._good.batch(device.points[:2]))
+            await asyncio.sleep(0.01)
+        raise TransportError(Text.of("nothing came"))
+
+
 class GoodDriver(Driver):
     contract_version = 1
 
-    def __init__(self, peer: Peer, link: type[Good] = Good) -> None:
+    def __init__(self, peer: Peer, link: type[Any] = Good) -> None:
         self.peer, self.kind = peer, link
 
     def check(self, device: Device) -> list[Complaint]:
@@ -139,6 +156,21 @@ def rig_of(peer: Peer, driver: Driver) -> Rig:
 async def test_a_good_driver_conforms(check: Check) -> None:
     peer = Peer()
     await conform(check, rig_of(peer, GoodDriver(peer)))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=name)
+async def test_a_good_driver_that_is_only_told_conforms(check: Check) -> None:
+    peer = Peer()
+    await conform(check, rig_of(peer, GoodDriver(peer, OnlyReports)))
+
+
+async def test_nan_may_take_a_command_back_and_infinity_never_does() -> None:
+    peer = Peer()
+    rig = rig_of(peer, GoodDriver(peer, Releases))
+    (check,) = [one for one in CHECKS if name(one) == "what_does_not_fit_is_refused"]
+    await conform(check, replace(rig, releases=True))
+    with pytest.raises(Nonconforming, match="writing NaN must raise"):
+        await conform(check, rig)
 
 
 # ------------------------------------------------------------------------------------------------------- defects
@@ -277,12 +309,42 @@ class ReportsOthers(Good):
         raise AssertionError
 
 
+class ReportsWrongly(Good):
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        online()
+        deliver(Updates.of([1], 7.0, 0, self.clock.now_ns(), self.clock.now_ns()))
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class HidesSilence(OnlyReports):
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        if self.peer.silent:
+            raise TimeoutError
+        return await super().report(device, deliver, online)
+
+
+class StaysSilent(OnlyReports):
+    lost = False
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        self.lost |= self.peer.silent
+        if self.lost:
+            raise TransportError(Text.of("lost for ever"))
+        return await super().report(device, deliver, online)
+
+
 class WritesAnyway(Good):
     async def write(self, point: Point, value: float) -> float:
         self.peer.writes += 1
         if self.read_only:
             raise ReadOnlyError("too late")
         return value
+
+
+class Releases(Good):
+    async def write(self, point: Point, value: float) -> float:
+        return await super().write(point, 0.0 if np.isnan(value) else value)
 
 
 class SaysItWrote(Good):
@@ -344,9 +406,12 @@ LINKS: list[tuple[str, type[Any], str]] = [
     ("texts_are_those_of_the_device", StrangeTexts, "the device has the texts"),
     ("reports_come_as_whole_batches", ReportsNothing, "ended before it was cancelled"),
     ("reports_come_as_whole_batches", ReportsOthers, "not of m"),
+    ("reports_come_as_whole_batches", ReportsWrongly, "m.b is 2 at the peer, and was read as 7"),
+    ("a_device_that_sends_no_more_is_told_and_comes_back", HidesSilence, "silent device must raise TransportError"),
+    ("a_device_that_sends_no_more_is_told_and_comes_back", StaysSilent, "nothing was delivered.*lost for ever"),
     ("a_read_only_link_writes_nothing", WritesAnyway, "1 writes of a read-only link"),
     ("what_is_written_is_read_back", SaysItWrote, "no write has reached the peer"),
-    ("what_does_not_fit_is_refused", WritesNan, "writing NaN must raise"),
+    ("what_does_not_fit_is_refused", WritesNan, "writing infinity must raise"),
     ("opening_twice_is_opening_once", LeavesTask, "task forgotten"),
     ("opening_twice_is_opening_once", LeavesThread, "thread forgotten thread"),
     ("opening_twice_is_opening_once", LosesError, "nobody listens"),
