@@ -19,14 +19,22 @@ Page = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class WebServer:
-    """Set `pages[path]` to JSON, to a response, or to a handler. Keeps every request that came."""
+    """Set `pages[path]` to JSON, to a response, or to a handler. Keeps every request that came.
+
+    While `speaking` is cleared, nothing is answered.
+    """
 
     pages: dict[str, Any] = field(default_factory=dict)
     requests: list[web.Request] = field(default_factory=list)
     url: str = ""
+    speaking: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.speaking.set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        await self.speaking.wait()
         page = self.pages.get(request.path)
         if page is None:
             return web.Response(status=404)
