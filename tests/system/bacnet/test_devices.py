@@ -23,8 +23,7 @@ from drivers.bacnet.driver import BacnetDriver
 from drivers.bacnet.link import BacnetLink
 from drivers.contract import Plan
 from tests.support.bacnet_device import BacnetDevice, running
-from tests.support.modbus_devices import device, point
-from tests.system.modbus.conftest import until
+from tests.support.devices import device, point, until
 
 pytestmark = pytest.mark.asyncio
 

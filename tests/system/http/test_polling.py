@@ -28,9 +28,8 @@ from app.model.views import LinkState
 from drivers.contract import Plan
 from drivers.http import http
 from drivers.http.polling import PollLink
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point, until
 from tests.support.web_server import CERTIFICATE, WebServer, saying, serving
-from tests.system.modbus.conftest import until
 
 pytestmark = pytest.mark.asyncio
 

@@ -21,7 +21,7 @@ from drivers.http import http, server
 from drivers.http.hooks import PENDING
 from drivers.http.receiving import HookLink
 from drivers.http.signature import SIGNATURE, TIMESTAMP, sign
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 pytestmark = pytest.mark.asyncio
 

@@ -15,7 +15,7 @@ from drivers.bacnet import connection as connections
 from drivers.bacnet.address import Address
 from drivers.bacnet.connection import Peer, Place
 from drivers.contract import Discovering, Pollable, Reporting, Writable
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 KEYS = sorted({*addresses.KEYS, *connections.KEYS})
 WORDS = ("10.0.0.1", "1:2@10.0.0.1:5", "analog-input:1", "130:1", "present-value", "5min", "confirmed")

@@ -15,7 +15,7 @@ from drivers.http import address as addresses
 from drivers.http import connection as connections
 from drivers.http import http
 from drivers.http.connection import Poll
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 KEYS = sorted({*addresses.KEYS, *connections.POLL_KEYS, *connections.HOOK_KEYS})
 WORDS = ("http://h/", "https://[::1]:1/?a=b", "env:A", "5s", "$.a[0]", "/a", "10.0.0.1")

@@ -18,7 +18,7 @@ from app.model import quality as q
 from drivers.http.reading import Reader
 from drivers.http.values import NoDocument, decode, is_good, number, time_ns
 from drivers.json_path import MISSING, compile, find
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 DOCUMENT = {"a": {"b": 1.5}, "list": [{"x": 7}, {"x": 8}], "a key": {"with.dot": True}, "相": 3, "null": None}
