@@ -138,6 +138,13 @@ class Driver(ABC):
         """What devices of one line disagree about, such as its baudrate; empty where nothing can be."""
         return []
 
+    def keys(self) -> Mapping[str, object]:
+        """What a `connection` may say, each key with its default, None where there is none; for forms to offer.
+
+        Empty where the driver does not tell: then a person writes keys by hand, and `check` judges them as ever.
+        """
+        return {}
+
     @abstractmethod
     def line(self, device: Device) -> str:
         """Names the line that the device is on. Devices with equal lines share one link."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +62,8 @@ class Fault:
     line: int
     what: str
     mend: str
+    path: tuple[Hashable, ...] = field(default=(), compare=False)
+    """Keys and positions that lead to it within the file; empty where it is no YAML, or the whole."""
 
     def __str__(self) -> str:
         """One line, whatever stood in the file."""

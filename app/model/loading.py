@@ -37,7 +37,7 @@ DEFAULT_BLOCKS: Final = BlocksForm()
 _LONGEST_NAME: Final = 100
 _TEMPLATE_NAME: Final = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 _OF_ANY_DRIVER: Final = ("unit", "timeout", "gap")
-_SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
+SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
 
 
 @dataclass(slots=True)
@@ -71,11 +71,11 @@ class Loaded:
         else:
             here, device_path = self._lines[(device, "")]
             source, path = self._connections.get((device, key)) or (here, (*device_path, "connection", key))
-        return Fault(source.file, source.line(path), f"{where}: {what}", mend)
+        return Fault(source.file, source.line(path), f"{where}: {what}", mend, path)
 
     def station_fault(self, path: Path_, what: str, mend: str) -> Fault:
         """A fault at a key of `station.yaml` itself."""
-        return Fault(self._source.file, self._source.line(path), what, mend)
+        return Fault(self._source.file, self._source.line(path), what, mend, path)
 
 
 def load_station(directory: Path, overlay: Path | None = None, text: str | None = None) -> Loaded:
@@ -134,7 +134,7 @@ class _Loading:
         return Loaded(station, self.source, self.lines, self.connections)
 
     def _fault(self, source: YamlSource, path: Sequence[Hashable], what: str, mend: str) -> None:
-        self.faults.append(Fault(source.file, source.line(path), what, mend))
+        self.faults.append(Fault(source.file, source.line(path), what, mend, tuple(path)))
 
     def _judge(self, source: YamlSource, model: type[M], without: str = "") -> M | None:
         """A whole file against its form, one key left for later. None when it is faulty; the faults are noted."""
@@ -275,7 +275,7 @@ class _Loading:
 
     def _secrets(self, device: str, connection: Mapping[str, Any]) -> None:
         for key, value in connection.items():
-            if key in _SECRET_KEYS and not str(value).startswith(("secret:", "env:")):
+            if key in SECRET_KEYS and not str(value).startswith(("secret:", "env:")):
                 self._fault(
                     *self.connections[(device, key)],
                     f"{key} stands in the file",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from app.model.clock import Clock
@@ -43,6 +43,9 @@ class ModbusDriver(Driver):
                 sound.append((point, address))
             found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
         return found + _clashes(device, sound)
+
+    def keys(self) -> Mapping[str, object]:
+        return {key: connections.DEFAULTS.get(key) for key in self._kind.keys}
 
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Devices of one serial line that disagree about the line."""
