@@ -19,6 +19,9 @@ TIMEOUT: Final = "1s"
 LIFETIME: Final = "5min"
 COVS: Final = ("unconfirmed", "confirmed", False)
 KEYS: Final = ("address", "device", "interface", "timeout", "cov", "lifetime")
+DEFAULTS: Final[Mapping[str, object]] = {
+    "interface": INTERFACE, "timeout": TIMEOUT, "cov": COVS[0], "lifetime": LIFETIME,
+}  # fmt: skip
 _PLACE: Final = re.compile(
     r"(?:(?P<network>\d{1,5}):(?P<mac>\d{1,3})@)?"
     r"(?P<ip>[0-9.]+)(?:/(?P<mask>\d{1,2}))?(?::(?P<port>\d{1,5}))?(?:/(?P<behind>\d{1,2}))?"

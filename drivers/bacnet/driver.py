@@ -40,6 +40,9 @@ class BacnetDriver(Driver):
                     found.append(Complaint(device.id, point.name, "priority", what, mend))
         return found
 
+    def keys(self) -> Mapping[str, object]:
+        return {key: connections.DEFAULTS.get(key) for key in connections.KEYS}
+
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Two devices at one address."""
         found = []

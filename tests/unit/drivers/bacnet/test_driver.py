@@ -97,6 +97,14 @@ def test_addresses_are_parsed_whole() -> None:
     assert not Address.of({**A, "property": "units"}).flagged
 
 
+def test_what_a_form_offers_is_what_the_driver_takes_without_it() -> None:
+    keys = bacnet().keys()
+    assert [key for key, default in keys.items() if default is None] == ["address", "device"]
+    given_ = {key: default for key, default in keys.items() if default is not None}
+    assert bacnet().check(device("d", {**C, **given_}, [])) == []
+    assert Peer.of("d", {**C, **given_}) == Peer.of("d", C)
+
+
 def test_places_and_peers() -> None:
     assert [Place.of(text) for text in ("10.0.0.5", "10.0.0.5:1", "10.0.0.5/24:1", "10.0.0.5:1/24")] == [
         Place("10.0.0.5", 47808, 32), Place("10.0.0.5", 1, 32), Place("10.0.0.5", 1, 24), Place("10.0.0.5", 1, 24),
