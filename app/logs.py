@@ -43,6 +43,7 @@ class Logs:
         root = logging.getLogger()
         root.setLevel(logging.INFO)
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it logs each time-out; the supervisor says it once
+        logging.getLogger("bacpypes3").setLevel(logging.CRITICAL)  # and this each packet of rubbish, with a traceback
         root.addHandler(self._in)
         self._listener.start()
         self._hook, threading.excepthook = threading.excepthook, _on_dead_thread

@@ -10,6 +10,7 @@ import os
 from typing import Final
 
 from app.model.errors import GridroomError
+from app.model.text import Text
 
 SCHEMES: Final = ("env:", "secret:")
 
@@ -23,10 +24,22 @@ def resolve(reference: str) -> str:
     """The secret that a reference means. Raises GridroomError that names what is missing, never what is there."""
     scheme, _, name = reference.partition(":")
     if not is_reference(reference):
-        raise GridroomError("a secret stands in the file itself; write env:NAME and set that environment variable")
+        text = Text(
+            "a secret stands in the file itself; write env:NAME and set that environment variable",
+            "密码直接写在了文件里；请改写为 env:NAME 并设置该环境变量",
+        )
+        raise GridroomError(text)
     if scheme == "secret":
-        raise GridroomError(f"{reference} is in the keyring, which comes with accounts; write env:NAME until then")
+        text = Text(
+            f"{reference} is in the keyring, which comes with accounts; write env:NAME until then",
+            f"{reference} 指向密钥库，密钥库将随账户功能提供；目前请使用 env:NAME",
+        )
+        raise GridroomError(text)
     secret = os.environ.get(name, "")
     if not secret:
-        raise GridroomError(f"environment variable {name} is not set; set it before Gridroom starts")
+        text = Text(
+            f"environment variable {name} is not set; set it before Gridroom starts",
+            f"环境变量 {name} 未设置；请在启动 Gridroom 之前设置",
+        )
+        raise GridroomError(text)
     return secret

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.model.station import Device
-from drivers.conformance import device as any_device
+from tests.support.devices import device as any_device
+from tests.support.devices import point
+
+__all__ = ["HOST", "device", "json_point", "point"]
 
 HOST = {"host": "broker.local"}
 
@@ -15,11 +18,6 @@ def device(
     id_: str, connection: Mapping[str, Any], points: Sequence[Mapping[str, Any]] = (), *, first_index: int = 0
 ) -> Device:
     return any_device(id_, connection, points, driver="mqtt", first_index=first_index)
-
-
-def point(id_: str, address: Mapping[str, Any], **form: Any) -> dict[str, Any]:
-    """A point's form; a measurement unless it says otherwise."""
-    return {"id": id_, "kind": "measurement", "address": dict(address), **form}
 
 
 def json_point(id_: str, path: str = "$", topic: str = "m1/state", **address: Any) -> dict[str, Any]:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
+import hmac
+import itertools
 import json
 import os
+import socket
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -18,11 +25,14 @@ from drivers import registry
 from drivers.conformance import CHECKS, Check, Rig, conform, device, name
 from tests.support import meters as meter_faults
 from tests.support import modbus_slave as slave_faults
+from tests.support.bacnet_device import running
+from tests.support.datagram_relay import Relay, is_bacnet_write
 from tests.support.meters import Meters
 from tests.support.modbus_slave import Slave
 from tests.support.mqtt_broker import plain_broker
 from tests.support.mqtt_peer import VERSION, Peer
 from tests.support.sparkplug_payloads import BORN, DBIRTH, NBIRTH
+from tests.support.web_server import serving
 
 Closing = AsyncExitStack
 METER, OTHER_METER = "000012345678", "202411110002"
@@ -127,6 +137,121 @@ async def dlt645(serial: bool, closing: Closing) -> Rig:
     )
 
 
+async def http(closing: Closing) -> Rig:
+    server = await closing.enter_async_context(serving())
+    closing.callback(server.speaking.set)
+    server.pages |= {"/a": {"p": 1500, "mode": "RUN", "serial": "SN 1"}, "/b": {"p": 2500}, "/a/more": {"e": [7, 8]}}
+
+    def points(**paths: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"id": id_, "kind": "measurement", "scale": 0.5, "address": address} for id_, address in paths.items()]
+
+    def one(id_: str, first: int, *forms: dict[str, Any]) -> Any:
+        connection = {"url": f"{server.url}/{id_}", "every": "1ms", "timeout": "200ms"}
+        return device(id_, connection, forms, driver="http", first_index=first)
+
+    def silence(silent: bool) -> None:
+        server.speaking.clear() if silent else server.speaking.set()
+
+    second = {"e": {"path": "$.e[1]", "url": "/more"}, "none": {"path": "$.none"}}
+    text = {"id": "serial", "kind": "text", "address": {"path": "$.serial"}}
+    return Rig(
+        registry.driver("http"),
+        [
+            one("a", 0, *points(p={"path": "$.p"}, mode={"path": "$.mode", "map": {"RUN": 4}}, **second), text),
+            one("b", 4, *points(p={"path": "$.p"})),
+        ],
+        values={"a.p": 750, "a.mode": 2, "a.e": 4, "b.p": 1250},
+        refused={"a.none"},
+        faulty=[device("f1", {}, []), device("f2", {"url": server.url}, points(p={"path": "p"}))],
+        silence=silence,
+        writes=lambda: sum(request.method != "GET" for request in server.requests),
+    )
+
+
+async def webhooks(closing: Closing) -> Rig:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    secrets = {"a": "the secret of a", "b": "the secret of b"}
+    patch = closing.enter_context(pytest.MonkeyPatch.context())
+    for id_, secret in secrets.items():
+        patch.setenv(f"HOOK_{id_.upper()}", secret)
+    speaking = asyncio.Event()
+    speaking.set()
+
+    async def send(session: aiohttp.ClientSession) -> None:
+        """Both devices, ten times a second, whether anybody listens or not."""
+        for number in itertools.count():
+            await speaking.wait()
+            for id_, secret in secrets.items():
+                body, stamp = json.dumps({"p": 15, "n": number}).encode(), str(int(time.time()))
+                mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+                signed = {"Gridroom-Timestamp": stamp, "Gridroom-Signature": f"sha256={mac}"}
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.post(f"http://127.0.0.1:{port}/{id_}", data=body, headers=signed) as response:
+                        await response.read()
+            await asyncio.sleep(0.1)
+
+    async def stop(sending: asyncio.Task[None]) -> None:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    session = await closing.enter_async_context(aiohttp.ClientSession())
+    closing.push_async_callback(stop, asyncio.create_task(send(session)))
+    points = [
+        {"id": id_, "kind": "measurement", "scale": 0.1, "address": {"path": f"$.{key}"}}
+        for id_, key in (("p", "p"), ("same", "p"), ("none", "none"))
+    ]
+
+    def one(id_: str, first: int) -> Any:
+        connection = {"webhook": f"/{id_}", "secret": f"env:HOOK_{id_.upper()}", "port": port, "silence": "500ms"}
+        return device(id_, connection, points, driver="http", first_index=first)
+
+    return Rig(
+        registry.driver("http"),
+        [one("a", 0), one("b", 3)],
+        values={f"{id_}.{point}": 1.5 for id_ in secrets for point in ("p", "same")},
+        faulty=[device("f1", {"webhook": "/f"}, []), device("f2", {"webhook": "f", "secret": "env:F"}, points)],
+        silence=lambda silent: speaking.clear() if silent else speaking.set(),
+    )
+
+
+async def bacnet(closing: Closing) -> Rig:
+    peer = await closing.enter_async_context(running(objects=3))
+    relays = [Relay(peer.port, is_bacnet_write) for _ in range(2)]
+    ports = []
+    for relay in relays:
+        ports.append(await relay.open())
+        closing.callback(relay.close)
+
+    def point(id_: str, object_: str, property_: str = "present-value", **form: Any) -> dict[str, Any]:
+        return {"id": id_, "kind": "measurement", "address": {"object": object_, "property": property_}, **form}
+
+    def one(id_: str, port: int, first: int, *forms: dict[str, Any]) -> Any:
+        connection = {"address": f"127.0.0.1:{port}", "device": 5, "interface": "127.0.0.1:0", "timeout": "500ms"}
+        return device(id_, connection, forms, driver="bacnet", first_index=first)
+
+    def silence(silent: bool) -> None:
+        for relay in relays:
+            relay.silent = silent
+
+    values = [point(f"v{n}", f"analog-value:{n}") for n in (1, 2, 3)]
+    power, none = point("p", "analog-input:1", scale=2), point("none", "analog-input:99")
+    order = point("set", "analog-output:1", kind="setpoint", scale=0.5)
+    name_ = point("name", "device:5", "object-name", kind="text")
+    return Rig(
+        registry.driver("bacnet"),
+        [one("a", ports[0], 0, power, *values, none, name_, order), one("b", ports[1], 6, *values)],
+        values={"a.p": 25, **{f"{id_}.v{n}": n for id_ in "ab" for n in (1, 2, 3)}},
+        refused={"a.none"},
+        faulty=[device("f1", {"device": 5}, []), device("f2", {}, [point("p", "analog-input")])],
+        silence=silence,
+        writes=lambda: sum(relay.writes for relay in relays),
+        order=("a.set", 12.5),
+        releases=True,
+    )
+
+
 async def behind_broker(closing: Closing, said: dict[str, bytes]) -> tuple[dict[str, Any], asyncio.Event, Peer]:
     """How to reach a broker, whether everything is said on it all the time, and who says it."""
     folder = closing.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
@@ -205,6 +330,9 @@ RIGS: dict[str, Callable[[Closing], Awaitable[Rig]]] = {
     "modbus-tcp": lambda closing: modbus("modbus-tcp", closing),
     "modbus-rtu-tcp": lambda closing: modbus("modbus-rtu-tcp", closing),
     "dlt645 over TCP": lambda closing: dlt645(False, closing),
+    "http": http,
+    "http told by webhooks": webhooks,
+    "bacnet": bacnet,
     "mqtt": mqtt,
     "mqtt with Sparkplug": sparkplug,
 }
@@ -227,7 +355,7 @@ async def test_our_drivers_conform(check: Check, rig: Rig) -> None:
 
 ON_MODBUS = {"sunspec-tcp", "sunspec-rtu", "sunspec-rtu-tcp"}
 """Their link is Modbus' own, which has a rig."""
-TO_COME = {"iec104", "http", "bacnet"}
+TO_COME = {"iec104"}
 """Drivers that are being written beside this suite; each leaves the list with its rig."""
 
 

@@ -18,7 +18,7 @@ from widgets.tables import Table
 
 POINT_TITLES: Final = ("Id", "Point", "Scan", "Limits", "Stands")
 WHERE: Final = ("own", "overridden", "template")
-_WIDTHS: Final = (88, 126, 66, 116, 80)
+_WIDTHS: Final = (80, 112, 66, 98, 76)
 _Index = QModelIndex | QPersistentModelIndex
 _Place = tuple[str, ...]
 

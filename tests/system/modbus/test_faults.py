@@ -19,7 +19,7 @@ from drivers.modbus.line import Line
 from drivers.modbus.polling import RETRY_REFUSED_NS
 from drivers.turns import Precedence
 from tests.support import modbus_slave as faults
-from tests.support.modbus_devices import point
+from tests.support.devices import point
 from tests.support.modbus_slave import Fault, Reply
 from tests.system.modbus.conftest import KINDS, Open, Serve, registers
 

@@ -21,7 +21,7 @@ from app.model.text import Text
 from drivers.contract import Writable
 from drivers.modbus import tcp
 from drivers.modbus.exceptions import words as refusal
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 from tests.system.modbus.conftest import Open
 
 

@@ -10,7 +10,7 @@ from app.model.clock import SystemClock
 from drivers.contract import Driver
 from drivers.modbus import rtu, rtu_tcp, tcp
 from drivers.modbus.driver import ModbusDriver
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 _U16 = {"table": "holding", "register": 1, "type": "u16"}
 _SERIAL = {"device": "/dev/ttyUSB0"}
