@@ -19,12 +19,14 @@ from app.history.export import sinks
 from app.history.export.request import ExportError, ExportRequest, ExportResult
 from app.history.export.text import csv_text, number, times
 from app.history.folder import DataFolder
+from app.history.opening import open_history
 from app.history.reader import HistoryReader, export_from_folder
+from app.history.trouble import Troubles
 from app.model.clock import ManualClock
 from app.model.errors import FolderHeld, StorageError
 from app.model.quality import CLOCK, IV, NT
 from app.model.station import Station
-from tests.support.history_station import SECOND_NS, START_NS, Site, plain, station, until
+from tests.support.history_station import QUICK, SECOND_NS, START_NS, Site, plain, station, until
 
 TWO: Station = station(
     {"inv1": [{"id": "p_kw"}, {"id": "t", "unit": "degC", "precision": 1}], "meter1": [{"id": "p_kw"}]}
@@ -253,6 +255,15 @@ def test_a_held_folder_and_one_without_a_history_are_refused_by_name(tmp_path: P
         export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export")
     with pytest.raises(StorageError, match="there is no history in"):
         export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export")
+
+
+def test_a_history_that_never_got_a_sample_is_exported_as_a_head_alone(tmp_path: Path) -> None:
+    """The station was killed before it had tables for an hour."""
+    clock, wanted = ManualClock(START_NS), ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
+    opened = open_history(tmp_path / "data", TWO, clock, QUICK, Troubles(lambda key, text: None))
+    opened.archive.store.close()
+    assert export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export") == 0
+    assert lines(tmp_path / "o.csv") == [["time", "point", "value", "quality", "unit"]]
 
 
 def test_a_folder_after_a_kill_is_read_with_its_write_ahead_log(tmp_path: Path) -> None:
