@@ -266,6 +266,15 @@ def test_a_history_that_never_got_a_sample_is_exported_as_a_head_alone(tmp_path:
     assert lines(tmp_path / "o.csv") == [["time", "point", "value", "quality", "unit"]]
 
 
+def test_a_first_start_that_was_killed_at_once_left_no_history(tmp_path: Path) -> None:
+    """There is a database then, and nothing in it."""
+    (tmp_path / "history").mkdir()
+    duckdb.connect(str(tmp_path / "history.duckdb")).close()
+    wanted = ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
+    with pytest.raises(StorageError, match="there is no history in .*; start the station on it once"):
+        export_from_folder(TWO, tmp_path, wanted, "gridroom export")
+
+
 def test_a_folder_after_a_kill_is_read_with_its_write_ahead_log(tmp_path: Path) -> None:
     import shutil
 
