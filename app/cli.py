@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from app.model.errors import ConfigFaults, GridroomError
 DONE: Final = 0
 FAILED: Final = 1
 WRONG_INPUT: Final = 2
+TRACEBACK: Final = "GRIDROOM_TRACEBACK"
+"""Set in the environment, an error that nobody foresaw is raised as it is."""
 _DEMO: Final = "demo"
 
 _VERBS: Final = ("console", "engine", "check", "sim", "export", "screenshots", "bench", "schema")
@@ -61,6 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         print(f"gridroom {options.verb}: interrupted before it was done; start it again", file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        print(f"gridroom {options.verb}: {_import('app.logs').last_words(error)}", file=sys.stderr)
         return FAILED
 
 
