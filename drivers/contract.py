@@ -71,7 +71,7 @@ class Link(ABC):
         return {}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        """Full point name -> why the device refuses it, for the points that it refused. Any thread."""
+        """Full point name -> why it has no value: the device refuses it, or sent no number. Any thread."""
         return {}
 
 

@@ -28,7 +28,7 @@ class TrialRow:
     time: int
     """Source time, UTC nanoseconds; 0 where nothing came."""
     remark: Text | None
-    """Why the device refuses it, if it does."""
+    """Why it has no value, if it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,10 @@ class Supervisor:
         self._last_error: Text | None = None
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
-        self._refused: Mapping[str, Text] = {}
-        """Full point name -> why, as it was said last."""
+        self._remarked: Mapping[str, Text] = {}
+        """Full point name -> why it has no value, as it was seen last."""
+        self._said: dict[str, list[Text]] = {}
+        """Full point name -> what was said of it since the device was lost last."""
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
@@ -211,25 +213,30 @@ class Supervisor:
         updates = await group.link.read(group.plan)
         self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
         self._publish(updates)
-        self._tell_refusals()
+        self._tell_remarks()
         if group.lost:
             log.info("device %s: %d points are back", self.device.id, len(group.points))
         group.failures, group.lost = 0, False
 
-    def _tell_refusals(self) -> None:
-        """What the device refuses is said once, and again when that changes: without a screen nobody sees an IV."""
+    def _tell_remarks(self) -> None:
+        """Why a point has no value is said once a connection: without a screen nobody sees an IV.
+
+        A sensor that comes and goes must not fill the log.
+        """
         remarks = self._link.remarks(self.device)
-        if remarks == self._refused:
+        if remarks == self._remarked:
             return
+        self._remarked = dict(remarks)
         new: dict[Text, list[str]] = {}
         for name, why in remarks.items():
-            if self._refused.get(name) != why:
+            if why not in self._said.setdefault(name, []):
+                self._said[name].append(why)
                 new.setdefault(why, []).append(self._place(name))
-        self._refused = dict(remarks)
         for why, places in new.items():
             more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
             log.warning(
-                "device %s refuses %s%s, marked IV: %s; compare the address with the device's own register list",
+                "device %s has no value for %s%s, marked IV: %s; compare address and type with the device's own "
+                "register list",
                 self.device.id, ", ".join(places[:MOST_NAMED]), more, why.en,
             )  # fmt: skip
 
@@ -257,6 +264,7 @@ class Supervisor:
         if self._state is not LinkState.LOST:
             log.warning("device %s lost: %s", self.device.id, error)
             self._state, self._since = LinkState.LOST, self._clock.now_ns()
+            self._remarked, self._said = {}, {}
             self._lose(self._field)
             self._publish_online(0.0)
         self.publish_own()

@@ -58,7 +58,10 @@ class ModbusLink(Link):
         if not isinstance(plan, ModbusPlan):
             raise TypeError(f"{type(plan).__name__} was not made by this driver's plan()")
         await self._poll(plan)
-        return plan.updates(self._clock.now_ns())
+        updates = plan.updates(self._clock.now_ns())
+        if plan.has_news:
+            self._note_remarks(plan.device)
+        return updates
 
     async def read_texts(self, device: Device) -> Mapping[str, str]:
         plan = self._texts.get(device.id)

@@ -201,7 +201,7 @@ class DevicesPage(Page):
             parts.append(tr("round trip {time}", time=rtt))
             parts.append(tr("errors {n}", n=status.errors))
             if status.remarks:
-                parts.append(tr("{n} points refused", n=len(status.remarks)))
+                parts.append(tr("{n} points without a value", n=len(status.remarks)))
             if status.last_error:
                 parts.append(status.last_error.in_(language.name()))
             if status.next_try > now:

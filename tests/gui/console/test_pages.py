@@ -214,7 +214,7 @@ def test_a_refused_point_says_why(
     language.choose("zh")
     assert devices.model.cell(row, Column.REMARK).text == "异常码 2，非法数据地址"
     devices.show_device("inv1")
-    assert "1 个测点被拒绝" in devices._link.text()
+    assert "1 个测点无值" in devices._link.text()
     assert not devices.table.isColumnHidden(Column.REMARK)
 
 

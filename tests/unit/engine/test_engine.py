@@ -287,7 +287,7 @@ async def test_a_device_that_comes_and_goes_is_asked_ever_more_seldom(
 
 
 @pytest.mark.asyncio
-async def test_what_a_device_refuses_is_said_once_and_again_when_it_changes(
+async def test_why_a_point_has_no_value_is_said_once_and_a_new_reason_as_well(
     tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without a screen nobody sees an IV."""
@@ -295,14 +295,17 @@ async def test_what_a_device_refuses_is_said_once_and_again_when_it_changes(
     field.refusing["a.p"] = "exception 2, illegal data address"
     async with running(tmp_path, device):
         await until(lambda: field.reads.count("a") > 6)
-        field.refusing["a.slow"] = "exception 3, illegal data value"
-        seen = len(field.reads)
-        await until(lambda: len(field.reads) > seen + 6)
+        for _ in range(3):  # a sensor that comes and goes
+            for why in ({"a.slow": "the device sent NaN"}, {}):
+                field.refusing = {"a.p": field.refusing["a.p"], **why}
+                seen = len(field.reads)
+                await until(lambda seen=seen: len(field.reads) > seen + 4)  # type: ignore[misc]
     said = [record.getMessage() for record in caplog.records if "marked IV" in record.getMessage()]
-    mend = "compare the address with the device's own register list"
+    mend = "compare address and type with the device's own register list"
+    a_p = "a.p (table holding, register 52)"
     assert said == [
-        f"device a refuses a.p (table holding, register 52), marked IV: exception 2, illegal data address; {mend}",
-        f"device a refuses a.slow, marked IV: exception 3, illegal data value; {mend}",
+        f"device a has no value for {a_p}, marked IV: exception 2, illegal data address; {mend}",
+        f"device a has no value for a.slow, marked IV: the device sent NaN; {mend}",
     ]
 
 
