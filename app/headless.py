@@ -1,4 +1,7 @@
-"""The verbs that need no screen: engine, check, sim, export, schema."""
+"""The verbs that need no screen: engine, check, sim, export, schema.
+
+Heavy libraries come with the rooms that a verb imports itself: that a data folder is held is said before they are.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.configuration import configure
 from app.demo import is_demo, station_directory
 from app.model.clock import from_datetime, to_datetime
 from app.model.errors import ConfigFaults, GridroomError, wrong_input
-from app.schema import schema as make_schema
 
 if TYPE_CHECKING:
+    from app.history.folder import DataFolder
     from app.starting import Ending
     from app.station import RunningStation
 
@@ -31,6 +33,8 @@ log = logging.getLogger("gridroom.headless")
 
 def check(station: Path, overlay: Path | None) -> int:
     """Judge the files; ConfigFaults become exit 2 above."""
+    from app.configuration import configure
+
     configuration = configure(station_directory(station), overlay)
     if configuration.absent:  # the station would run without these devices
         raise ConfigFaults(configuration.absent)
@@ -41,6 +45,8 @@ def check(station: Path, overlay: Path | None) -> int:
 
 def schema(form: str) -> int:
     """Print the JSON Schema of a file."""
+    from app.schema import schema as make_schema
+
     print(json.dumps(make_schema(form), indent=1, ensure_ascii=False))
     return DONE
 
@@ -116,6 +122,7 @@ def sim(
     duration_s: float | None,
 ) -> int:
     """Serve the station's devices until the parent or a signal ends it."""
+    from app.configuration import configure
     from app.simulation.process import run
 
     if overlay is not None and (overlay.is_dir() or not overlay.parent.is_dir()):
@@ -139,16 +146,26 @@ def sim(
 
 def export(station: Path, data: Path, points: str, *, start: str, end: str, every: str, output: Path) -> int:
     """Write history to a file."""
+    from app.history.folder import DataFolder
+    from app.starting import Ending, who
+
+    ending = Ending()
+    with DataFolder.open_existing(data, who("export")) as folder:
+        return _export(station, folder, points, start, end, every, output, ending)
+
+
+def _export(
+    station: Path, folder: DataFolder, points: str, start: str, end: str, every: str, output: Path, ending: Ending
+) -> int:
+    from app.configuration import configure
     from app.history.export.request import ExportError, ExportRequest
     from app.history.reader import export_from_folder
-    from app.starting import Ending, who
 
     found = configure(station_directory(station)).station
     request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)
     before = "; the file that was there is replaced" if output.exists() else ""
-    ending = Ending()
     try:
-        rows = export_from_folder(found, data, request, who("export"), ending.told)
+        rows = export_from_folder(found, folder, request, ending.told)
     except ExportError as error:
         raise wrong_input(*str(error).split("; ", 1)) from None
     except CancelledError:

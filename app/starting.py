@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import platformdirs
 
 from app.demo import DEMO_WORD, DemoSimulator, is_demo, station_directory
+from app.history.folder import DataFolder
 
 if TYPE_CHECKING:
     from app.station import RunningStation
@@ -56,6 +57,11 @@ class Ending:
             self._told.wait(min(LONGEST_WAIT_S, left))  # on Windows nothing interrupts a wait: look up now and then
 
 
+def _own_place(station: str) -> Path:
+    """A data folder in the user's own place."""
+    return Path(platformdirs.user_data_path("gridroom", appauthor=False)) / station
+
+
 @contextmanager
 def running(
     station: Path, data: Path | None, overlay: Path | None, verb: str, meanwhile: Callable[[], object] = lambda: None
@@ -66,22 +72,23 @@ def running(
     StorageError before anything is started, and StorageError at the end where rows could not be stored any more.
     """
     directory = station_directory(station)
+    demo = is_demo(station) and overlay is None
     with ExitStack() as stack:
+        # Whether another program has the folder is said at once, before the libraries of a station are loaded.
+        place = data or (_own_place(DEMO_WORD) if demo else None)
+        folder = stack.enter_context(DataFolder.open(place, who(verb))) if place and DataFolder.is_one(place) else None
         simulator = None
-        if is_demo(station) and overlay is None:
+        if demo:
             simulator = DemoSimulator()
             stack.callback(simulator.stop)
         from app.configuration import configure  # heavy: loaded while the simulator starts
-        from app.history.folder import DataFolder
         from app.logs import PLACES, Logs
         from app.model.errors import StorageError
         from app.station import RunningStation
 
         # The demo's id is its word: it is not loaded twice while its simulator starts.
         id_ = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
-        place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / id_
-        folder = DataFolder.open(place, who(verb))
-        stack.callback(folder.close)
+        folder = folder or stack.enter_context(DataFolder.open(place or _own_place(id_), who(verb)))
         folder.belongs_to(id_)
         logs = Logs(folder.path)
         logs.start()

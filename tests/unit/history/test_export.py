@@ -41,6 +41,12 @@ def export(site: Site, *args: Any, **more: Any) -> ExportResult:
     return site.history.export(request(*args, **more)).result(timeout=30)
 
 
+def exported(data: Path, wanted: ExportRequest) -> int:
+    """Rows, from a station that does not run."""
+    with DataFolder.open_existing(data, "gridroom export") as folder:
+        return export_from_folder(TWO, folder, wanted)
+
+
 @pytest.fixture(scope="module")
 def fed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Ten seconds of three points, with a bad sample, none, and a lost device."""
@@ -243,7 +249,7 @@ def test_a_folder_whose_station_does_not_run_is_exported_and_left_untouched(tmp_
         site.step({"inv1.p_kw": 9.0})
     before = {p.relative_to(data): p.stat().st_mtime_ns for p in data.rglob("*") if p.is_file()}
     wanted = ExportRequest("*", START_NS, START_NS + 7200 * SECOND_NS, "raw", tmp_path / "o.csv")
-    assert export_from_folder(TWO, data, wanted, "gridroom export") == 6
+    assert exported(data, wanted) == 6
     assert [row[2] for row in lines(tmp_path / "o.csv")[1:]] == ["0", "1", "2", "3", "4", "9"]
     after = {p.relative_to(data): p.stat().st_mtime_ns for p in data.rglob("*") if p.is_file()}
     assert {path: time for path, time in after.items() if path.name != "gridroom.lock"} == before
@@ -252,9 +258,9 @@ def test_a_folder_whose_station_does_not_run_is_exported_and_left_untouched(tmp_
 def test_a_held_folder_and_one_without_a_history_are_refused_by_name(tmp_path: Path) -> None:
     wanted = ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
     with DataFolder.open(tmp_path / "data", "gridroom engine"), pytest.raises(FolderHeld, match="gridroom engine"):
-        export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export")
+        exported(tmp_path / "data", wanted)
     with pytest.raises(StorageError, match="there is no history in"):
-        export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export")
+        exported(tmp_path / "data", wanted)
 
 
 def test_a_history_that_never_got_a_sample_is_exported_as_a_head_alone(tmp_path: Path) -> None:
@@ -262,7 +268,7 @@ def test_a_history_that_never_got_a_sample_is_exported_as_a_head_alone(tmp_path:
     clock, wanted = ManualClock(START_NS), ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
     opened = open_history(tmp_path / "data", TWO, clock, QUICK, Troubles(lambda key, text: None))
     opened.archive.store.close()
-    assert export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export") == 0
+    assert exported(tmp_path / "data", wanted) == 0
     assert lines(tmp_path / "o.csv") == [["time", "point", "value", "quality", "unit"]]
 
 
@@ -272,7 +278,7 @@ def test_a_first_start_that_was_killed_at_once_left_no_history(tmp_path: Path) -
     duckdb.connect(str(tmp_path / "history.duckdb")).close()
     wanted = ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
     with pytest.raises(StorageError, match="there is no history in .*; start the station on it once"):
-        export_from_folder(TWO, tmp_path, wanted, "gridroom export")
+        exported(tmp_path, wanted)
 
 
 def test_a_folder_after_a_kill_is_read_with_its_write_ahead_log(tmp_path: Path) -> None:
