@@ -165,13 +165,16 @@ def _export(
     request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)
     before = "; the file that was there is replaced" if output.exists() else ""
     try:
-        rows = export_from_folder(found, folder, request, ending.told)
+        done = export_from_folder(found, folder, request, ending.told)
     except ExportError as error:
         raise wrong_input(*str(error).split("; ", 1)) from None
     except CancelledError:
         kept = f"{output} is as it was" if before else f"no {output} is left"
         raise GridroomError(f"interrupted; {kept}, start it again") from None
-    print(f"{output}: {rows:,} rows{before}")
+    print(f"{output}: {done.rows:,} rows{before}")
+    if done.without:
+        out = f"{done.without} of the chosen points are left out"
+        print(f"gridroom export: {out}: they are not kept every {every}, only coarser and raw", file=sys.stderr)
     return DONE
 
 

@@ -26,8 +26,8 @@ _LOOK_S: Final = 0.2
 
 def export_from_folder(
     station: Station, folder: DataFolder, request: ExportRequest, called_off: Callable[[], bool] = lambda: False
-) -> int:
-    """Export from the owned data folder of a station that does not run; the number of rows written.
+) -> ExportResult:
+    """Export from the owned data folder of a station that does not run.
 
     `called_off` is asked now and then. Raises ExportError, StorageError, CancelledError.
     """
@@ -37,9 +37,9 @@ def export_from_folder(
         task = reader.export(request)
         while not called_off():
             with suppress(TimeoutError):
-                return task.result(_LOOK_S).rows
+                return task.result(_LOOK_S)
         task.cancel()
-        return task.result().rows
+        return task.result()
 
 
 class HistoryReader:

@@ -44,7 +44,7 @@ def export(site: Site, *args: Any, **more: Any) -> ExportResult:
 def exported(data: Path, wanted: ExportRequest) -> int:
     """Rows, from a station that does not run."""
     with DataFolder.open_existing(data, "gridroom export") as folder:
-        return export_from_folder(TWO, folder, wanted)
+        return export_from_folder(TWO, folder, wanted).rows
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,21 @@ def test_a_tiers_csv_has_its_own_columns_and_the_buckets_start(fed: Site, tmp_pa
         ["time", "point", "min", "max", "mean", "first", "last", "count", "quality", "unit"],
         ["2025-11-21T16:00:00.000+08:00", "meter1.p_kw", "-3", "0", "-1.5", "0", "-3", "4", "", "kW"],
     ]
+
+
+def test_a_tier_that_no_chosen_point_has_is_named_with_those_they_have(fed: Site, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="none of these points is kept every 1s.*choose one of: raw 5s 15min 1h"):
+        export(fed, tmp_path / "o.csv", "*.p_kw", "1s")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_points_that_a_tier_leaves_out_are_counted(tmp_path: Path) -> None:
+    mixed = station({"m": [{"id": "fast", "scan": "200ms"}, {"id": "slow"}, {"id": "never", "scan": "200ms"}]})
+    with Site(tmp_path / "data", mixed) as site:
+        for k in range(4):
+            site.step({"m.fast": 1.0 * k, "m.slow": 1.0 * k})
+        result = export(site, tmp_path / "o.csv", "*", "1s")
+        assert result.points == 1 and result.without == 1, "slow; never has nothing yet, and may"
 
 
 def test_a_pattern_crosses_dots_and_the_interval_is_half_open(fed: Site, tmp_path: Path) -> None:
