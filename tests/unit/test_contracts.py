@@ -93,7 +93,7 @@ def with_point(**keys: object) -> dict[str, Any]:
 
 
 def test_the_example_is_sound_but_for_the_devices_that_it_does_not_show(tmp_path: Path) -> None:
-    assert faults(tmp_path, EXAMPLE) == [
+    assert faults(tmp_path, EXAMPLE.replace(URL, "")) == [
         "6: element t1: unknown device 'xfmr1'",
         "7: element qf1: unknown element 'pcs1'",
         "7: element qf1: unknown point 'pcs1.breaker'",
@@ -388,7 +388,9 @@ def test_check_of_a_good_station_is_0(tmp_path: Path) -> None:
 
 
 def test_check_of_a_bad_station_is_2_with_a_line_a_fault(tmp_path: Path) -> None:
-    (tmp_path / "station.yaml").write_text(EXAMPLE.replace("unit: kW\n", "unit: kw\n", 1), encoding="utf-8")
+    (tmp_path / "station.yaml").write_text(
+        EXAMPLE.replace(URL, "").replace("unit: kW\n", "unit: kw\n", 1), encoding="utf-8"
+    )
     done = run("check", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
