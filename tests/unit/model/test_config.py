@@ -94,7 +94,7 @@ def test_all_that_is_wrong_with_a_point_is_told_at_once() -> None:
         PointForm,
         {
             "id": "p", "name": "P", "kind": "measurement", "role": "active_power", "unit": "A", "scan": "often",
-            "scale": 0, "range": [5, 1], "alarms": {"h": 5, "l": 7, "ll": 6, "delay": 3},
+            "scale": 0, "range": [5, 1], "alarms": {"h": 5, "l": 7, "ll": 4, "delay": 3},
         },
     )  # fmt: skip
     for words in (
