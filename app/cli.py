@@ -89,6 +89,14 @@ def _duration(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _pace(text: str) -> float:
+    """How often something is printed: no faster than anybody reads."""
+    seconds = _duration(text)
+    if seconds < 0.1:
+        raise argparse.ArgumentTypeError(f"'{text}' is too often; write 100ms or more, such as 1s")
+    return seconds
+
+
 def _positive(text: str) -> float:
     try:
         number = float(text)
@@ -183,7 +191,7 @@ def _engine(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--overlay", type=_path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
     )
     parser.add_argument("--duration", type=_duration, metavar="30s", help="stop after this time")
-    parser.add_argument("--status-every", type=_duration, metavar="1s", help="print a status line this often")
+    parser.add_argument("--status-every", type=_pace, metavar="1s", help="print a status line this often")
     parser.set_defaults(
         run=lambda o: _import("app.headless").engine(o.station, o.data, o.overlay, o.duration, o.status_every)
     )

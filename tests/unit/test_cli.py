@@ -46,3 +46,11 @@ def test_where_the_traceback_cannot_be_kept_it_is_told(
 def test_developers_see_it_as_it_is(broken: None) -> None:
     with pytest.raises(ZeroDivisionError):
         cli.main(["schema", "station"])
+
+
+@pytest.mark.parametrize("pace", ["0s", "99ms"])
+def test_status_lines_do_not_flood(pace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["engine", "demo", "--status-every", pace])
+    assert ended.value.code == cli.WRONG_INPUT
+    assert f"'{pace}' is too often; write 100ms or more" in capsys.readouterr().err
