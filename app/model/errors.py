@@ -54,6 +54,14 @@ class GridroomError(Exception):
         return self.text.en
 
 
+def words_of(error: Exception) -> Text:
+    """What an error says within a sentence of ours: its own words, or the first line of what a library said."""
+    if isinstance(error, GridroomError):
+        return error.text
+    lines = str(error).strip().splitlines()
+    return Text.of(lines[0] if lines else type(error).__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong in a file: where, what, and the mend."""
