@@ -77,7 +77,9 @@ class Supervisor:
         self._remarked: Mapping[str, Text] = {}
         """Full point name -> why it has no value, as it was seen last."""
         self._said: dict[str, list[Text]] = {}
-        """Full point name -> what was said of it since the device was lost last."""
+        """Full point name -> what was said of it since the device came last."""
+        self._refused: frozenset[str] = frozenset()
+        """Full names of the points that it refuses, as they were seen last."""
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
@@ -167,16 +169,22 @@ class Supervisor:
         if self._state is not LinkState.ONLINE:
             if self._state is LinkState.LOST:
                 log.info("device %s is back", self.device.id)
+                self._said = {}
             self._state, self._since, self._next_try = LinkState.ONLINE, self._clock.now_ns(), 0
             self._publish_online(1.0)
 
     async def _poll(self) -> None:
-        """Everything once, then each group by its schedule. The device is there once the first group is answered."""
-        if self._groups:
-            await self._read(self._groups[0])
+        """Everything once, then each group by its schedule.
+
+        The device is there once a group is answered that it does not refuse whole: one that answers nothing but
+        refusals is as good as lost.
+        """
+        for group in self._groups:
+            await (self._try(group) if self._online_ns else self._read(group))
+            if not self._refuses(group.points):
+                self._online()
+        self._must_give()
         self._online()
-        for group in self._groups[1:]:
-            await self._try(group)
         await self._read_texts()
         now = self._clock.monotonic_ns()
         for group in self._groups:
@@ -188,8 +196,26 @@ class Supervisor:
                 await asyncio.sleep(ahead_s)
             self._lateness.add((self._clock.monotonic_ns() - group.due_ns) / SECOND_NS)
             await self._try(group)
+            self._must_give()
             self._late_scans += group.done(self._clock.monotonic_ns())
         await asyncio.Event().wait()  # nothing to poll: connected is all there is to know
+
+    def _refuses(self, points: Sequence[Point]) -> bool:
+        return all(point.name in self._refused for point in points)
+
+    def _must_give(self) -> None:
+        """Raises RefusedByDevice where it refuses everything that it is asked for, and sends nothing by itself."""
+        if not self._groups or isinstance(self._link, Reporting):
+            return
+        if self._refused and all(self._refuses(group.points) for group in self._groups):
+            why = self._remarked[self._groups[0].points[0].name]
+            raise RefusedByDevice(
+                Text(
+                    f"it refuses all of its points: {why.en}; compare its unit number and addresses with the device's "
+                    "own register list",
+                    f"设备拒绝了所有测点：{why.zh}；请与设备自己的寄存器表核对单元号和地址",
+                )
+            )
 
     async def _try(self, group: ScanGroup) -> None:
         """Read a group. As the first group goes, so goes the device; what fails another is told of its points alone."""
@@ -227,11 +253,16 @@ class Supervisor:
         if remarks == self._remarked:
             return
         self._remarked = dict(remarks)
+        self._refused = frozenset(self._link.refused(self.device))
         new: dict[Text, list[str]] = {}
+        named: list[str] = []
         for name, why in remarks.items():
             if why not in self._said.setdefault(name, []):
                 self._said[name].append(why)
+                named.append(name)
                 new.setdefault(why, []).append(self._place(name))
+        if any(name in self._refused for name in named):
+            self._errors += 1
         for why, places in new.items():
             more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
             log.warning(
@@ -264,7 +295,6 @@ class Supervisor:
         if self._state is not LinkState.LOST:
             log.warning("device %s lost: %s", self.device.id, error)
             self._state, self._since = LinkState.LOST, self._clock.now_ns()
-            self._remarked, self._said = {}, {}
             self._lose(self._field)
             self._publish_online(0.0)
         self.publish_own()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from app.model.clock import Clock
@@ -72,6 +72,9 @@ class ModbusLink(Link):
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
         return self._remarks.get(device.id, _NO_REMARKS)
+
+    def refused(self, device: Device) -> Collection[str]:
+        return {name for plan in self._plans[device.id] for name in plan.refused()}
 
     async def _poll(self, plan: ModbusPlan) -> None:
         """Ask for every block, in turns of one request."""

@@ -184,6 +184,10 @@ class ModbusPlan(Plan):
             found |= {self.names[row]: words(refusal.code) for row in refusal.ask.block.rows}
         return found
 
+    def refused(self) -> list[str]:
+        """Full names of the points that the device refuses, or that cannot be asked for."""
+        return [self.names[row] for row in self._missing]
+
     @property
     def has_news(self) -> bool:
         """Whether other points than before came as no number."""
