@@ -147,10 +147,10 @@ def sim(
 def export(station: Path, data: Path, points: str, *, start: str, end: str, every: str, output: Path) -> int:
     """Write history to a file."""
     from app.history.folder import DataFolder
-    from app.starting import Ending, who
+    from app.starting import Ending
 
     ending = Ending()
-    with DataFolder.open_existing(data, who("export")) as folder:
+    with DataFolder.open_existing(data, "gridroom export") as folder:
         return _export(station, folder, points, start, end, every, output, ending)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +20,6 @@ if TYPE_CHECKING:
     from app.station import RunningStation
 
 LONGEST_WAIT_S: Final = 0.5
-
-
-def who(verb: str) -> str:
-    """How this process is named to another that wants its data folder."""
-    return f"gridroom {verb} (process {os.getpid()} on {socket.gethostname()})"
 
 
 def on_end(tell: Callable[[], object]) -> None:
@@ -73,10 +66,13 @@ def running(
     """
     directory = station_directory(station)
     demo = is_demo(station) and overlay is None
+    program = f"gridroom {verb}"
     with ExitStack() as stack:
         # Whether another program has the folder is said at once, before the libraries of a station are loaded.
         place = data or (_own_place(DEMO_WORD) if demo else None)
-        folder = stack.enter_context(DataFolder.open(place, who(verb))) if place and DataFolder.is_one(place) else None
+        folder = None
+        if place is not None and DataFolder.is_one(place):
+            folder = stack.enter_context(DataFolder.open(place, program))
         simulator = None
         if demo:
             simulator = DemoSimulator()
@@ -88,7 +84,7 @@ def running(
 
         # The demo's id is its word: it is not loaded twice while its simulator starts.
         id_ = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
-        folder = folder or stack.enter_context(DataFolder.open(place or _own_place(id_), who(verb)))
+        folder = folder or stack.enter_context(DataFolder.open(place or _own_place(id_), program))
         folder.belongs_to(id_)
         logs = Logs(folder.path)
         logs.start()

@@ -179,5 +179,13 @@ def _holder(path: Path) -> str:
         return "another process"
     return (
         f"{said.get('program', 'another program')} (process {said.get('pid', '?')} on {said.get('host', '?')}, "
-        f"since {said.get('since', '?')})"
+        f"since {_local(said.get('since'))})"
     )
+
+
+def _local(since: object) -> str:
+    """A moment as the clock on the wall shows it."""
+    try:
+        return f"{datetime.fromisoformat(str(since)).astimezone():%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return "?"

@@ -43,6 +43,7 @@ def test_it_is_named_before_the_libraries_of_a_station_are_loaded(
         )  # fmt: skip
     assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
     assert f"data folder {data} is in use by gridroom engine (process {os.getpid()}" in done.stderr
+    assert done.stderr.count("process") == 1
 
 
 def test_the_demo_without_data_is_held_in_the_users_own_place(tmp_path: Path) -> None:
