@@ -11,7 +11,9 @@ import logging
 import math
 import os
 import sys
+import textwrap
 import time
+from collections.abc import Sized
 from concurrent.futures import CancelledError
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from app.station import RunningStation
 
 DONE: Final = 0
+_LONGEST_TROUBLE: Final = 80
+"""Characters of a status line."""
 
 log = logging.getLogger("gridroom.headless")
 
@@ -39,8 +43,12 @@ def check(station: Path, overlay: Path | None) -> int:
     if configuration.absent:  # the station would run without these devices
         raise ConfigFaults(configuration.absent)
     found = configuration.station
-    print(f"{found.directory}: good, {len(found.devices)} devices, {len(found.points)} points")
+    print(f"{found.directory}: good, {_count(found.devices, 'device')}, {_count(found.points, 'point')}")
     return DONE
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def schema(form: str) -> int:
@@ -101,7 +109,7 @@ def status_line(running: RunningStation) -> str:
     """One line that tells how the station is."""
     health = running.health()
     local = to_datetime(running.now_ns()).astimezone(running.station.zone)
-    history = health.history.en if health.history else "ok"
+    history = _short(health.history.en) if health.history else "ok"
     active = running.alarms.active()
     unacknowledged = sum(row.acknowledged == 0 for row in active)
     return (
@@ -109,6 +117,11 @@ def status_line(running: RunningStation) -> str:
         f"{health.points_per_s:,.0f} points/s  late p99 {health.late_p99_ms:.0f} ms  history {history}  "
         f"alarms {len(active)} ({unacknowledged} unacknowledged)"
     )
+
+
+def _short(trouble: str) -> str:
+    """Enough to know what it is; the alarm and the log say it whole."""
+    return textwrap.shorten(trouble.partition(";")[0], _LONGEST_TROUBLE, placeholder="...")
 
 
 def sim(

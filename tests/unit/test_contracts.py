@@ -384,7 +384,7 @@ def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str
 def test_check_of_a_good_station_is_0(tmp_path: Path) -> None:
     load(tmp_path, MINIMAL)
     done = run("check", str(tmp_path))
-    assert (done.returncode, done.stderr) == (0, "") and "good, 1 devices, 5 points" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "") and "good, 1 device, 5 points" in done.stdout
 
 
 def test_check_of_a_bad_station_is_2_with_a_line_a_fault(tmp_path: Path) -> None:
