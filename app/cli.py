@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             mend = f"did you mean '{near[0]}'?" if near else f"the verbs are {' '.join(_VERBS)}"
             parser.error(f"'{words[0]}' is neither a verb nor the folder of a station; {mend}")
         words.insert(0, "console")
-    options = parser.parse_args(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        options.parser.error(f"unknown: {' '.join(unknown)}; see gridroom {options.verb} --help")
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
@@ -149,9 +151,11 @@ def _parser() -> argparse.ArgumentParser:
 def _verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_: str, example: str
 ) -> argparse.ArgumentParser:
-    return verbs.add_parser(
+    parser = verbs.add_parser(
         name, help=help_, description=help_, epilog=f"example:\n  {example}", formatter_class=_Words
     )
+    parser.set_defaults(parser=parser)
+    return parser
 
 
 def _station(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:

@@ -68,6 +68,7 @@ class Fault:
 
     file: Path
     line: int
+    """From 1; 0 where there are no lines."""
     what: str
     mend: str
 
@@ -76,7 +77,8 @@ class Fault:
         words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.what)
         if len(words) > _LONGEST:
             words = f"{words[:_LONGEST]}..."
-        return f"{self.file}:{self.line}: {words}; {self.mend}"
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place}: {words}; {self.mend}"
 
 
 class ConfigFaults(GridroomError):
@@ -89,7 +91,7 @@ class ConfigFaults(GridroomError):
 
 def wrong_input(what: str, mend: str) -> ConfigFaults:
     """Something on the command line that cannot be meant."""
-    return ConfigFaults([Fault(Path("command line"), 1, what, mend)])
+    return ConfigFaults([Fault(Path("command line"), 0, what, mend)])
 
 
 def mend_of(error: Exception) -> Text:

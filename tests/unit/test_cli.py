@@ -54,3 +54,16 @@ def test_status_lines_do_not_flood(pace: str, capsys: pytest.CaptureFixture[str]
         cli.main(["engine", "demo", "--status-every", pace])
     assert ended.value.code == cli.WRONG_INPUT
     assert f"'{pace}' is too often; write 100ms or more" in capsys.readouterr().err
+
+
+def test_an_option_that_is_none_is_told_with_the_verbs_own_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["console", "--bad"])
+    said = capsys.readouterr().err
+    assert ended.value.code == cli.WRONG_INPUT
+    assert said.startswith("usage: gridroom console ") and "--bad" in said and "gridroom console --help" in said
+
+
+def test_what_is_wrong_on_the_command_line_has_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["engine", str(Path(__file__).parent)]) == cli.WRONG_INPUT
+    assert capsys.readouterr().err == "command line: no data folder; say where history goes with --data DIR\n"
