@@ -70,7 +70,7 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
         try:
             complaints = driver.check(device)
             faulty |= {(one.device, one.key) for one in complaints if not one.point}
-            with suppress(KeyError, ValueError, TypeError) if complaints else nullcontext():
+            with suppress(Exception) if complaints else nullcontext():
                 lines.setdefault((device.driver, driver.line(device)), []).append(device)
         except Exception as error:  # a fault of the driver, and not of the files
             absent.append(_failed(loaded, device, error))
@@ -81,6 +81,8 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
         try:
             shared = registry.driver(name).check_line(devices)
         except Exception as error:
+            if faulty & {(device.id, key) for device in devices for key in device.connection}:
+                continue  # told already
             absent += [_failed(loaded, device, error) for device in devices]
         else:
             shared = [one for one in shared if not any((device.id, one.key) in faulty for device in devices)]

@@ -45,8 +45,8 @@ class ModbusDriver(Driver):
         return found + _clashes(device, sound)
 
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
-        """Devices of one serial line that disagree about the line."""
-        found = []
+        """Devices of one serial line that disagree about the line, and devices that are one and the same."""
+        found = _same(devices)
         for first, other in pairwise(devices):
             for key in _OF_THE_LINE if self._kind is Kind.RTU else ():
                 default = {"baudrate": connections.BAUDRATE, "parity": connections.PARITY, "stopbits": 1}[key]
@@ -60,11 +60,34 @@ class ModbusDriver(Driver):
         return connections.line_of(self._kind, device.connection)
 
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
-        """Raises ValueError where devices of one serial line disagree about it."""
+        """Raises ValueError where `check_line` complains."""
         for complaint in self.check_line(devices):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         endpoint = connections.endpoint_of(self._kind, devices[0].connection)
         return ModbusLink(endpoint, devices, clock, read_only=read_only)
+
+
+def _same(devices: Sequence[Device]) -> list[Complaint]:
+    """Devices of one unit that read the same: somebody copied a device and left its unit. A controller that serves
+    several devices as one unit has other registers for each."""
+    found = []
+    units: dict[str, list[tuple[Device, frozenset[tuple[str, ...]]]]] = {}
+    for device in devices:
+        unit = str(device.connection.get("unit", connections.UNIT))
+        mine = frozenset(
+            tuple(str(form.get(key)) for key in ("table", "register", "bit"))
+            for point in device.points
+            if (form := point.form.address) is not None
+        )
+        others = units.setdefault(unit, [])
+        for first, theirs in others if mine else ():
+            if mine <= theirs or theirs <= mine:
+                what = f"unit {unit} is {first.id} already, with the same registers"
+                found.append(Complaint(device.id, "", "unit", what, "give each device its own unit, or remove one"))
+                break
+        if mine:
+            others.append((device, mine))
+    return found
 
 
 def _faults_in_use(device: Device, point: Point, address: Address) -> list[KeyFault]:

@@ -348,3 +348,19 @@ def test_devices_of_a_line_that_differ_are_told_beside_other_faults_of_theirs(tm
     found = faults(write(tmp_path, station=text))
     assert len(found) == 2, found
     assert any("parity" in one for one in found) and any("baudrate 19200 on" in one for one in found)
+
+
+@pytest.mark.parametrize("value", ["[1]", "{a: 1}", "7", "true", "''"])
+@pytest.mark.parametrize("key", ["host", "port", "unit"])
+def test_a_connection_of_any_shape_is_a_fault_of_its_own_alone(tmp_path: Path, key: str, value: str) -> None:
+    fine = {"host": "10.0.0.9", "port": "502", "unit": "5"}
+
+    def one(id_: str, said: dict[str, str]) -> str:
+        keys = ", ".join(f"{name}: {what}" for name, what in said.items())
+        return (
+            f"  - id: {id_}\n    name: A\n    kind: meter\n    connection: {{driver: modbus-tcp, {keys}}}\n    points:\n"
+            "      - {id: p, name: P, kind: measurement, address: {table: coil, register: [1]}}\n"
+        )
+
+    found = faults(write(tmp_path, station=STATION + one("a", fine) + one("b", {**fine, key: value})))
+    assert not [fault for fault in found if "failed" in fault], found
