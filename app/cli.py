@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words.insert(0, "console")
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        options.parser.error(f"unknown: {' '.join(unknown)}; see gridroom {options.verb} --help")
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}; see gridroom {options.verb} --help")
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)

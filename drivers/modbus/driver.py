@@ -81,7 +81,7 @@ def _same(devices: Sequence[Device]) -> list[Complaint]:
         )
         others = units.setdefault(unit, [])
         for first, theirs in others if mine else ():
-            if mine <= theirs or theirs <= mine:
+            if first.id != device.id and (mine <= theirs or theirs <= mine):
                 what = f"unit {unit} is {first.id} already, with the same registers"
                 found.append(Complaint(device.id, "", "unit", what, "give each device its own unit, or remove one"))
                 break

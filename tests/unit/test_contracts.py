@@ -234,7 +234,7 @@ def test_what_is_no_id(tmp_path: Path, id_: str) -> None:
 
 def test_ids_are_unique_among_siblings_only(tmp_path: Path) -> None:
     device = MINIMAL["devices"][0]
-    twice = changed("devices", value=[device, {**device, "id": "e"}])
+    twice = changed("devices", value=[device, {**device, "id": "e", "connection": {**device["connection"], "unit": 2}}])
     assert {"d.p", "e.p"} <= set(load(tmp_path, twice).by_name)
     assert "exists already" in faults(tmp_path, changed("devices", value=[device, device]))[0]
     assert "exists already" in faults(tmp_path, changed("devices", 0, "points", value=device["points"] * 2))[0]
