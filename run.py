@@ -186,7 +186,7 @@ def install(pip: "list[str]", what: "list[str]") -> None:
 
 
 def installs(pip: "list[str]", what: "list[str]") -> bool:
-    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *what]
+    command = [*pip, "install", "--quiet", "--quiet", "--disable-pip-version-check", "--no-input", *what]
     return subprocess.call(command, env=environment()) == 0
 
 

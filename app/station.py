@@ -178,11 +178,10 @@ class RunningStation:
         self._engine.cleaning.restore(last)
 
     def _on_trouble(self, key: str, message: Text | None) -> None:
-        """Trouble of Gridroom's own, from any thread, becomes an alarm; None ends it."""
+        """Trouble of Gridroom's own, logged by who has it, becomes an alarm; None ends it. Any thread."""
         if message is None:
             self.alarms.clear_system(key)
         else:
-            log.error("%s: %s", key, message.en)
             self.alarms.raise_system(key, message, Priority.HIGH)
 
     def _on_engine_failure(self) -> None:

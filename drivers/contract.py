@@ -14,7 +14,7 @@ at least, and may be both: then each point is also read by its scan, because rep
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NoReturn, Protocol, runtime_checkable
 
@@ -75,8 +75,12 @@ class Link(ABC):
         return {}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        """Full point name -> why the device refuses it, for the points that it refused. Any thread."""
+        """Full point name -> why it has no value: the device refuses it, or sent no number. Any thread."""
         return {}
+
+    def refused(self, device: Device) -> Collection[str]:
+        """Full names of the points that the device refuses to give: of those with a remark, unless a driver knows."""
+        return self.remarks(device).keys()
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
+os.environ.setdefault("GRIDROOM_TRACEBACK", "1")  # an error that nobody foresaw fails a test as it is
 
 from collections.abc import Iterator
 

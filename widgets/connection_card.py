@@ -18,7 +18,7 @@ from widgets.language import tr
 from widgets.times import moment_text
 from widgets.values import NOTHING, age_text, format_value
 
-PAIRS: Final = ("State", "Round trip", "Errors", "Late scans", "Last frame", "Next try", "Refused points")
+PAIRS: Final = ("State", "Round trip", "Errors", "Late scans", "Last frame", "Next try", "Points without a value")
 """Titles of the figures, in rows of four."""
 LINES: Final = ("Reached by", "Not online", "Last error", "The device tells")
 """Titles of the lines below them, each as wide as the card."""
@@ -143,7 +143,7 @@ class ConnectionCard(QFrame):
             "Next try": (tr("in {time}", time=age_text(ahead)) if ahead > 0 else tr("now"))
             if status.next_try
             else NOTHING,
-            "Refused points": f"{len(status.remarks):,}" if status.remarks else "",
+            "Points without a value": f"{len(status.remarks):,}" if status.remarks else "",
             "Reached by": _reached(device),
             "Last error": status.last_error.in_(tongue) if status.last_error else "",
             "The device tells": "  ·  ".join(

@@ -347,6 +347,7 @@ def moving_value(name: str, time_ns: int) -> float:
 class Exported:
     path: Path
     rows: int
+    without: int = 0
 
 
 class FakeStation:

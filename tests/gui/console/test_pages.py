@@ -221,7 +221,7 @@ def test_a_refused_point_says_why(
     language.choose("zh")
     assert devices.model.cell(row, Column.REMARK).text == "异常码 2，非法数据地址"
     devices.show_device("inv1")
-    assert "被拒测点: 1" in devices.card.text()
+    assert "无值测点: 1" in devices.card.text()
     assert not devices.table.isColumnHidden(Column.REMARK)
 
 

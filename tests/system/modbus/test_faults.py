@@ -55,7 +55,8 @@ async def test_an_answer_that_cannot_be_trusted_is_no_value_and_the_next_one_is(
     with pytest.raises(ProtocolError, match=words) as caught:
         await link.read(plan)
     assert caught.value.device == "m1"
-    assert "应答不对" in caught.value.text.zh, "and in Chinese"
+    assert "; check" in str(caught.value) or ": check its firmware" in str(caught.value), "what to do about it"
+    assert "应答不对" in caught.value.text.zh and "请" in caught.value.text.zh, "and in Chinese"
     for _ in range(3):
         assert (await link.read(plan)).value.tolist() == _FIRST_TEN[1]
 

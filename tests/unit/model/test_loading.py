@@ -171,7 +171,7 @@ def test_overlay_with_another_driver_replaces_the_connection(tmp_path: Path) -> 
     [
         ("kind: meter", "kind: metr", "station.yaml:7: device meter1: kind: 'metr' is not known"),
         ("unit: kW", "unit: kw", "unknown unit 'kw'; one of: kW kvar"),
-        ("unit: kW", "unit: A", "station.yaml:10: point meter1.p_kw: role active_power is measured in kW, not in A"),
+        ("unit: kW", "unit: A", "station.yaml:14: point meter1.p_kw: unit: role active_power is measured in kW, not in A"),
         ("role: active_power", "role: activ_power", "unknown role 'activ_power'"),
         ("role: active_power", "scan: 1", "'1' is not a duration; write a number and a unit"),
         ("role: active_power", "dedband: 1", "station.yaml:13: point meter1.p_kw: unknown key 'dedband'; did you mean 'deadband'?"),
