@@ -60,15 +60,20 @@ def tcp_faults(connection: Mapping[str, Any], port: int | None = None) -> list[K
         found = [KeyFault("port", "connection has no port", "add `port:`, the gateway's TCP port")]
     else:
         found = number_faults("port", connection.get("port", port), 1, 65535)
-    host = connection.get("host")
-    if "host" not in connection:
-        found.append(KeyFault("host", "connection has no host", "add `host:`, a name or an IP address"))
-    elif not isinstance(host, str) or not host.strip():
-        found.append(KeyFault("host", f"host '{host}' is not a name", "write a name or an IP address"))
-    elif not _is_host(host):
+    return found + host_faults(connection, "host")
+
+
+def host_faults(connection: Mapping[str, Any], key: str) -> list[KeyFault]:
+    """A name or an IP address, which must be there."""
+    host = connection.get(key)
+    if key not in connection:
+        return [KeyFault(key, f"connection has no {key}", f"add `{key}:`, a name or an IP address")]
+    if not isinstance(host, str) or not host.strip():
+        return [KeyFault(key, f"{key} '{host}' is not a name", "write a name or an IP address")]
+    if not _is_host(host):
         mend = "write the bare name or IP address; the port is a key of its own"
-        found.append(KeyFault("host", f"host '{host}' is neither a name nor an IP address", mend))
-    return found
+        return [KeyFault(key, f"{key} '{host}' is neither a name nor an IP address", mend)]
+    return []
 
 
 def _is_host(host: str) -> bool:

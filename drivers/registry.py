@@ -20,6 +20,7 @@ _FACTORIES: Final[dict[str, str]] = {
     "modbus-rtu": "drivers.modbus:rtu",
     "modbus-rtu-tcp": "drivers.modbus:rtu_tcp",
     "dlt645": "drivers.dlt645:dlt645",
+    "iec104": "drivers.iec104:iec104",
     "sunspec-tcp": "drivers.sunspec:tcp",
     "sunspec-rtu": "drivers.sunspec:rtu",
     "sunspec-rtu-tcp": "drivers.sunspec:rtu_tcp",

@@ -14,6 +14,7 @@ BENCHES: Final = {
     "history": ("app.bench.history",),
     "trend": ("app.bench.trend", "widgets.trend.bench"),
     "alarms": ("app.bench.alarms",),
+    "iec104": ("app.bench.iec104",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
     "mqtt": ("app.bench.mqtt",),
     "cleaning": ("app.bench.cleaning",),

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from app.model.text import Text
+from app.model.text import Text, joined
 
 log = logging.getLogger("gridroom.history.trouble")
 
@@ -43,4 +43,4 @@ class Troubles:
             texts = list(self._standing.values())
         if not texts:
             return None
-        return Text("; ".join(text.en for text in texts), "；".join(text.zh for text in texts))
+        return joined(texts)

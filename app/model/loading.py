@@ -8,7 +8,7 @@ import re
 from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -169,6 +169,7 @@ class _Loading:
             )
         form = form or _NO_FORM
         head = form.station
+        devices = [replace(device, timezone=head.timezone) for device in devices]
         station = Station(
             head.id, head.name, head.timezone, head.location, head.limits, head.grid_meter, head.read_only,
             form.history, form.topology, tuple(devices), tuple(self.points), self.directory, self.digest.hexdigest(),

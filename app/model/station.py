@@ -93,6 +93,8 @@ class Device:
     template: str | None = None
     vendor: str = ""
     model: str = ""
+    timezone: str = "UTC"
+    """Of the station, for devices whose clocks run in local time."""
 
     def point(self, id_: str) -> Point | None:
         """The point of this id, if the device has it."""

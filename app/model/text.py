@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,3 +27,9 @@ class Text:
     def in_(self, language: str) -> str:
         """The text in `en` or `zh`."""
         return self.zh if language == "zh" else self.en
+
+
+def joined(texts: Sequence[Text]) -> Text:
+    """Several findings as one, each said once."""
+    once = list(dict.fromkeys(texts))
+    return Text("; ".join(text.en for text in once), "；".join(text.zh for text in once))

@@ -40,6 +40,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     life.opening_twice_is_opening_once,
     life.closing_twice_is_closing_once,
     life.a_closed_link_stays_closed,
+    life.a_closed_link_reports_no_more,
     life.a_cancelled_read_leaves_the_line_usable,
     life.silence_is_told_and_ends,
     life.a_device_that_sends_no_more_is_told_and_comes_back,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NoReturn
 
 from app.model.errors import DeviceError, ProtocolError, TransportError
 from app.model.updates import Updates
@@ -12,6 +14,8 @@ from drivers.contract import Plan, Pollable, Reporting
 
 _COMING_BACK: Final = 8
 """Attempts that a driver may need until it has the peer again."""
+_PATIENCE_S: Final = 30.0
+"""How long a device that sends by itself may take to be there, and a link to tell that it is not any more."""
 _CANCELLED_AFTER_S: Final = (0.0, 0.0, 0.001, 0.002, 0.005, 0.01, 0.02)
 
 
@@ -42,6 +46,18 @@ async def a_closed_link_stays_closed(bench: Bench) -> None:
     await link.read(plan)
     await link.close()
     await bench.expect((TransportError,), link.read(plan), "reading over a closed link")
+
+
+async def a_closed_link_reports_no_more(bench: Bench) -> None:
+    link = bench.link()
+    if not isinstance(link, Reporting):
+        return
+    await link.connect()
+    async with _reporting(bench, link) as report:
+        await link.close()
+        await bench.expect((TransportError,), _ending(report), "a report whose link is closed")
+    async with _reporting(bench, link, wait=False) as report:
+        await bench.expect((TransportError,), _ending(report), "reporting over a closed link")
 
 
 async def a_cancelled_read_leaves_the_line_usable(bench: Bench) -> None:
@@ -105,6 +121,31 @@ async def a_device_that_sends_no_more_is_told_and_comes_back(bench: Bench) -> No
         one.cancel()
     ended, _ = await asyncio.gather(reporting, waiting, return_exceptions=True)
     bench.require(came.is_set(), f"the device sends again, and nothing was delivered: {ended!r}")
+
+
+@asynccontextmanager
+async def _reporting(bench: Bench, link: Reporting, *, wait: bool = True) -> AsyncIterator[asyncio.Task[NoReturn]]:
+    """The report of the first device, which is there if waited for; cancelled in the end."""
+    online = asyncio.Event()
+    report = asyncio.ensure_future(link.report(bench.rig.devices[0], lambda updates: None, online.set))
+    waiting = asyncio.ensure_future(online.wait())
+    try:
+        if wait:
+            await asyncio.wait((waiting, report), timeout=_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+            bench.require(online.is_set(), f"report() did not call online() within {_PATIENCE_S:g} s")
+        yield report
+    finally:
+        waiting.cancel()
+        report.cancel()
+        await asyncio.gather(waiting, report, return_exceptions=True)
+
+
+async def _ending(report: asyncio.Task[NoReturn]) -> str:
+    """Raises what ends it."""
+    done, _ = await asyncio.wait((report,), timeout=_PATIENCE_S)
+    if done:
+        report.result()
+    return f"report() still runs after {_PATIENCE_S:g} s"
 
 
 async def _attempt(link: PolledLink, plan: Plan) -> Updates:

@@ -18,7 +18,7 @@ from app.model.errors import ReadOnlyError, TransportError
 from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
-from drivers.conformance import CHECKS, Check, Nonconforming, Rig, conform, device, name
+from drivers.conformance import CHECKS, Check, Nonconforming, Rig, conform, device, life, name
 from drivers.contract import Complaint, Deliver, Driver, Link, Plan
 
 pytestmark = pytest.mark.asyncio
@@ -88,22 +88,37 @@ class Good(Link):
 
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         online()
-        while True:
+        while not self.closed:
             deliver(self.batch(device.points[:2]))
             await asyncio.sleep(0.01)
+        raise TransportError(Text.of("closed here"))
+
+
+class GoodReports(Good):
+    """Only sends by itself."""
+
+    plan = read = None  # type: ignore[assignment]
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        online()
+        while not (self.closed or self.peer.silent):
+            deliver(self.batch(device.points[:2]))
+            await asyncio.sleep(0.01)
+        raise TransportError(Text.of("nothing comes any more"))
 
 
 class OnlyReports(Link):
     """Is told by the peer in memory, and cannot ask it."""
 
     def __init__(self, peer: Peer, clock: Clock, read_only: bool) -> None:
-        self._good, self.peer = Good(peer, clock, read_only), peer
+        self._good, self.peer, self.closed = Good(peer, clock, read_only), peer, False
 
     async def connect(self) -> None: ...
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        self.closed = True
 
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
-        while not self.peer.silent:
+        while not (self.peer.silent or self.closed):
             online()
             deliver(self._good.batch(device.points[:2]))
             await asyncio.sleep(0.01)
@@ -152,10 +167,11 @@ def rig_of(peer: Peer, driver: Driver) -> Rig:
     )
 
 
+@pytest.mark.parametrize("link", [Good, GoodReports])
 @pytest.mark.parametrize("check", CHECKS, ids=name)
-async def test_a_good_driver_conforms(check: Check) -> None:
+async def test_a_good_driver_conforms(check: Check, link: type[Good]) -> None:
     peer = Peer()
-    await conform(check, rig_of(peer, GoodDriver(peer)))
+    await conform(check, rig_of(peer, GoodDriver(peer, link)))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=name)
@@ -339,6 +355,11 @@ class StaysSilent(OnlyReports):
         return await super().report(device, deliver, online)
 
 
+class ReportsAfterItsEnd(GoodReports):
+    async def close(self) -> None:
+        pass
+
+
 class WritesAnyway(Good):
     async def write(self, point: Point, value: float) -> float:
         self.peer.writes += 1
@@ -415,6 +436,7 @@ LINKS: list[tuple[str, type[Any], str]] = [
     ("reports_come_as_whole_batches", ReportsWrongly, "m.b is 2 at the peer, and was read as 7"),
     ("a_device_that_sends_no_more_is_told_and_comes_back", HidesSilence, "silent device must raise TransportError"),
     ("a_device_that_sends_no_more_is_told_and_comes_back", StaysSilent, "nothing was delivered.*lost for ever"),
+    ("a_closed_link_reports_no_more", ReportsAfterItsEnd, "must raise an error, and returned 'report.. still runs"),
     ("a_read_only_link_writes_nothing", WritesAnyway, "1 writes of a read-only link"),
     ("what_is_written_is_read_back", SaysItWrote, "no write has reached the peer"),
     ("what_does_not_fit_is_refused", WritesNan, "writing infinity must raise"),
@@ -427,8 +449,9 @@ LINKS: list[tuple[str, type[Any], str]] = [
 
 @pytest.mark.parametrize(("check", "link", "words"), LINKS, ids=[link.__name__ for _, link, _ in LINKS])
 async def test_a_defect_of_a_link_is_caught_by_the_check_that_names_it(
-    check: str, link: type[Good], words: str
+    check: str, link: type[Good], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(life, "_PATIENCE_S", 0.3)
     peer = Peer()
     (named,) = [one for one in CHECKS if name(one) == check]
     with pytest.raises((Nonconforming, TransportError, RuntimeError), match=words):
