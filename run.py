@@ -55,6 +55,11 @@ DISPLAY = {
     "libxcb-xkb.so.1": "libxcb-xkb1",
     "libxcb-glx.so.0": "libxcb-glx0",
 }
+# Programs that tests talk to: program -> package.
+TEST_PACKAGES = {
+    "mosquitto": "mosquitto",
+    "tshark": "tshark",
+}
 CJK_FONTS = ("cjk", "wqy", "sourcehan", "uming", "ukai", "droidsansfallback", "simsun", "msyh")
 
 NO_DISPLAY = "There is no display here: the demo station runs without a screen, with a status line a second."
@@ -181,7 +186,7 @@ def install(pip: "list[str]", what: "list[str]") -> None:
 
 
 def installs(pip: "list[str]", what: "list[str]") -> bool:
-    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *what]
+    command = [*pip, "install", "--quiet", "--quiet", "--disable-pip-version-check", "--no-input", *what]
     return subprocess.call(command, env=environment()) == 0
 
 
@@ -213,6 +218,18 @@ def missing_libraries() -> "list[str]":
         return []
     names = {line.split()[0] for line in known.splitlines() if line.startswith("\t")}
     return sorted(package for name, package in wanted.items() if name not in names)
+
+
+def install_test_programs() -> None:
+    """The peers of tests, where this user may install them. Without one, a stand-in serves, or the run says so."""
+    missing = sorted(package for program, package in TEST_PACKAGES.items() if not has_program(program))
+    if missing and not (sys.platform.startswith("linux") and apt_install(missing)):
+        print("Not installed, and wanted by tests: {}".format(" ".join(missing)), flush=True)
+
+
+def has_program(name: str) -> bool:
+    """Debian keeps servers where only root's PATH looks."""
+    return any(shutil.which(name, path=path) for path in (None, "/usr/sbin:/usr/local/sbin"))
 
 
 def has_cjk_font() -> bool:
@@ -276,6 +293,7 @@ def hand_over(command: "list[str]") -> int:
 
 def test(arguments: "list[str]") -> int:
     """Everything that CI runs, to the end even when a step fails. Further words go to pytest."""
+    install_test_programs()
     steps = [
         ("ruff check", [tool("ruff"), "check", "."]),
         ("ruff format", [tool("ruff"), "format", "--check", "--quiet", "."]),

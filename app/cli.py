@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from app.model.errors import ConfigFaults, GridroomError
 DONE: Final = 0
 FAILED: Final = 1
 WRONG_INPUT: Final = 2
+TRACEBACK: Final = "GRIDROOM_TRACEBACK"
+"""Set in the environment, an error that nobody foresaw is raised as it is."""
 _DEMO: Final = "demo"
 
 _VERBS: Final = ("console", "engine", "check", "sim", "export", "screenshots", "bench", "schema")
@@ -46,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             mend = f"did you mean '{near[0]}'?" if near else f"the verbs are {' '.join(_VERBS)}"
             parser.error(f"'{words[0]}' is neither a verb nor the folder of a station; {mend}")
         words.insert(0, "console")
-    options = parser.parse_args(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}; see gridroom {options.verb} --help")
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
@@ -61,6 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         print(f"gridroom {options.verb}: interrupted before it was done; start it again", file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        print(f"gridroom {options.verb}: {_import('app.logs').last_words(error)}", file=sys.stderr)
         return FAILED
 
 
@@ -79,6 +89,14 @@ def _duration(text: str) -> float:
         return parse_duration_s(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _pace(text: str) -> float:
+    """How often something is printed: no faster than anybody reads."""
+    seconds = _duration(text)
+    if seconds < 0.1:
+        raise argparse.ArgumentTypeError(f"'{text}' is too often; write 100ms or more, such as 1s")
+    return seconds
 
 
 def _positive(text: str) -> float:
@@ -133,9 +151,11 @@ def _parser() -> argparse.ArgumentParser:
 def _verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_: str, example: str
 ) -> argparse.ArgumentParser:
-    return verbs.add_parser(
+    parser = verbs.add_parser(
         name, help=help_, description=help_, epilog=f"example:\n  {example}", formatter_class=_Words
     )
+    parser.set_defaults(parser=parser)
+    return parser
 
 
 def _station(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -175,7 +195,7 @@ def _engine(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--overlay", type=_path, metavar="FILE", help="file that maps connections elsewhere, as gridroom sim prints it"
     )
     parser.add_argument("--duration", type=_duration, metavar="30s", help="stop after this time")
-    parser.add_argument("--status-every", type=_duration, metavar="1s", help="print a status line this often")
+    parser.add_argument("--status-every", type=_pace, metavar="1s", help="print a status line this often")
     parser.set_defaults(
         run=lambda o: _import("app.headless").engine(o.station, o.data, o.overlay, o.duration, o.status_every)
     )
@@ -266,7 +286,7 @@ def _bench(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _verb(
         verbs, "bench", "Measure, beside a physical limit of the same run.", "gridroom bench acquisition --json"
     )
-    parser.add_argument("name", metavar="NAME", help="acquisition history trend alarms console cleaning iec104")
+    parser.add_argument("name", metavar="NAME", help="acquisition history trend alarms console cleaning iec104 mqtt")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--seconds", type=_positive, metavar="N", help="run each measurement this long instead of the issue's time"

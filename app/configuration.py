@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.engine.computed import parse_all
 from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
-from app.model.loading import Loaded, load_station
+from app.model.loading import Loaded, survey_station
 from app.model.station import Device, Station
 from drivers import registry
 from drivers.absent import AbsentDriver
@@ -33,10 +34,12 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
 
     Raises ConfigFaults with all faults of files, connections, addresses, expressions.
     """
-    loaded = load_station(directory, overlay, text)
-    expressions, faults = parse_all(loaded)
+    loaded, faults = survey_station(directory, overlay, text)
+    if loaded is None:
+        raise ConfigFaults(faults)
+    expressions, found = parse_all(loaded)
     driver_faults, absent = _driver_faults(loaded)
-    faults += driver_faults
+    faults += found + driver_faults
     if loaded.station.history.url is not None:
         what = "this version keeps history in the data folder only"
         faults.append(loaded.station_fault(("history", "url"), f"history.url: {what}", "remove the line"))
@@ -52,6 +55,8 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
     faults: list[Fault] = []
     absent: list[Fault] = []
     lines: dict[tuple[str, str], list[Device]] = {}
+    faulty: set[tuple[str, str]] = set()
+    """(device, key of its connection): what other devices of the line have there is no second fault."""
     for device in loaded.station.devices:
         if device.driver is None:
             continue
@@ -64,7 +69,8 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
             continue
         try:
             complaints = driver.check(device)
-            if not complaints:
+            faulty |= {(one.device, one.key) for one in complaints if not one.point}
+            with suppress(Exception) if complaints else nullcontext():
                 lines.setdefault((device.driver, driver.line(device)), []).append(device)
         except Exception as error:  # a fault of the driver, and not of the files
             absent.append(_failed(loaded, device, error))
@@ -75,8 +81,11 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
         try:
             shared = registry.driver(name).check_line(devices)
         except Exception as error:
+            if faulty & {(device.id, key) for device in devices for key in device.connection}:
+                continue  # told already
             absent += [_failed(loaded, device, error) for device in devices]
         else:
+            shared = [one for one in shared if not any((device.id, one.key) in faulty for device in devices)]
             faults += [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in shared]
     return faults, absent
 

@@ -1,4 +1,7 @@
-"""The verbs that need no screen: engine, check, sim, export, schema."""
+"""The verbs that need no screen: engine, check, sim, export, schema.
+
+Heavy libraries come with the rooms that a verb imports itself: that a data folder is held is said before they are.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +11,50 @@ import logging
 import math
 import os
 import sys
+import textwrap
 import time
+from collections.abc import Sized
 from concurrent.futures import CancelledError
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.configuration import configure
 from app.demo import is_demo, station_directory
 from app.model.clock import from_datetime, to_datetime
 from app.model.errors import ConfigFaults, GridroomError, wrong_input
-from app.schema import schema as make_schema
 
 if TYPE_CHECKING:
+    from app.history.folder import DataFolder
     from app.starting import Ending
     from app.station import RunningStation
 
 DONE: Final = 0
+_LONGEST_TROUBLE: Final = 80
+"""Characters of a status line."""
 
 log = logging.getLogger("gridroom.headless")
 
 
 def check(station: Path, overlay: Path | None) -> int:
     """Judge the files; ConfigFaults become exit 2 above."""
+    from app.configuration import configure
+
     configuration = configure(station_directory(station), overlay)
     if configuration.absent:  # the station would run without these devices
         raise ConfigFaults(configuration.absent)
     found = configuration.station
-    print(f"{found.directory}: good, {len(found.devices)} devices, {len(found.points)} points")
+    print(f"{found.directory}: good, {_count(found.devices, 'device')}, {_count(found.points, 'point')}")
     return DONE
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def schema(form: str) -> int:
     """Print the JSON Schema of a file."""
+    from app.schema import schema as make_schema
+
     print(json.dumps(make_schema(form), indent=1, ensure_ascii=False))
     return DONE
 
@@ -95,7 +109,7 @@ def status_line(running: RunningStation) -> str:
     """One line that tells how the station is."""
     health = running.health()
     local = to_datetime(running.now_ns()).astimezone(running.station.zone)
-    history = health.history.en if health.history else "ok"
+    history = _short(health.history.en) if health.history else "ok"
     active = running.alarms.active()
     unacknowledged = sum(row.acknowledged == 0 for row in active)
     return (
@@ -103,6 +117,11 @@ def status_line(running: RunningStation) -> str:
         f"{health.points_per_s:,.0f} points/s  late p99 {health.late_p99_ms:.0f} ms  history {history}  "
         f"alarms {len(active)} ({unacknowledged} unacknowledged)"
     )
+
+
+def _short(trouble: str) -> str:
+    """Enough to know what it is; the alarm and the log say it whole."""
+    return textwrap.shorten(trouble.partition(";")[0], _LONGEST_TROUBLE, placeholder="...")
 
 
 def sim(
@@ -116,6 +135,7 @@ def sim(
     duration_s: float | None,
 ) -> int:
     """Serve the station's devices until the parent or a signal ends it."""
+    from app.configuration import configure
     from app.simulation.process import run
 
     if overlay is not None and (overlay.is_dir() or not overlay.parent.is_dir()):
@@ -139,22 +159,35 @@ def sim(
 
 def export(station: Path, data: Path, points: str, *, start: str, end: str, every: str, output: Path) -> int:
     """Write history to a file."""
+    from app.history.folder import DataFolder
+    from app.starting import Ending
+
+    ending = Ending()
+    with DataFolder.open_existing(data, "gridroom export") as folder:
+        return _export(station, folder, points, start, end, every, output, ending)
+
+
+def _export(
+    station: Path, folder: DataFolder, points: str, start: str, end: str, every: str, output: Path, ending: Ending
+) -> int:
+    from app.configuration import configure
     from app.history.export.request import ExportError, ExportRequest
     from app.history.reader import export_from_folder
-    from app.starting import Ending, who
 
     found = configure(station_directory(station)).station
     request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)
     before = "; the file that was there is replaced" if output.exists() else ""
-    ending = Ending()
     try:
-        rows = export_from_folder(found, data, request, who("export"), ending.told)
+        done = export_from_folder(found, folder, request, ending.told)
     except ExportError as error:
         raise wrong_input(*str(error).split("; ", 1)) from None
     except CancelledError:
         kept = f"{output} is as it was" if before else f"no {output} is left"
         raise GridroomError(f"interrupted; {kept}, start it again") from None
-    print(f"{output}: {rows:,} rows{before}")
+    print(f"{output}: {done.rows:,} rows{before}")
+    if done.without:
+        out = f"{done.without} of the chosen points are left out"
+        print(f"gridroom export: {out}: they are not kept every {every}, only coarser and raw", file=sys.stderr)
     return DONE
 
 

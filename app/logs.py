@@ -6,15 +6,19 @@ import logging
 import queue
 import sys
 import threading
+import traceback
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from typing import Final
+
+import platformdirs
 
 from app.model.errors import StorageError, mend_of
 
 FORM: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 MOST_BYTES: Final = 5_000_000
 KEPT_FILES: Final = 5
+LAST_ERROR: Final = "last-error.txt"
 
 PLACES: Final = "gridroom.places"
 """The logger whose lines are on the terminal at any level: where everything is kept."""
@@ -43,6 +47,7 @@ class Logs:
         root = logging.getLogger()
         root.setLevel(logging.INFO)
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # it logs each time-out; the supervisor says it once
+        logging.getLogger("bacpypes3").setLevel(logging.CRITICAL)  # and this each packet of rubbish, with a traceback
         root.addHandler(self._in)
         self._listener.start()
         self._hook, threading.excepthook = threading.excepthook, _on_dead_thread
@@ -60,6 +65,19 @@ def _on_dead_thread(what: threading.ExceptHookArgs) -> None:
     if what.exc_type is not SystemExit and what.exc_value is not None:
         name = what.thread.name if what.thread is not None else "a thread"
         log.critical("%s has ended by an error; restart the program and send its log", name, exc_info=what.exc_value)
+
+
+def last_words(error: Exception) -> str:
+    """One line on an error that nobody foresaw; its traceback is kept in a file, in place of the one before it."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    trace = "".join(traceback.format_exception(error))
+    path = Path(platformdirs.user_log_path("gridroom", appauthor=False)) / LAST_ERROR
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(trace, encoding="utf-8")
+    except OSError:
+        return f"a fault of Gridroom's own ({what})\n{trace}"
+    return f"a fault of Gridroom's own ({what}); start it again, and send its makers {path}"
 
 
 def _file(path: Path) -> logging.Handler:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,16 +14,12 @@ from typing import TYPE_CHECKING, Final
 import platformdirs
 
 from app.demo import DEMO_WORD, DemoSimulator, is_demo, station_directory
+from app.history.folder import DataFolder
 
 if TYPE_CHECKING:
     from app.station import RunningStation
 
 LONGEST_WAIT_S: Final = 0.5
-
-
-def who(verb: str) -> str:
-    """How this process is named to another that wants its data folder."""
-    return f"gridroom {verb} (process {os.getpid()} on {socket.gethostname()})"
 
 
 def on_end(tell: Callable[[], object]) -> None:
@@ -56,6 +50,11 @@ class Ending:
             self._told.wait(min(LONGEST_WAIT_S, left))  # on Windows nothing interrupts a wait: look up now and then
 
 
+def _own_place(station: str) -> Path:
+    """A data folder in the user's own place."""
+    return Path(platformdirs.user_data_path("gridroom", appauthor=False)) / station
+
+
 @contextmanager
 def running(
     station: Path, data: Path | None, overlay: Path | None, verb: str, meanwhile: Callable[[], object] = lambda: None
@@ -66,22 +65,26 @@ def running(
     StorageError before anything is started, and StorageError at the end where rows could not be stored any more.
     """
     directory = station_directory(station)
+    demo = is_demo(station) and overlay is None
+    program = f"gridroom {verb}"
     with ExitStack() as stack:
+        # Whether another program has the folder is said at once, before the libraries of a station are loaded.
+        place = data or (_own_place(DEMO_WORD) if demo else None)
+        folder = None
+        if place is not None and DataFolder.is_one(place):
+            folder = stack.enter_context(DataFolder.open(place, program))
         simulator = None
-        if is_demo(station) and overlay is None:
+        if demo:
             simulator = DemoSimulator()
             stack.callback(simulator.stop)
         from app.configuration import configure  # heavy: loaded while the simulator starts
-        from app.history.folder import DataFolder
         from app.logs import PLACES, Logs
         from app.model.errors import StorageError
         from app.station import RunningStation
 
         # The demo's id is its word: it is not loaded twice while its simulator starts.
         id_ = DEMO_WORD if simulator is not None else configure(directory, overlay).station.id
-        place = data or Path(platformdirs.user_data_path("gridroom", appauthor=False)) / id_
-        folder = DataFolder.open(place, who(verb))
-        stack.callback(folder.close)
+        folder = folder or stack.enter_context(DataFolder.open(place or _own_place(id_), program))
         folder.belongs_to(id_)
         logs = Logs(folder.path)
         logs.start()

@@ -33,7 +33,10 @@ from app.records.service import Records
 
 log = logging.getLogger("gridroom.station")
 
-_DEMO_LOCKED = "the demo station stays as it is; copy its folder, and open the copy, to change it"
+_DEMO_LOCKED = Text(
+    "the demo station stays as it is; copy its folder, and open the copy, to change it",
+    "演示站保持原样；如需修改，请复制其文件夹并打开副本",
+)
 
 
 class RunningStation:
@@ -71,7 +74,7 @@ class RunningStation:
             on_clock_jump=self._on_clock_jump,
         )
         self.commissioning = Commissioning(
-            self.station, data / "backups", self._clock, overlay=overlay, locked=_DEMO_LOCKED if demo else ""
+            self.station, data / "backups", self._clock, overlay=overlay, locked=_DEMO_LOCKED if demo else None
         )
         self._figures = KeyFigures(self.station, self._clock, self.history.query)
         self._thread = EngineThread(self._engine, self._on_engine_failure)
@@ -175,11 +178,10 @@ class RunningStation:
         self._engine.cleaning.restore(last)
 
     def _on_trouble(self, key: str, message: Text | None) -> None:
-        """Trouble of Gridroom's own, from any thread, becomes an alarm; None ends it."""
+        """Trouble of Gridroom's own, logged by who has it, becomes an alarm; None ends it. Any thread."""
         if message is None:
             self.alarms.clear_system(key)
         else:
-            log.error("%s: %s", key, message.en)
             self.alarms.raise_system(key, message, Priority.HIGH)
 
     def _on_engine_failure(self) -> None:

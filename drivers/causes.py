@@ -36,6 +36,16 @@ def cause(error: Exception, timeout_s: float) -> Text:
             f"no answer within {waited}; check the address and the network",
             f"{waited} 内无应答；请检查地址和网络",
         )
+    if number == errno.EADDRINUSE:
+        return Text(
+            "another program has this port; close that program, or give another port",
+            "端口已被其他程序占用；请关闭该程序，或改用其他端口",
+        )
+    if number == errno.EADDRNOTAVAIL:
+        return Text(
+            "this machine has no such address; write one that it has",
+            "本机没有这个地址；请填写本机已有的地址",
+        )
     if isinstance(error, FileNotFoundError) or number == errno.ENOENT:
         return Text(
             "there is no such port; check `device`, and that the adapter is plugged in",

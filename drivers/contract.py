@@ -14,7 +14,7 @@ at least, and may be both: then each point is also read by its scan, because rep
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NoReturn, Protocol, runtime_checkable
 
@@ -70,9 +70,17 @@ class Link(ABC):
         """The device's texts by point id; empty when it has none. Raises as `Pollable.read` does."""
         return {}
 
-    def remarks(self, device: Device) -> Mapping[str, Text]:
-        """Full point name -> why the device refuses it, for the points that it refused. Any thread."""
+    def texts(self, device: Device) -> Mapping[str, str]:
+        """Point id -> text, of the texts that the device reported by itself. Any thread."""
         return {}
+
+    def remarks(self, device: Device) -> Mapping[str, Text]:
+        """Full point name -> why it has no value: the device refuses it, or sent no number. Any thread."""
+        return {}
+
+    def refused(self, device: Device) -> Collection[str]:
+        """Full names of the points that the device refuses to give: of those with a remark, unless a driver knows."""
+        return self.remarks(device).keys()
 
 
 @runtime_checkable
@@ -137,6 +145,13 @@ class Driver(ABC):
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """What devices of one line disagree about, such as its baudrate; empty where nothing can be."""
         return []
+
+    def keys(self) -> Mapping[str, object]:
+        """What a `connection` may say, each key with its default, None where there is none; for forms to offer.
+
+        Empty where the driver does not tell: then a person writes keys by hand, and `check` judges them as ever.
+        """
+        return {}
 
     @abstractmethod
     def line(self, device: Device) -> str:

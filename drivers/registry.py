@@ -24,6 +24,9 @@ _FACTORIES: Final[dict[str, str]] = {
     "sunspec-tcp": "drivers.sunspec:tcp",
     "sunspec-rtu": "drivers.sunspec:rtu",
     "sunspec-rtu-tcp": "drivers.sunspec:rtu_tcp",
+    "http": "drivers.http:http",
+    "bacnet": "drivers.bacnet:bacnet",
+    "mqtt": "drivers.mqtt:mqtt",
 }
 """Word -> `module:factory`."""
 

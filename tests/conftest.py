@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
+os.environ.setdefault("GRIDROOM_TRACEBACK", "1")  # an error that nobody foresaw fails a test as it is
 
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from app.model.clock import ManualClock
 from tests.support.leaks import Errors, Leaks
+from tests.support.mqtt_broker import runs_mosquitto
 
 pytest_plugins = ["pytester"]
 # How long an example takes says something of the machine, and nothing of the code.
@@ -24,13 +26,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the slow tests as well")
 
 
+def pytest_report_header() -> list[str]:
+    if runs_mosquitto():
+        return []
+    return ["mosquitto is not installed: tests of MQTT run against amqtt, and those that need more are left out"]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--nightly"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    if not config.getoption("--nightly"):
+        _leave_out(config, items, "slow")
+    if not runs_mosquitto():
+        _leave_out(config, items, "mosquitto")
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], marker: str) -> None:
+    out = [item for item in items if item.get_closest_marker(marker)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
 
 
 @pytest.fixture(autouse=True)

@@ -26,11 +26,12 @@ from app.model.config import PointKind
 from app.model.roles import ROLES
 from app.model.station import Device, Point, Station
 from app.model.units import symbol
-from app.model.views import AlarmRow, DeviceStatus, LinkState, Series, Snapshot
+from app.model.views import AlarmRow, DeviceStatus, Series, Snapshot
 from widgets import language, theme
 from widgets.alarm_words import message_text, unacknowledged, urgency
 from widgets.bars import RangeBar, Sparkline
-from widgets.device_tree import KIND_WORDS, STATE_NAMES, paint_state
+from widgets.connection_card import StateShape
+from widgets.device_tree import KIND_WORDS, STATE_NAMES
 from widgets.icons import keep, paint_priority
 from widgets.language import tr
 from widgets.point_tip import point_tip
@@ -52,19 +53,6 @@ def main_points(device: Device) -> list[Point]:
     with_role = sorted((p for p in points if p.form.role), key=lambda p: order[p.form.role or ""])
     without = [p for p in points if not p.form.role]
     return [*with_role, *without][:_MOST_VALUES]
-
-
-class _StateShape(QWidget):
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.state: LinkState | None = None
-        self.setFixedSize(14, 14)
-        theme.changed.connect(self.update)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        paint_state(painter, self.state, QRectF(1, 1, 12, 12))
-        painter.end()
 
 
 class _AlarmLine(QWidget):
@@ -90,6 +78,7 @@ class _Value(QWidget):
     def __init__(self, point: Point, *, spark: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.point = point
+        self._shown: tuple[Station, Snapshot] | None = None
         self.name = QLabel(point.label.in_(language.name()))
         self.name.setProperty("soft", True)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -103,11 +92,13 @@ class _Value(QWidget):
         grid.addWidget(self.name, 0, 0)
         grid.addWidget(self.value, 0, 1)
         grid.setColumnStretch(0, 1)
+        language.changed.connect(self._on_language)
         for row, extra in enumerate((self.bar, self.spark), start=1):
             if extra is not None:
                 grid.addWidget(extra, row, 0, 1, 2)
 
     def show_value(self, station: Station, snapshot: Snapshot) -> None:
+        self._shown = station, snapshot
         i = self.point.index
         value, quality, time = float(snapshot.value[i]), int(snapshot.quality[i]), int(snapshot.time[i])
         text = format_value(value, self.point.form.precision, "", self.point.form.states)
@@ -115,6 +106,10 @@ class _Value(QWidget):
         self.value.setToolTip(point_tip(station, snapshot, self.point))
         if self.bar is not None:
             self.bar.set_value(value, quality)
+
+    def _on_language(self) -> None:
+        if self._shown is not None:  # states and the hover's words
+            self.show_value(*self._shown)
 
 
 class Faceplate(QFrame):
@@ -147,7 +142,7 @@ class Faceplate(QFrame):
         self._close.setProperty("flat", True)
         keep(self._close, "close")
         self._close.clicked.connect(self.closed)
-        self._shape, self._state = _StateShape(), QLabel()
+        self._shape, self._state = StateShape(), QLabel()
         self._value_box, self._alarm_box = QVBoxLayout(), QVBoxLayout()
         self._value_box.setSpacing(4)
         self._alarm_box.setSpacing(4)

@@ -192,7 +192,7 @@ class PointModel(CellModel):
                 self.dataChanged.emit(self.index(start, Column.VALUE), self.index(end, Column.TIME))
 
     def set_remarks(self, remarks: Mapping[str, Text]) -> None:
-        """Full point name -> why the device refuses it."""
+        """Full point name -> why it has no value."""
         self._remarks = remarks
 
     def _remark(self, point: Point) -> str:

@@ -11,7 +11,7 @@ from widgets.values import format_value, quality_mark
 
 
 def point_tip(station: Station, snapshot: Snapshot, point: Point, remark: str = "") -> str:
-    """Several lines; `remark` is why the device refuses the point."""
+    """Several lines; `remark` is why the point has no value."""
     i, zone = point.index, station.zone
     time, received = int(snapshot.time[i]), int(snapshot.received[i])
     device = station.by_id[point.device].name.in_(language.name())

@@ -15,6 +15,7 @@ BENCHES: Final = {
     "trend": ("app.bench.trend", "widgets.trend.bench"),
     "alarms": ("app.bench.alarms",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
+    "mqtt": ("app.bench.mqtt",),
     "cleaning": ("app.bench.cleaning",),
     "iec104": ("app.bench.iec104",),
 }

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from app.commissioning.editing import append, difference, put, remove
-from app.commissioning.trial import Trial, try_device
+from app.commissioning.trial import try_device
 from app.configuration import configure
 from app.history.whole import write_whole
 from app.model.clock import Clock, to_datetime
-from app.model.errors import ConfigFaults, Fault, GridroomError
+from app.model.commissioning import Change, Contents, Preview, TemplateName, Trial
+from app.model.errors import ConfigFaults, Fault, GridroomError, mend_of
 from app.model.loading import STATION_FILE, TEMPLATES
 from app.model.station import Station
+from app.model.text import Text
 from app.model.yaml_source import YamlSource
+from drivers.registry import driver, names
 
 T = TypeVar("T")
 LISTEN_S: Final = 5.0
@@ -28,46 +30,11 @@ class EditError(GridroomError):
     """A change that cannot be made. The message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A wish. `form` is a device or a point as it would stand in the file; None removes it."""
-
-    device: str
-    """Id of the device that is changed; empty for a new one."""
-    form: Mapping[str, Any] | None
-    point: str = ""
-    """Id of its point that is changed, or overridden where the template has it; empty for the device itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a change would make of the file. Nothing is written yet."""
-
-    text: str
-    difference: tuple[str, ...]
-    """Lines of a unified difference."""
-    faults: tuple[Fault, ...]
-    """What is wrong with it; it can be saved only without any."""
-    before: str
-    """SHA-256 of the file that it was made from."""
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateName:
-    """A template that a device may name."""
-
-    name: str
-    vendor: str
-    model: str
-    kind: str
-    source: str
-
-
 class Commissioning:
     """Of one running station. Thread-safe; whatever takes time answers by a future."""
 
     def __init__(
-        self, station: Station, backups: Path, clock: Clock, *, overlay: Path | None = None, locked: str = ""
+        self, station: Station, backups: Path, clock: Clock, *, overlay: Path | None = None, locked: Text | None = None
     ) -> None:
         """`backups` takes the versions that are replaced; `locked` says why nothing may be saved, if that is so."""
         self._station = station
@@ -75,11 +42,14 @@ class Commissioning:
         self._backups = backups
         self._clock = clock
         self._overlay = overlay
-        self._locked = locked
+        self.locked = locked
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="commissioning")
+        self._trials = ThreadPoolExecutor(1, thread_name_prefix="trial")
+        """Beside the worker: while a device keeps a trial waiting, what one types is judged all the same."""
 
     def stop(self) -> None:
         """Wait for what runs. Nothing may be asked afterwards."""
+        self._trials.shutdown(cancel_futures=True)
         self._worker.shutdown(cancel_futures=True)
 
     def text(self) -> str:
@@ -96,9 +66,27 @@ class Commissioning:
         """Every template that this station may name, its own first."""
         return self._worker.submit(self._templates)
 
-    def preview(self, change: Change, text: str | None = None) -> Future[Preview]:
-        """What a change would make of the file, or of `text`, an earlier preview's. Fails with EditError."""
-        return self._worker.submit(self._preview, change, text)
+    def contents(self) -> Future[Contents]:
+        """What stands in the file, and what a new device may name. Fails with EditError."""
+        return self._worker.submit(self._contents)
+
+    def template_points(self, template: str) -> Future[list[dict[str, Any]]]:
+        """The points of a template as they stand in its file. Fails with EditError where there is none of the name."""
+        return self._worker.submit(self._template_points, template)
+
+    def connection_keys(self, driver_name: str) -> Future[Mapping[str, object]]:
+        """The keys that a driver's connection may have, each with its default; None where there is none.
+
+        Empty where nobody knows them.
+        """
+        return self._worker.submit(lambda: driver(driver_name).keys() if driver_name in names() else {})
+
+    def preview(self, changes: Change | Sequence[Change], text: str | None = None) -> Future[Preview]:
+        """What changes, one after the other, would make of the file, or of `text`, an earlier preview's.
+
+        Fails with EditError.
+        """
+        return self._worker.submit(self._preview, [changes] if isinstance(changes, Change) else list(changes), text)
 
     def judge(self, text: str) -> Future[Preview]:
         """A text that a person edited as a whole, judged as the station's file."""
@@ -117,27 +105,30 @@ class Commissioning:
         def work() -> Trial:
             station = configure(self._station.directory, self._overlay, text).station
             if device not in station.by_id:
-                raise EditError(f"there is no device '{device}'")
+                raise EditError(Text(f"there is no device '{device}'", f"没有设备“{device}”"))
             return asyncio.run(try_device(station.by_id[device], self._clock, seconds))
 
-        return self._worker.submit(work)
+        return self._trials.submit(work)
 
     # -------------------------------------------------------------------------------------------- on the worker
 
     def _source(self) -> YamlSource:
         source = YamlSource(self._file)
         if source.faults:
-            raise EditError(f"{source.faults[0]}; mend the file in an editor first")
+            first = source.faults[0]
+            raise EditError(Text(f"{first}; mend the file in an editor first", f"{first}；请先用编辑器改正该文件"))
         return source
 
-    def _preview(self, change: Change, text: str | None) -> Preview:
+    def _preview(self, changes: Sequence[Change], text: str | None) -> Preview:
         source = YamlSource(self._file, text) if text is not None else self._source()
         try:
-            return self._judged(_changed(source, change))
+            for change in changes:
+                source = YamlSource(self._file, _changed(source, change))
         except LookupError as error:
             raise EditError(str(error.args[0])) from error
+        return self._judged(source.text, _called(changes))
 
-    def _judged(self, text: str) -> Preview:
+    def _judged(self, text: str, device: str = "") -> Preview:
         before = self._source().text
         faults: tuple[Fault, ...] = ()
         try:
@@ -145,16 +136,40 @@ class Commissioning:
         except ConfigFaults as error:
             faults = error.faults
         lines = difference(before, text, STATION_FILE)
-        return Preview(text, tuple(lines), faults, _digest(before))
+        places = self._places(faults, text, device) if device and faults else ((),) * len(faults)
+        return Preview(text, tuple(lines), faults, _digest(before), places)
+
+    def _places(self, faults: Sequence[Fault], text: str, device: str) -> tuple[tuple[str, ...], ...]:
+        """As `Preview.places`."""
+        data = YamlSource(self._file, text).data
+        listed = data.get("devices") if isinstance(data, dict) else None
+        devices: list[Any] = listed if isinstance(listed, list) else []
+        found: list[tuple[str, ...]] = []
+        for fault in faults:
+            match fault.path if fault.file == self._file and devices else ():
+                case ("devices", int(i), "points", int(j), *rest) if devices[i].get("id") == device:
+                    steps = ["points", devices[i]["points"][j].get("id"), *rest]
+                case ("devices", int(i), *rest) if devices[i].get("id") == device:
+                    steps = rest
+                case _:
+                    steps = []
+            found.append(tuple(map(str, steps)))
+        return tuple(found)
 
     def _save(self, preview: Preview) -> Path:
-        if self._locked:
-            raise EditError(self._locked)
+        if self.locked is not None:
+            raise EditError(self.locked)
         if preview.faults:
-            raise EditError(f"it is not saved: {preview.faults[0]}")
+            first = preview.faults[0]
+            raise EditError(Text(f"it is not saved: {first}", f"未保存：{first}"))
         before = self._source().text
         if _digest(before) != preview.before:
-            raise EditError(f"{self._file} has changed meanwhile; nothing is written, look at the difference anew")
+            raise EditError(
+                Text(
+                    f"{self._file} has changed meanwhile; nothing is written, look at the difference anew",
+                    f"{self._file} 已被他人修改；未写入任何内容，请重新查看差异",
+                )
+            )
         stamp = to_datetime(self._clock.now_ns()).strftime("%Y%m%dT%H%M%SZ")
         kept = self._backups / f"{stamp}-{_digest(before)[:8]}-{STATION_FILE}"
         try:
@@ -162,29 +177,61 @@ class Commissioning:
             write_whole(kept, before)
             write_whole(self._file, preview.text)
         except OSError as error:
+            where, mend = error.filename or self._file, mend_of(error)
             raise EditError(
-                f"{error.filename or self._file} cannot be written ({error.strerror}); nothing is changed"
+                Text(
+                    f"{where} cannot be written ({error.strerror}); nothing is changed, {mend.en}",
+                    f"无法写入 {where}（{error.strerror}）；内容未改变，{mend.zh}",
+                )
             ) from error
         return kept
 
+    def _contents(self) -> Contents:
+        data = self._source().data
+        devices = tuple(form for form in data.get("devices") or () if isinstance(form, dict))
+        elements = tuple(str(node.get("id", "")) for node in data.get("topology") or () if isinstance(node, dict))
+        return Contents(devices, elements, tuple(self._templates()), names())
+
     def _templates(self) -> list[TemplateName]:
         found: dict[str, TemplateName] = {}
+        for name, file in self._template_files().items():
+            data = YamlSource(file).data
+            if isinstance(data, dict):
+                words = (str(data.get(key, "")) for key in ("vendor", "model", "kind", "source"))
+                found[name] = TemplateName(name, *words)
+        return list(found.values())
+
+    def _template_files(self) -> dict[str, Path]:
+        """Name -> file; the station's own hide those of the same name that come with Gridroom."""
+        files: dict[str, Path] = {}
         directory = self._station.directory.resolve()
         for root in (directory / "templates", directory.parent / "templates", TEMPLATES):
             for file in sorted(root.rglob("*.yaml")) if root.is_dir() else ():
-                name = file.relative_to(root).with_suffix("").as_posix()
-                data = YamlSource(file).data
-                if name not in found and isinstance(data, dict):
-                    words = (str(data.get(key, "")) for key in ("vendor", "model", "kind", "source"))
-                    found[name] = TemplateName(name, *words)
-        return list(found.values())
+                files.setdefault(file.relative_to(root).with_suffix("").as_posix(), file)
+        return files
+
+    def _template_points(self, template: str) -> list[dict[str, Any]]:
+        file = self._template_files().get(template)
+        if file is None:
+            raise EditError(Text(f"there is no template '{template}'; choose another", f"没有模板“{template}”，请另选"))
+        data = YamlSource(file).data
+        points = data.get("points") if isinstance(data, dict) else None
+        return [point for point in points or () if isinstance(point, dict) and isinstance(point.get("id"), str)]
+
+
+def _called(changes: Sequence[Change]) -> str:
+    """Id of the device that is changed, as it is called afterwards."""
+    first = next(iter(changes), None)
+    if first is None:
+        return ""
+    return str(first.form.get("id") or "") if first.form is not None and not first.point else first.device
 
 
 def _changed(source: YamlSource, change: Change) -> str:
     """The text with the change made. Raises LookupError where it has no place, EditError where it cannot be."""
     if not change.device:
         if change.form is None:
-            raise EditError("name the device that is to be removed")
+            raise EditError(Text("name the device that is to be removed", "请指明要删除的设备"))
         return append(source, ("devices",), change.form)
     at = ("devices", _position(source, change.device))
     if not change.point:
@@ -196,7 +243,13 @@ def _changed(source: YamlSource, change: Change) -> str:
             return append(source, (*at, "points"), change.form)
         return put(source, (*at, "points", place), change.form)
     if place is None:
-        raise EditError(f"point {change.device}.{change.point} comes from the template, and cannot be removed here")
+        name = f"{change.device}.{change.point}"
+        raise EditError(
+            Text(
+                f"point {name} comes from the template, and cannot be removed here",
+                f"测点 {name} 来自模板，不能在此删除",
+            )
+        )
     return remove(source, (*at, "points", place))
 
 
@@ -204,7 +257,8 @@ def _position(source: YamlSource, device: str) -> int:
     for i, form in enumerate(source.data.get("devices") or []):
         if form.get("id") == device:
             return i
-    raise EditError(f"{source.file} has no device '{device}'; it may have been removed meanwhile")
+    en = f"{source.file} has no device '{device}'; it may have been removed meanwhile"
+    raise EditError(Text(en, f"{source.file} 中没有设备“{device}”，可能已被删除"))
 
 
 def _digest(text: str) -> str:

@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import numpy as np
 
 from app.model import quality as q
 from app.model.clock import Clock
+from app.model.commissioning import Trial, TrialRow
 from app.model.errors import DeviceError
 from app.model.station import Device
 from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Link, Pollable, Reporting
 from drivers.registry import driver
-
-
-@dataclass(frozen=True, slots=True)
-class TrialRow:
-    """What one point said."""
-
-    point: str
-    """Its full name."""
-    value: float
-    quality: int
-    time: int
-    """Source time, UTC nanoseconds; 0 where nothing came."""
-    remark: Text | None
-    """Why the device refuses it, if it does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What came of trying a device."""
-
-    device: str
-    trouble: Text | None
-    """What went wrong; None when the device answered."""
-    took_ms: float
-    """From the beginning until all points were read; of a device that sends by itself, until it was there."""
-    rows: tuple[TrialRow, ...]
 
 
 async def try_device(device: Device, clock: Clock, seconds: float) -> Trial:

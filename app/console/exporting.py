@@ -107,7 +107,10 @@ class ExportBar(QFrame):
             self._left.setText(tr("{time} left", time=left))
 
     def _on_done(self, done: ExportResult) -> None:
-        self._text.setText(tr("{n} rows are in {file}", n=f"{done.rows:,}", file=done.path))
+        text = tr("{n} rows are in {file}", n=f"{done.rows:,}", file=done.path)
+        if done.without:
+            text += tr("; {n} points are left out, for they are kept only coarser and raw", n=done.without)
+        self._text.setText(text)
         self._text.setToolTip(str(done.path))
         self._show(running=False)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.energy.figures import Figures
 from app.history.export.request import ExportResult
+from app.model.commissioning import Change, Contents, Preview, Trial
 from app.model.station import Station
+from app.model.text import Text
+from app.model.updates import Updates
 from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow, Series, Snapshot
 
 
@@ -41,6 +44,32 @@ class AlarmService(JournalService, Protocol):
         """Somebody has seen these occurrences."""
 
 
+class CommissioningService(Protocol):
+    """Changing the station's file and trying devices. All futures fail with GridroomError in words."""
+
+    @property
+    def locked(self) -> Text | None:
+        """Why nothing may be saved here, if that is so."""
+
+    def contents(self) -> Future[Contents]:
+        """What stands in the file, and what a device may name."""
+
+    def template_points(self, template: str) -> Future[list[dict[str, Any]]]:
+        """The points of a template as its file has them."""
+
+    def connection_keys(self, driver_name: str) -> Future[Mapping[str, object]]:
+        """The keys of a driver's connection, each with its default; None where there is none."""
+
+    def preview(self, changes: Change | Sequence[Change], text: str | None = None) -> Future[Preview]:
+        """What changes would make of the file."""
+
+    def save(self, preview: Preview) -> Future[Path]:
+        """Write it; where the version before is kept."""
+
+    def try_(self, device: str, text: str | None = None) -> Future[Trial]:
+        """Read every point of a device once, over a connection of its own."""
+
+
 class StationFacade(Protocol):
     """One running station. Thread-safe; answers are plain data."""
 
@@ -59,6 +88,12 @@ class StationFacade(Protocol):
 
     @property
     def events(self) -> JournalService: ...
+
+    @property
+    def commissioning(self) -> CommissioningService: ...
+
+    def read_once(self, point: str) -> Future[Updates]:
+        """Read one point, full name, from the field now: one row. Fails with DeviceError, or ValueError."""
 
     def snapshot(self) -> Snapshot:
         """The live table now."""

@@ -196,9 +196,14 @@ def _size(rect: QRect) -> str:
 
 
 def untranslated(widgets: Iterable[QWidget], station: Station) -> Iterator[Finding]:
-    """Texts with a word that is neither Chinese nor a name, unit, id or quality."""
+    """Texts with a word that is neither Chinese nor a name, unit, id or quality.
+
+    What stands in a file, and is shown as it stands there, carries the property `verbatim`.
+    """
     known = _known_words(station)
     for widget in widgets:
+        if any(part is not None and part.property("verbatim") for part in (widget, widget.parentWidget())):
+            continue
         parts = (part for text in _texts(widget) for part in _PARTED.split(text))
         for text in dict.fromkeys(parts):
             foreign = [word for word in _WORD.findall(text) if word not in known]

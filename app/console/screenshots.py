@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.console.facade import StationFacade
 from app.console.main import Console, application
+from app.console.pages.devices import DevicesPage
 from app.console.pages.trends import TrendsPage
 from app.console.window import PAGES, MainWindow
 from app.model.config import DeviceKind
@@ -23,9 +24,12 @@ from app.model.errors import StorageError, mend_of
 from app.model.station import Station
 from widgets import language, theme
 
-ALL_PAGES: Final = tuple(kind.name for kind in PAGES)
+EDITOR: Final = "editor"
+"""Not a page of its own: the Devices page with the editor open."""
+ALL_PAGES: Final = (*(kind.name for kind in PAGES), EDITOR)
 SIZES: Final = ((1366, 768), (1920, 1080), (2560, 1440), (3840, 2160))
 _SETTLE_S: Final = 0.35
+_SETTLE_ROUNDS: Final = 8
 _LONGEST_WAIT_S: Final = 20.0
 
 
@@ -51,7 +55,7 @@ def render(
         for width, height in sizes:
             window.resize(width, height)
             for page in pages:
-                window.go(page)
+                show_page(window, page)
                 for tongue in languages:
                     for dress in themes:
                         language.choose(tongue)
@@ -64,6 +68,28 @@ def render(
                         yield file
     language.choose(before[0])
     theme.choose(before[1])
+
+
+def show_page(window: MainWindow, name: str) -> None:
+    """Go to a page; `EDITOR` opens the editor on the first device that hangs on the station's main bus."""
+    window.go(DevicesPage.name if name == EDITOR else name)
+    page = window.pages[DevicesPage.name]
+    if isinstance(page, DevicesPage):
+        if name == EDITOR and page.right.currentWidget() is not page.editor:
+            page.show_device(editable(page.station))
+            page.edit()
+            while page.right.currentWidget() is not page.editor:
+                settle(window, 0.02)
+            page.editor.forms.setCurrentWidget(page.editor.points)
+        elif name == DevicesPage.name:
+            page.editor.closed.emit()
+
+
+def editable(station: Station) -> str:
+    """A device that a picture of the editor shows: one that is reached by some protocol."""
+    order = (DeviceKind.PCS, DeviceKind.METER, DeviceKind.PV_INVERTER)
+    reached = [device for device in station.devices if device.driver is not None] or list(station.devices)
+    return min(reached, key=lambda one: order.index(one.kind) if one.kind in order else len(order)).id
 
 
 def _save(picture: QPixmap, file: Path) -> None:
@@ -120,9 +146,13 @@ def wait_for_data(facade: StationFacade, window: MainWindow) -> None:
 
 
 def settle(window: MainWindow, seconds: float = _SETTLE_S) -> None:
-    """Let Qt answer, lay out and paint for a while."""
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
+    """Let Qt answer, lay out and paint for a while, and however slow the machine is for some rounds.
+
+    A layout within layouts takes a round each: what an inner one needs moves the outer one.
+    """
+    deadline, rounds = time.monotonic() + seconds, 0
+    while (left := deadline - time.monotonic()) > 0 or rounds < _SETTLE_ROUNDS:
+        rounds += 1
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, max(1, round(left * 1000)))
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         time.sleep(0.005)

@@ -73,13 +73,13 @@ def screenshots(
     """Render every page in both languages and themes. What was written when it is broken off stays."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     ending = Ending()
-    from app.console.screenshots import render
-
     written = 0
     with (
         tempfile.TemporaryDirectory(prefix="gridroom-pictures-", ignore_cleanup_errors=True) as empty,
         running(station, data or Path(empty), overlay, "screenshots") as facade,
     ):
+        from app.console.screenshots import render
+
         _make(output)
         ending.wait(warm_s)
         with closing(render(facade, output, sizes=sizes)) as pictures:

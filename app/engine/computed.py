@@ -29,7 +29,9 @@ def parse_all(loaded: Loaded) -> tuple[dict[int, Expression], list[Fault]]:
     for point in station.points:
         if point.form.value is not None:
             try:
-                expressions[point.index] = _parse(station, point)
+                expressions[point.index] = _parse(loaded, point)
+            except _InDoubtError:
+                continue
             except ExpressionError as error:
                 faults.append(loaded.fault(point.device, point.id, "value", str(error), "correct the expression"))
     for index in _circle(expressions):
@@ -40,12 +42,25 @@ def parse_all(loaded: Loaded) -> tuple[dict[int, Expression], list[Fault]]:
     return expressions, faults
 
 
-def _parse(station: Station, point: Point) -> Expression:
+class _InDoubtError(Exception):
+    """It names a point that has a fault of its own: whether the expression is good cannot be said."""
+
+
+def _parse(loaded: Loaded, point: Point) -> Expression:
+    station = loaded.station
+
     def resolve(name: str) -> int | None:
-        return station.by_name.get(point.beside(name))
+        full = point.beside(name)
+        if full not in station.by_name and loaded.may_have(full):
+            raise _InDoubtError
+        return station.by_name.get(full)
 
     def match(pattern: str) -> list[int]:
-        return [index for index in station.match(point.beside(pattern)) if index != point.index]
+        full = point.beside(pattern)
+        found = [index for index in station.match(full) if index != point.index]
+        if not found and loaded.may_have(full):
+            raise _InDoubtError
+        return found
 
     return parse(point.form.value or "", resolve, match)
 

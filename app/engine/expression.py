@@ -209,7 +209,7 @@ class _Reader:
         if name in ("integral", "delta"):
             raise ExpressionError(f"{name} remembers and must stand outermost; give it a point of its own")
         if name not in _ARGUMENTS:
-            known = " ".join([*_ARGUMENTS, *AGGREGATES, "convert", "integral", "delta"])
+            known = " ".join(dict.fromkeys([*_ARGUMENTS, *AGGREGATES, "convert", "integral", "delta"]))
             raise ExpressionError(f"unknown function '{name}'; known: {known}")
         least, most = _ARGUMENTS[name]
         if not least <= len(arguments) <= most:

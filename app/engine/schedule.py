@@ -25,8 +25,11 @@ class ScanGroup:
     """Whether its points are marked as not topical, while the device answers otherwise."""
 
     def begin(self, now_ns: int, phase: float) -> None:
-        """Start the schedule; the phase, 0 to 1 of a period, keeps devices from asking all at once."""
-        self.due_ns = now_ns + round(self.period_ns * phase)
+        """Start the schedule; the phase, 0 to 1 of a period, keeps devices from asking all at once.
+
+        Everything was read just now: it is not due again before half a period is over.
+        """
+        self.due_ns = now_ns + round(self.period_ns * (phase if phase >= 0.5 else phase + 1))
 
     def done(self, now_ns: int) -> int:
         """Go on to the next due time that still lies ahead; returns how many were missed meanwhile."""

@@ -74,25 +74,31 @@ class Supervisor:
         self._last_error: Text | None = None
         self._next_try = 0
         self._texts: Mapping[str, str] = {}
-        self._refused: Mapping[str, Text] = {}
-        """Full point name -> why, as it was said last."""
+        self._remarked: Mapping[str, Text] = {}
+        """Full point name -> why it has no value, as it was seen last."""
+        self._said: dict[str, list[Text]] = {}
+        """Full point name -> what was said of it since the device came last."""
+        self._refused: frozenset[str] = frozenset()
+        """Full names of the points that it refuses, as they were seen last."""
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
     def status(self) -> DeviceStatus:
         """How the connection is. Any thread."""
+        remarks, texts = self._told()
         return DeviceStatus(
             self.device.id, self._state, self._since, self._rtt_ms, self._errors, self._late_scans, self._last_error,
-            self._next_try, self._remarks(), dict(self._texts),
+            self._next_try, remarks, texts,
         )  # fmt: skip
 
-    def _remarks(self) -> dict[str, Text]:
+    def _told(self) -> tuple[dict[str, Text], dict[str, str]]:
+        """Remarks and texts, as the link has them by now."""
         try:
-            return dict(self._link.remarks(self.device))
+            return dict(self._link.remarks(self.device)), {**self._texts, **self._link.texts(self.device)}
         except Exception as error:  # a fault in one driver must not hide all connections
             what = f"{type(error).__name__}: {error}"
-            text = Text(f"its driver cannot tell what is refused: {what}", f"其驱动无法说明拒绝原因：{what}")
-            return {self.device.id: text}
+            text = Text(f"its driver cannot tell what it knows: {what}", f"其驱动无法说明设备状况：{what}")
+            return {self.device.id: text}, dict(self._texts)
 
     async def read_once(self, point: Point) -> Updates:
         """Read one point now, beside all schedules; what comes is published as any other value.
@@ -165,16 +171,22 @@ class Supervisor:
         if self._state is not LinkState.ONLINE:
             if self._state is LinkState.LOST:
                 log.info("device %s is back", self.device.id)
+                self._said = {}
             self._state, self._since, self._next_try = LinkState.ONLINE, self._clock.now_ns(), 0
             self._publish_online(1.0)
 
     async def _poll(self) -> None:
-        """Everything once, then each group by its schedule. The device is there once the first group is answered."""
-        if self._groups:
-            await self._read(self._groups[0])
+        """Everything once, then each group by its schedule.
+
+        The device is there once a group is answered that it does not refuse whole: one that answers nothing but
+        refusals is as good as lost.
+        """
+        for group in self._groups:
+            await (self._try(group) if self._online_ns else self._read(group))
+            if not self._refuses(group.points):
+                self._online()
+        self._must_give()
         self._online()
-        for group in self._groups[1:]:
-            await self._try(group)
         await self._read_texts()
         now = self._clock.monotonic_ns()
         for group in self._groups:
@@ -186,8 +198,26 @@ class Supervisor:
                 await asyncio.sleep(ahead_s)
             self._lateness.add((self._clock.monotonic_ns() - group.due_ns) / SECOND_NS)
             await self._try(group)
+            self._must_give()
             self._late_scans += group.done(self._clock.monotonic_ns())
         await asyncio.Event().wait()  # nothing to poll: connected is all there is to know
+
+    def _refuses(self, points: Sequence[Point]) -> bool:
+        return all(point.name in self._refused for point in points)
+
+    def _must_give(self) -> None:
+        """Raises RefusedByDevice where it refuses everything that it is asked for, and sends nothing by itself."""
+        if not self._groups or isinstance(self._link, Reporting):
+            return
+        if self._refused and all(self._refuses(group.points) for group in self._groups):
+            why = self._remarked[self._groups[0].points[0].name]
+            raise RefusedByDevice(
+                Text(
+                    f"it refuses all of its points: {why.en}; compare its unit number and addresses with the device's "
+                    "own register list",
+                    f"设备拒绝了所有测点：{why.zh}；请与设备自己的寄存器表核对单元号和地址",
+                )
+            )
 
     async def _try(self, group: ScanGroup) -> None:
         """Read a group. As the first group goes, so goes the device; what fails another is told of its points alone."""
@@ -211,25 +241,35 @@ class Supervisor:
         updates = await group.link.read(group.plan)
         self._rtt_ms = (self._clock.monotonic_ns() - began) / 1e6
         self._publish(updates)
-        self._tell_refusals()
+        self._tell_remarks()
         if group.lost:
             log.info("device %s: %d points are back", self.device.id, len(group.points))
         group.failures, group.lost = 0, False
 
-    def _tell_refusals(self) -> None:
-        """What the device refuses is said once, and again when that changes: without a screen nobody sees an IV."""
+    def _tell_remarks(self) -> None:
+        """Why a point has no value is said once a connection: without a screen nobody sees an IV.
+
+        A sensor that comes and goes must not fill the log.
+        """
         remarks = self._link.remarks(self.device)
-        if remarks == self._refused:
+        if remarks == self._remarked:
             return
+        self._remarked = dict(remarks)
+        self._refused = frozenset(self._link.refused(self.device))
         new: dict[Text, list[str]] = {}
+        named: list[str] = []
         for name, why in remarks.items():
-            if self._refused.get(name) != why:
+            if why not in self._said.setdefault(name, []):
+                self._said[name].append(why)
+                named.append(name)
                 new.setdefault(why, []).append(self._place(name))
-        self._refused = dict(remarks)
+        if any(name in self._refused for name in named):
+            self._errors += 1
         for why, places in new.items():
             more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
             log.warning(
-                "device %s refuses %s%s, marked IV: %s; compare the address with the device's own register list",
+                "device %s has no value for %s%s, marked IV: %s; compare address and type with the device's own "
+                "register list",
                 self.device.id, ", ".join(places[:MOST_NAMED]), more, why.en,
             )  # fmt: skip
 

@@ -86,11 +86,11 @@ class Archive:
             tables = [hour.raw if tier is Tier.RAW else hour.buckets for hour in hours]
             return " UNION ALL ".join(
                 f"SELECT min(time) AS first, max(time) AS last FROM {table} WHERE time >= {start} AND time < {end}"
-                for table in tables or ["(SELECT 0 AS time)"]
+                for table in tables
             )
 
-        hot = self._fetch(task, tier, window_ms, ends)
-        first, last = (np.ma.filled(hot[name], end).tolist() for name in ("first", "last"))
+        hot = self._fetch(task, tier, window_ms, ends)  # without a column where there are no tables
+        first, last = (np.ma.filled(hot.get(name, np.empty(0)), end).tolist() for name in ("first", "last"))
         # Looked at later than the tables, so that an hour that is closed meanwhile is in one of them at least.
         blocks = [(block.first_ms, block.last_ms) for block in self.catalogue.view.blocks if block.tier is tier]
         return [

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from app.history.whole import write_whole
-from app.model.errors import FolderHeld, StorageError, mend_of
+from app.model.errors import FolderHeld, StorageError, mend_of, wrong_input
 
 LOCK_NAME: Final = "gridroom.lock"
 OWNER_NAME: Final = "station.json"
@@ -57,6 +57,18 @@ class DataFolder:
             os.close(descriptor)
             raise _unwritable(path, error) from error
         return DataFolder(path, descriptor)
+
+    @staticmethod
+    def is_one(path: Path) -> bool:
+        """Whether a program has used this folder for data before."""
+        return (path.expanduser() / LOCK_NAME).exists()
+
+    @staticmethod
+    def open_existing(path: Path, who: str) -> DataFolder:
+        """As `open`, and makes no data folder of one that is none. Raises ConfigFaults there."""
+        if not (path.expanduser() / "history").is_dir():
+            raise wrong_input(f"{path} is no data folder", "give the one that the console or the engine names at start")
+        return DataFolder.open(path, who)
 
     @property
     def history(self) -> Path:
@@ -167,5 +179,13 @@ def _holder(path: Path) -> str:
         return "another process"
     return (
         f"{said.get('program', 'another program')} (process {said.get('pid', '?')} on {said.get('host', '?')}, "
-        f"since {said.get('since', '?')})"
+        f"since {_local(said.get('since'))})"
     )
+
+
+def _local(since: object) -> str:
+    """A moment as the clock on the wall shows it."""
+    try:
+        return f"{datetime.fromisoformat(str(since)).astimezone():%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return "?"

@@ -95,6 +95,10 @@ class HotStore:
         """Make what every store has. Raises duckdb.Error."""
         self._writer.execute(_POINTS)
 
+    def prepared(self) -> bool:
+        """Whether it has what every store has: not so where the very first start was killed at once."""
+        return self._writer.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'points'").fetchone() is not None
+
     def hours(self) -> list[Hour]:
         """The hours that have tables here."""
         names = self._writer.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()

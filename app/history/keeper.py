@@ -18,6 +18,7 @@ from app.history.opening import Opened
 from app.history.rebuild import rebuild
 from app.history.recorder import Mark
 from app.history.writer import Failures, Shelf, Writer
+from app.model.errors import words_of
 
 log = logging.getLogger("gridroom.history.keeper")
 
@@ -116,10 +117,10 @@ class Keeper:
             self._wake.set()
 
     def _tell(self, error: Exception) -> None:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        why = words_of(error)
         log.warning("housekeeping of the history failed: %s", error)
         self._troubles.tell(
             _CLOSING,
-            f"an hour of the history cannot be closed into its file ({why}); nothing is lost, it is tried again",
-            f"历史库归档失败（{why}）；数据未丢失，将自动重试",
+            f"an hour of the history cannot be closed into its file ({why.en}); nothing is lost, it is tried again",
+            f"历史库归档失败（{why.zh}）；数据未丢失，将自动重试",
         )

@@ -49,12 +49,14 @@ def replace_damaged(
     reason = why.strip().splitlines()[0] if why.strip() else "no reason given"
     name = aside.name if aside is not None else "nothing"
     was, zh = ("truncated", "被截断") if is_truncated(why) else ("damaged", "已损坏")
+    kept, kept_zh = "nothing in it could be read", "其中没有可恢复的数据"
+    if tables := taken + lost:
+        kept = f"{taken} of its {tables} tables were taken over whole, of the others what could be read"
+        kept_zh = f"{tables} 张表中完整恢复 {taken} 张，其余恢复可读部分"
     troubles.tell(
         "history.database",
-        f"{path.name} was {was} and is set aside as {name}; {taken} of its {taken + lost} tables were taken over "
-        f"whole, of the others what could be read. Check this disk ({reason})",
-        f"{path.name} {zh}，移为 {name}；{taken + lost} 张表中完整恢复 {taken} 张，其余恢复可读部分，请检查磁盘"
-        f"（{reason}）",
+        f"{path.name} was {was} and is set aside as {name}; {kept}. Check this disk ({reason})",
+        f"{path.name} {zh}，移为 {name}；{kept_zh}，请检查磁盘（{reason}）",
     )
 
 

@@ -20,7 +20,7 @@ from app.history.layout import Block, Hour, Tier
 from app.history.mending import is_damage
 from app.history.rebuild import unfinished_runs
 from app.history.recorder import Mark
-from app.history.recovery import open_read_only, open_store
+from app.history.recovery import open_read_only, open_store, unreadable
 from app.history.runs import FILE_NAME as RUNS_NAME
 from app.history.runs import Runs, load_runs
 from app.history.schema import file_list, raw_source
@@ -30,6 +30,7 @@ from app.history.whole import set_aside
 from app.model.clock import Clock
 from app.model.errors import StorageError
 from app.model.station import Station
+from app.model.text import Text
 
 _DAY_MS = 86_400_000
 
@@ -95,13 +96,35 @@ def open_archive(data: Path, station: Station, clock: Clock, settings: Settings)
 
     Raises StorageError when there is none, or it cannot be read.
     """
-    folder = data / "history"
+    none = StorageError(
+        Text(
+            f"there is no history in {data}; start the station on it once, or name another folder",
+            f"{data} 中没有历史数据；请先用它启动一次电站，或另选文件夹",
+        )
+    )
     if not (data / FILE_NAME).exists():
-        raise StorageError(f"there is no history in {data}; start the station on it once, or name another folder")
+        raise none
     store = open_read_only(data, settings.memory_mb)
+    try:
+        archive = _read_archive(data / "history", station, clock, store)
+        if archive is None:
+            raise none
+        return archive
+    except duckdb.Error as error:
+        store.close()
+        raise unreadable(data / FILE_NAME, error) from error
+    except BaseException:
+        store.close()
+        raise
+
+
+def _read_archive(folder: Path, station: Station, clock: Clock, store: HotStore) -> Archive | None:
+    """None where the first start was cut off before it had written anything."""
     standing = take_stock(folder, store, store.hours())
     hours, blocks = standing.hours, standing.blocks
-    ids = load_ids(folder, store.points(), 0, clock.now_ns(), None)
+    if not store.prepared() and not blocks:
+        return None
+    ids = load_ids(folder, store.points() if store.prepared() else [], 0, clock.now_ns(), None)
     try:
         runs = load_runs(folder)
     except (OSError, ValueError):

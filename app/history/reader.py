@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from app.history.archive import Archive
-from app.history.export.request import ExportError, ExportRequest, ExportResult
+from app.history.export.request import ExportRequest, ExportResult
 from app.history.export.run import run_export
 from app.history.folder import DataFolder
 from app.history.opening import open_archive
@@ -25,25 +25,21 @@ _LOOK_S: Final = 0.2
 
 
 def export_from_folder(
-    station: Station, data: Path, request: ExportRequest, who: str, called_off: Callable[[], bool] = lambda: False
-) -> int:
-    """Export from the data folder of a station that does not run; the number of rows written.
+    station: Station, folder: DataFolder, request: ExportRequest, called_off: Callable[[], bool] = lambda: False
+) -> ExportResult:
+    """Export from the owned data folder of a station that does not run.
 
-    `called_off` is asked now and then. Raises FolderHeld, naming the holder, when it runs after all; ExportError,
-    StorageError, CancelledError.
+    `called_off` is asked now and then. Raises ExportError, StorageError, CancelledError.
     """
     request.judged(station.timezone)
-    if not (data.expanduser() / "history").is_dir():  # opening would make a data folder of it
-        raise ExportError(f"{data} is no data folder; give the one that the console or the engine names when it starts")
-    with DataFolder.open(data, who) as folder:
-        folder.belongs_to(station.id, claim=False)
-        with HistoryReader.open(station, folder.path, SystemClock()) as reader:
-            task = reader.export(request)
-            while not called_off():
-                with suppress(TimeoutError):
-                    return task.result(_LOOK_S).rows
-            task.cancel()
-            return task.result().rows
+    folder.belongs_to(station.id, claim=False)
+    with HistoryReader.open(station, folder.path, SystemClock()) as reader:
+        task = reader.export(request)
+        while not called_off():
+            with suppress(TimeoutError):
+                return task.result(_LOOK_S)
+        task.cancel()
+        return task.result()
 
 
 class HistoryReader:

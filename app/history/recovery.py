@@ -72,11 +72,19 @@ def open_read_only(folder: Path, memory_mb: int) -> HotStore:
             connection.execute(_CACHE)
             return connection
         except duckdb.Error as error:
-            raise StorageError(
-                f"{path} cannot be read ({error}); start the station once on this folder, which mends or replaces it"
-            ) from error
+            raise unreadable(path, error) from error
 
     return HotStore(connect)
+
+
+def unreadable(path: Path, error: duckdb.Error) -> StorageError:
+    """What is said of a database that nobody may mend, because it is only read."""
+    return StorageError(
+        Text(
+            f"{path} cannot be read ({error}); start the station once on this folder, which mends or replaces it",
+            f"{path} 无法读取（{error}）；请用此文件夹启动一次电站，将自动修复或替换",
+        )
+    )
 
 
 def _plain(path: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:

@@ -23,7 +23,7 @@ from app.history.settings import Settings
 from app.history.trouble import Troubles
 from app.history.writer import Failures, Shelf, Writer
 from app.model.clock import SECOND_NS, Clock
-from app.model.errors import GridroomError, StorageError
+from app.model.errors import StorageError, words_of
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
@@ -229,7 +229,7 @@ class History:
             return
 
     def _tell(self, error: Exception) -> None:
-        why = error.text if isinstance(error, GridroomError) else Text.of(str(error).strip().splitlines()[0])
+        why = words_of(error)
         self._troubles.tell(
             _OPENING,
             f"the history is not open, and nothing is recorded until it is: {why.en}",

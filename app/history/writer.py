@@ -28,7 +28,8 @@ from app.history.runs import Runs
 from app.history.settings import Settings
 from app.history.trouble import Troubles
 from app.model.clock import Clock
-from app.model.errors import StorageError
+from app.model.errors import StorageError, words_of
+from app.model.text import Text
 from app.model.updates import Updates
 
 log = logging.getLogger("gridroom.history.writer")
@@ -140,7 +141,7 @@ class Writer:
 
         def work() -> None:
             if self._hour is None:
-                raise StorageError("the history cannot be written just now")
+                raise StorageError(Text("the history cannot be written just now", "历史库暂时无法写入"))
             store, run_ms = self._shelf.store, commit.mark.run_ms
             hours = self._shelf.catalogue.view.hours
             known = [hour for hour in hours if any(mark.run_ms == run_ms for mark in store.marks(hour))]
@@ -170,7 +171,7 @@ class Writer:
         if self._thread.is_alive():
             self._thread.join()
         for _, future in self._requests:
-            future.set_exception(StorageError("the history is stopped"))
+            future.set_exception(StorageError(Text("the history is stopped", "历史库已停止")))
         for waiter in self._waiters:
             waiter.set_result(None)
         if rows := self.waiting_rows:
@@ -317,13 +318,13 @@ class Writer:
         self._retry_at = time.monotonic() + self._shelf.settings.retry_s
         self._spoiled = self._spoiled or not self._shelf.store.sound()
         self._damage = str(error) if is_damage(error) else self._damage
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        why = words_of(error)
         log.debug("the history cannot be written: %s; %d commits wait", error, len(self._pending))
         self._shelf.troubles.tell(
             _STORAGE,
-            f"the history cannot be written ({why}); samples wait in memory and nothing stored is lost. Make room on "
-            "the disk",
-            f"历史库无法写入（{why}）；数据暂存内存，已存数据不受影响，请清理磁盘空间",
+            f"the history cannot be written ({why.en}); samples wait in memory and nothing stored is lost. Make room "
+            "on the disk",
+            f"历史库无法写入（{why.zh}）；数据暂存内存，已存数据不受影响，请清理磁盘空间",
         )
 
     def _look_at_space(self) -> None:
@@ -342,5 +343,6 @@ class Writer:
                 f"历史库所在磁盘剩余空间不足 {limit} MB（{self._shelf.folder}），请清理",
             )
         if free_mb < settings.no_space_mb:
-            raise StorageError(f"less than {settings.no_space_mb} MB are free on its disk")
+            limit = settings.no_space_mb
+            raise StorageError(Text(f"less than {limit} MB are free on its disk", f"所在磁盘剩余空间不足 {limit} MB"))
         self._look_at = time.monotonic() + _SPACE_LOOK_S

@@ -7,8 +7,7 @@ These models judge one value at a time; what needs the whole station (duplicate 
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -21,7 +20,6 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
-    model_validator,
 )
 
 from app.model.cleaning import CleanForm, fits_point, leaves_alarms
@@ -161,14 +159,17 @@ class AlarmsForm(AlarmForm):
     quality: AlarmForm | bool | None = None
     lost: AlarmForm | bool | None = None
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        given = [(name, limit_value(getattr(self, name))) for name in ("ll", "l", "h", "hh")]
-        known = [(name, value) for name, value in given if value is not None]
-        for (low, low_value), (high, high_value) in pairwise(known):
-            if low_value >= high_value:
-                raise ValueError(f"limit {low} ({low_value:g}) must be below limit {high} ({high_value:g})")
-        return self
+    @field_validator("h", "l", "ll", mode="after")
+    @classmethod
+    def _below(cls, limit: LimitForm | float | None, info: ValidationInfo) -> LimitForm | float | None:
+        """Below the next higher limit there is. They are judged from hh downwards, in the order of the fields."""
+        value = limit_value(limit)
+        higher = [(name, limit_value(info.data.get(name))) for name in ("hh", "h", "l")]
+        known = [(name, other) for name, other in higher if other is not None]
+        if value is not None and known and value >= known[-1][1]:
+            name, other = known[-1]
+            raise ValueError(f"limit {info.field_name} ({value:g}) must be below limit {name} ({other:g})")
+        return limit
 
 
 def limit_value(limit: LimitForm | float | None) -> float | None:
@@ -177,15 +178,18 @@ def limit_value(limit: LimitForm | float | None) -> float | None:
 
 
 class PointForm(Form):
-    """A point, declared once: screens, alarms, history and reports derive from it."""
+    """A point, declared once: screens, alarms, history and reports derive from it.
+
+    What two keys must agree on is judged at the later of them, where both are sound: so all faults are told at once.
+    """
 
     id: Id
     name: LocalText
     kind: PointKind
     role: Role | None = None
-    unit: Unit | None = None
+    unit: Unit | None = Field(None, validate_default=True)
     address: dict[str, Any] | None = None
-    value: str | None = Field(None, description="an expression, instead of an address")
+    value: str | None = Field(None, validate_default=True, description="an expression, instead of an address")
     scale: Finite = 1.0
     offset: Finite = 0.0
     precision: Annotated[int, Field(ge=0, le=9)] | None = None
@@ -196,24 +200,41 @@ class PointForm(Form):
     states: dict[int, LocalText] | None = None
     alarms: AlarmsForm | None = None
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if (self.address is None) == (self.value is None):
-            raise ValueError("needs either an address or a value (an expression), and not both")
-        if self.value is not None and self.kind in _NEVER_COMPUTED:
-            raise ValueError(f"a {self.kind} cannot be computed; give it an address instead of a value")
-        if self.scale == 0:
+    @field_validator("unit", mode="after")
+    @classmethod
+    def _of_its_role(cls, unit: str | None, info: ValidationInfo) -> str | None:
+        role = info.data.get("role")
+        if "role" not in info.data or role is None:
+            return unit
+        expected = ROLES[role]
+        if expected and unit != expected:
+            raise ValueError(f"role {role} is measured in {expected}, not in {unit or 'nothing'}; scale it once, here")
+        if unit and not expected:
+            raise ValueError(f"role {role} has no unit; leave 'unit' out, or the role")
+        return unit
+
+    @field_validator("value", mode="after")
+    @classmethod
+    def _either(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "address" in info.data and (info.data["address"] is None) == (value is None):
+            raise ValueError("a point needs either an address or a value (an expression), and not both")
+        if value is not None and info.data.get("kind") in _NEVER_COMPUTED:
+            raise ValueError(f"a {info.data['kind']} cannot be computed; give it an address instead of a value")
+        return value
+
+    @field_validator("scale", mode="after")
+    @classmethod
+    def _some(cls, scale: float) -> float:
+        if scale == 0:
             raise ValueError("scale 0 would lose every value; leave it out for 1")
-        if self.range is not None and self.range[0] >= self.range[1]:
-            raise ValueError(f"range [{self.range[0]:g}, {self.range[1]:g}] must rise")
-        expected = ROLES[self.role] if self.role else self.unit or ""
-        if expected and self.unit != expected:
-            raise ValueError(
-                f"role {self.role} is measured in {expected}, not in {self.unit or 'nothing'}; scale it once, here"
-            )
-        if self.unit and not expected:
-            raise ValueError(f"role {self.role} has no unit; leave 'unit' out, or the role")
-        return self
+        return scale
+
+    @field_validator("range", mode="after")
+    @classmethod
+    def _rises(cls, range_: tuple[float, float] | None) -> tuple[float, float] | None:
+        if range_ is not None and range_[0] >= range_[1]:
+            raise ValueError(f"range [{range_[0]:g}, {range_[1]:g}] must rise")
+        return range_
 
     @field_validator("clean", mode="after")
     @classmethod
@@ -224,11 +245,12 @@ class PointForm(Form):
             fits_point(clean, kind=said["kind"], computed=computed, scale=said["scale"], offset=said["offset"])
         return clean
 
-    @model_validator(mode="after")
-    def _alarmed(self) -> Self:
-        limits = [(name, limit_value(getattr(self.alarms, name, None))) for name in ("ll", "l", "h", "hh")]
-        leaves_alarms(self.clean, [(name, limit) for name, limit in limits if limit is not None])
-        return self
+    @field_validator("alarms", mode="after")
+    @classmethod
+    def _reachable(cls, alarms: AlarmsForm | None, info: ValidationInfo) -> AlarmsForm | None:
+        limits = [(name, limit_value(getattr(alarms, name, None))) for name in ("ll", "l", "h", "hh")]
+        leaves_alarms(info.data.get("clean", ()), [(name, limit) for name, limit in limits if limit is not None])
+        return alarms
 
 
 class BlocksForm(Form):

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -54,21 +54,33 @@ class GridroomError(Exception):
         return self.text.en
 
 
+def words_of(error: Exception) -> Text:
+    """What an error says within a sentence of ours: its own words, or the first line of what a library said."""
+    if isinstance(error, GridroomError):
+        return error.text
+    lines = str(error).strip().splitlines()
+    return Text.of(lines[0] if lines else type(error).__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong in a file: where, what, and the mend."""
 
     file: Path
     line: int
+    """From 1; 0 where there are no lines."""
     what: str
     mend: str
+    path: tuple[Hashable, ...] = field(default=(), compare=False)
+    """Keys and positions that lead to it within the file; empty where it is no YAML, or the whole."""
 
     def __str__(self) -> str:
         """One line, whatever stood in the file."""
         words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.what)
         if len(words) > _LONGEST:
             words = f"{words[:_LONGEST]}..."
-        return f"{self.file}:{self.line}: {words}; {self.mend}"
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place}: {words}; {self.mend}"
 
 
 class ConfigFaults(GridroomError):
@@ -81,7 +93,7 @@ class ConfigFaults(GridroomError):
 
 def wrong_input(what: str, mend: str) -> ConfigFaults:
     """Something on the command line that cannot be meant."""
-    return ConfigFaults([Fault(Path("command line"), 1, what, mend)])
+    return ConfigFaults([Fault(Path("command line"), 0, what, mend)])
 
 
 def mend_of(error: Exception) -> Text:

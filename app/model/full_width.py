@@ -33,6 +33,15 @@ def slip(lines: Sequence[str], numbers: Iterable[int]) -> tuple[int, str] | None
     return None
 
 
+def mended(line: str, character: str) -> str:
+    """The line with the first of these characters outside quotes written as YAML means it."""
+    bare = _QUOTED.sub(lambda text: "x" * len(text[0]), line)
+    at = bare.find(character)
+    at = line.find(character) if at < 0 else at
+    meant = _PUNCTUATION.get(character, " ")
+    return f"{line[:at]}{meant}{' ' if meant in ':,' else ''}{line[at + 1 :]}"
+
+
 def slip_in_word(text: str, *, key: bool) -> str | None:
     """The character in a word without quotes that is meant otherwise: any in a key, quotes around a value."""
     if key:

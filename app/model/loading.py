@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +19,7 @@ from app.model.config import (
     BlocksForm,
     ControlForm,
     DeviceForm,
+    NodeForm,
     PointForm,
     StationForm,
     TemplateForm,
@@ -34,10 +37,17 @@ STATION_FILE: Final = "station.yaml"
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "station_configs" / "templates"
 """The templates that come with Gridroom; a station's own `templates/` and its neighbours' come first."""
 DEFAULT_BLOCKS: Final = BlocksForm()
+_NO_FORM: Final = StationForm.model_validate(
+    {"version": 1, "station": {"id": "s", "name": "s", "timezone": "UTC", "location": {"latitude": 0, "longitude": 0}}}
+)
+"""In place of a head that is faulty, while what stands below it is judged."""
 _LONGEST_NAME: Final = 100
+_ID: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TEMPLATE_NAME: Final = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 _OF_ANY_DRIVER: Final = ("unit", "timeout", "gap")
-_SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
+_TLS_FILES: Final = ("ca", "cert", "certificate", "key")
+"""Keys of a connection's `tls` that name a file, whatever the driver."""
+SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
 
 
 @dataclass(slots=True)
@@ -46,6 +56,19 @@ class _Template:
     form: TemplateForm | None
     raw_points: dict[str, tuple[int, dict[str, Any]]]
     """Point id -> position in the file, and what stands there."""
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """The devices of which not every point could be read."""
+
+    devices: set[str] = field(default_factory=set)
+    all: bool = False
+    """A device has no id that could be read: its points may have any name."""
+
+    def covers(self, name: str) -> bool:
+        """Whether a point of this full name, or a pattern of them, may be theirs."""
+        return self.all or any(fnmatch.fnmatchcase(device, name.partition(".")[0]) for device in self.devices)
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,7 @@ class Loaded:
     _lines: Mapping[tuple[str, str], tuple[YamlSource, Path_]] = field(repr=False)
     _connections: Mapping[tuple[str, str], tuple[YamlSource, Path_]] = field(repr=False, default_factory=dict)
     """(device, key of its connection) -> where that key stands: in the overlay, the station or the template."""
+    _doubt: _Doubt = field(repr=False, default_factory=_Doubt)
 
     def fault(self, device: str, point: str, key: str, what: str, mend: str) -> Fault:
         """A fault at a key of a device's connection (`point` empty), or at `value` or a key of the address of a point.
@@ -71,11 +95,15 @@ class Loaded:
         else:
             here, device_path = self._lines[(device, "")]
             source, path = self._connections.get((device, key)) or (here, (*device_path, "connection", key))
-        return Fault(source.file, source.line(path), f"{where}: {what}", mend)
+        return Fault(source.file, source.line(path), f"{where}: {what}", mend, path)
+
+    def may_have(self, name: str) -> bool:
+        """Whether a point that is not there may be one of those whose own words are faulty: no second fault then."""
+        return self._doubt.covers(name)
 
     def station_fault(self, path: Path_, what: str, mend: str) -> Fault:
         """A fault at a key of `station.yaml` itself."""
-        return Fault(self._source.file, self._source.line(path), what, mend)
+        return Fault(self._source.file, self._source.line(path), what, mend, path)
 
 
 def load_station(directory: Path, overlay: Path | None = None, text: str | None = None) -> Loaded:
@@ -84,6 +112,19 @@ def load_station(directory: Path, overlay: Path | None = None, text: str | None 
     `text` is judged in place of what stands in `station.yaml`, before it is written there.
 
     Raises ConfigFaults with everything that is wrong; what only a driver can judge is not among it.
+    """
+    loaded, faults = survey_station(directory, overlay, text)
+    if loaded is None or faults:
+        raise ConfigFaults(faults)
+    return loaded
+
+
+def survey_station(
+    directory: Path, overlay: Path | None = None, text: str | None = None
+) -> tuple[Loaded | None, list[Fault]]:
+    """As `load_station`, with the faults beside what is sound, so that drivers and expressions can judge that as well.
+
+    Not to be run where there are faults. None where there is nothing to judge.
     """
     return _Loading(directory, overlay, text).run()
 
@@ -99,24 +140,26 @@ class _Loading:
         self.overlay = YamlSource(overlay) if overlay is not None else None
         self.digest = hashlib.sha256()
         self.points: list[Point] = []
-        self.all_points_known = True
-        """False once a template could not be read: what is only in it is no fault of those who name it."""
+        self.doubt = _Doubt()
         self.known: set[str] = set()
         """Ids of all devices of the file, faulty ones too, so that a reference to one of them is no second fault."""
 
-    def run(self) -> Loaded:
+    def run(self) -> tuple[Loaded | None, list[Fault]]:
         if not self.directory.is_dir():
-            raise ConfigFaults(
-                [Fault(self.directory, 1, "no such station directory", "give the folder that holds station.yaml")]
-            )
+            return None, [
+                Fault(self.directory, 1, "no such station directory", "give the folder that holds station.yaml")
+            ]
         form = self._judge(self.source, StationForm, without="devices")
+        if not isinstance(self.source.data, dict):
+            self._overlay()
+            return None, self.faults
         overlaid = self._overlay()
         forms = self._device_forms()
         devices = [self._device(i, device, overlaid.get(device.id, {})) for i, device in forms.items()]
         self._unique("device", {i: device.id for i, device in forms.items()}, ("devices",))
-        if form is not None:
-            self._unique("topology element", {i: node.id for i, node in enumerate(form.topology)}, ("topology",))
-            self._references(form, complete=self.all_points_known and len(forms) == len(self.known))
+        nodes = dict(enumerate(form.topology)) if form is not None else self._sound_nodes()
+        self._unique("topology element", {i: node.id for i, node in nodes.items()}, ("topology",))
+        self._references(nodes)
         for device_id in overlaid.keys() - self.known:
             self._fault(
                 self.overlay or self.source,
@@ -124,18 +167,29 @@ class _Loading:
                 f"unknown device '{device_id}'",
                 "the overlay maps devices of the station only",
             )
-        if self.faults or form is None:
-            raise ConfigFaults(self.faults)
+        form = form or _NO_FORM
         head = form.station
         devices = [replace(device, timezone=head.timezone) for device in devices]
         station = Station(
             head.id, head.name, head.timezone, head.location, head.limits, head.grid_meter, head.read_only,
             form.history, form.topology, tuple(devices), tuple(self.points), self.directory, self.digest.hexdigest(),
         )  # fmt: skip
-        return Loaded(station, self.source, self.lines, self.connections)
+        return Loaded(station, self.source, self.lines, self.connections, self.doubt), self.faults
+
+    def _sound_nodes(self) -> dict[int, NodeForm]:
+        """Position -> element of the diagram, for those that are sound by themselves; their faults are told already."""
+        found = {}
+        for i, node in enumerate(self._listed("topology")):
+            with suppress(ValidationError):
+                found[i] = NodeForm.model_validate(node)
+        return found
+
+    def _listed(self, key: str) -> list[Any]:
+        given = self.source.data.get(key) if isinstance(self.source.data, dict) else None
+        return given if isinstance(given, list) else []
 
     def _fault(self, source: YamlSource, path: Sequence[Hashable], what: str, mend: str) -> None:
-        self.faults.append(Fault(source.file, source.line(path), what, mend))
+        self.faults.append(Fault(source.file, source.line(path), what, mend, tuple(path)))
 
     def _judge(self, source: YamlSource, model: type[M], without: str = "") -> M | None:
         """A whole file against its form, one key left for later. None when it is faulty; the faults are noted."""
@@ -155,15 +209,25 @@ class _Loading:
         if given is not None and not isinstance(given, list):
             self._fault(self.source, ("devices",), "devices is not a list", "write '- id: ...' for each device")
         judged: dict[int, DeviceForm] = {}
-        for i, device in enumerate(given if isinstance(given, list) else ()):
+        for i, device in enumerate(self._listed("devices")):
             id_ = device.get("id", i) if isinstance(device, dict) else i
             form = self._judge_part(self.source, ("devices", i), device, DeviceForm, f"device {id_}: ")
+            if form is None and isinstance(device, dict):
+                form = _sound_part(device)
             if form is not None:
                 judged[i] = form
-            elif isinstance(device, dict) and "template" not in device:
-                self._judge_points_of_a_faulty_device(i, device)
+            else:
+                self._doubt_device(id_)
+                if isinstance(device, dict) and "template" not in device:
+                    self._judge_points_of_a_faulty_device(i, device)
             self.known.add(str(id_))
         return judged
+
+    def _doubt_device(self, id_: object) -> None:
+        if isinstance(id_, str) and _ID.fullmatch(id_):
+            self.doubt.devices.add(id_)
+        else:
+            self.doubt.all = True
 
     def _judge_part(self, source: YamlSource, path: Path_, data: Any, model: type[M], where: str = "") -> M | None:
         try:
@@ -235,8 +299,13 @@ class _Loading:
         ):
             self.connections |= {(form.id, key): (source, (*path, key)) for key in keys}
         self._secrets(form.id, connection)
+        connection = self._with_tls_files(connection)
         driver = connection.pop("driver", None)
-        if form.connection is not None and not isinstance(driver, str):
+        unread = (form.template and known is None) or (self.overlay is not None and self.overlay.faults)
+        if unread:
+            driver = None  # some of its connection could not be read: no driver can judge the rest
+        elif form.connection is not None and not isinstance(driver, str):
+            driver = None
             self._fault(
                 self.source,
                 (*here, "connection"),
@@ -276,12 +345,20 @@ class _Loading:
 
     def _secrets(self, device: str, connection: Mapping[str, Any]) -> None:
         for key, value in connection.items():
-            if key in _SECRET_KEYS and not str(value).startswith(("secret:", "env:")):
+            if key in SECRET_KEYS and not str(value).startswith(("secret:", "env:")):
                 self._fault(
                     *self.connections[(device, key)],
                     f"{key} stands in the file",
                     f"write '{key}: secret:NAME' or '{key}: env:NAME'",
                 )
+
+    def _with_tls_files(self, connection: dict[str, Any]) -> dict[str, Any]:
+        """The connection with the files of its `tls` in the station's folder, from wherever the program was started."""
+        tls = connection.get("tls")
+        if not isinstance(tls, dict):
+            return connection
+        names = {key: tls[key] for key in _TLS_FILES if isinstance(tls.get(key), str) and tls[key]}
+        return connection | {"tls": tls | {key: str(self.directory / name) for key, name in names.items()}}
 
     def _points(self, form: DeviceForm, template: _Template | None, here: Path_) -> list[Point]:
         """The template's points and the device's own, merged by id, in that order. Index -1 marks a text."""
@@ -291,12 +368,14 @@ class _Loading:
                 forms[point.id] = point
                 self.lines[(form.id, point.id)] = (template.source, ("points", i))
         templated = template is not None and template.form is not None
-        self.all_points_known &= templated or not form.template
+        if form.template and not templated:
+            self._doubt_device(form.id)
         seen: dict[str, int] = {}
         for i, given in enumerate(form.points):
             path: Path_ = (*here, "points", i)
             id_ = given.get("id")
             if not isinstance(id_, str):
+                self._doubt_device(form.id)
                 self._fault(self.source, path, f"device {form.id}: a point without id", "add 'id: ...'")
                 continue
             if id_ in seen:
@@ -314,6 +393,8 @@ class _Loading:
             judged = self._point(form.id, given, path, template, below)
             if judged is not None:
                 forms[id_] = judged
+            else:
+                self._doubt_device(form.id)
             if below is None or "address" in given or "value" in given:
                 self.lines[(form.id, id_)] = (self.source, path)
         return [Point(-1 if f.kind == "text" else 0, f"{form.id}.{f.id}", form.id, f) for f in forms.values()]
@@ -386,32 +467,34 @@ class _Loading:
             raw[point["id"]] = (i, point)
         return _Template(source, form, raw)
 
-    def _references(self, form: StationForm, *, complete: bool) -> None:
+    def _references(self, nodes: Mapping[int, NodeForm]) -> None:
         """Everything that names something else must name something that is there, in faulty devices as well."""
-        places = {node.id for node in form.topology} | self.known
+        elements = self._listed("topology")
+        places = {str(node.get("id")) for node in elements if isinstance(node, dict)} | self.known
         names = {point.name for point in self.points}
-        self._must_exist(form.station.grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
-        given = self.source.data.get("devices")
-        listed = given if isinstance(given, list) else []
+        head = self.source.data.get("station")
+        grid_meter = head.get("grid_meter") if isinstance(head, dict) else None
+        self._must_exist(grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
+        listed = self._listed("devices")
         for i, device in enumerate(listed):
             if isinstance(device, dict):
                 who = f"device {device.get('id', i)}: unknown"
                 self._must_exist(device.get("parent"), places, ("devices", i, "parent"), f"{who} parent")
                 self._must_exist(device.get("bms"), self.known, ("devices", i, "bms"), f"{who} bms")
-        for i, node in enumerate(form.topology):
+        for i, node in nodes.items():
             who = f"element {node.id}: unknown"
             self._must_exist(node.from_, places, ("topology", i, "from"), f"{who} element")
             self._must_exist(node.to, places, ("topology", i, "to"), f"{who} element")
             self._must_exist(node.device, self.known, ("topology", i, "device"), f"{who} device")
-            if complete:
+            if node.state is not None and not self.doubt.covers(node.state):
                 self._must_exist(node.state, names, ("topology", i, "state"), f"{who} point")
         parents = [
             (str(d.get("id", i)), d.get("parent")) if isinstance(d, dict) else ("", None) for i, d in enumerate(listed)
         ]
-        for path, what, mend in (*element_faults(form.topology, self.known), *parent_faults(parents)):
+        wired = element_faults(list(nodes.values()), self.known) if len(nodes) == len(elements) else ()
+        for path, what, mend in (*wired, *parent_faults(parents)):
             self._fault(self.source, path, what, mend)
-        if complete:
-            self._substitutes(names)
+        self._substitutes(names)
 
     def _substitutes(self, names: AbstractSet[str]) -> None:
         """A point that stands in for another is there, and is another."""
@@ -421,7 +504,8 @@ class _Loading:
                     continue
                 source, path = self.lines.get((point.device, point.id)) or self.lines[(point.device, "")]
                 path, name = (*path, "clean", i, "substitute", "point"), point.beside(step.substitute.point)
-                self._must_exist(name, names, path, f"point {point.name}: unknown point", source)
+                if not self.doubt.covers(name):
+                    self._must_exist(name, names, path, f"point {point.name}: unknown point", source)
                 if name == point.name:
                     what = f"point {point.name} stands in for itself"
                     self._fault(source, path, what, "name another point, or write 'last: 1min'")
@@ -433,3 +517,21 @@ class _Loading:
             near = get_close_matches(id_, sorted(known), 1)
             mend = f"did you mean '{near[0]}'?" if near else "correct the id, or add it"
             self._fault(source or self.source, path, f"{what} '{id_}'", mend)
+
+
+def _sound_part(device: dict[str, Any]) -> DeviceForm | None:
+    """A faulty device without its faulty keys, so that its connection and points can be judged as well.
+
+    None where the faulty keys are those.
+    """
+    try:
+        return DeviceForm.model_validate(device)
+    except ValidationError as error:
+        faulty = {str(one["loc"][0]) for one in error.errors() if one["loc"]}
+    if faulty & {"id", "template", "connection", "points"}:
+        return None
+    sound = {key: value for key, value in device.items() if str(key) not in faulty}
+    try:
+        return DeviceForm.model_validate({"name": device["id"], "kind": "other", **sound})
+    except ValidationError:
+        return None

@@ -72,7 +72,7 @@ class DeviceStatus:
     next_try: int
     """UTC nanoseconds of the next attempt while lost; 0 otherwise."""
     remarks: dict[str, Text] = field(default_factory=dict)
-    """Point name -> why the device refuses it, for instance `exception 2, illegal data address`."""
+    """Point name -> why it has no value, for instance `exception 2, illegal data address`."""
     texts: dict[str, str] = field(default_factory=dict)
     """Point id -> text read from the device (serial number, version)."""
 

@@ -14,11 +14,13 @@ from typing import Any, Final
 import yaml
 
 from app.model.errors import Fault
-from app.model.full_width import slip, slip_in_word, told
+from app.model.full_width import mended, slip, slip_in_word, told
 
 _MOST_NODES: Final = 5_000_000
 _DEEPEST: Final = 100
 """Levels. A station has about ten; what recurses over them, here and in pydantic, is safe with this many."""
+_MOST_SLIPS: Final = 50
+"""Told of one file, which was typed with another keyboard."""
 _LONGEST_NUMBER: Final = 40
 """Characters; more is a text, which is then refused where a number belongs. Python itself refuses 4,300 digits."""
 _INT: Final = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+")
@@ -28,6 +30,7 @@ _SPECIAL: Final[dict[str, Any]] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
     ".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"),
 }  # fmt: skip
+_KEY: Final = re.compile(r":(\s|$)")
 _QUOTES: Final = ("'", '"', "|", ">")
 _LINE_ENDS: Final = "[\n\x85\u2028\u2029]"
 """Those of YAML 1.1, by which the parser counts."""
@@ -53,16 +56,16 @@ class YamlSource:
         self.faults: list[Fault] = []
         self.data: Any = None
         self._nodes = 0
+        self._mended = False
         self.root: yaml.Node | None = None
         """The tree of nodes, each of which knows its place in `text`."""
         try:
             self.text = text = _read(file) if text is None else text
-            self.root = self._compose(text)
-            self.data = self._build(self.root, 0) if self.root is not None else None
+            self.root = self._compose_mending(text)
+            data = self._build(self.root, 0) if self.root is not None else None
+            self.data = data if not self._mended else None
         except _Unacceptable as error:
             self._fault(error.line, str(error), error.mend)
-        except yaml.MarkedYAMLError as error:
-            self._not_yaml(error, re.split(_LINE_ENDS, self.text.rstrip()))
         except yaml.reader.ReaderError as error:
             line = self.text[: error.position].count("\n") + 1
             self._fault(line, f"not YAML: {error.reason}: character {error.character:#06x}", "remove that character")
@@ -92,16 +95,36 @@ class YamlSource:
     def _fault(self, line: int, what: str, mend: str) -> None:
         self.faults.append(Fault(self.file, line, what, mend))
 
-    def _not_yaml(self, error: yaml.MarkedYAMLError, lines: Sequence[str]) -> None:
+    def _compose_mending(self, text: str) -> yaml.Node | None:
+        """The tree of nodes. A slip that keeps the text from being YAML is told, and read as it was meant, to find the
+        next one; what is no slip is told only where it comes first, for it may be a consequence."""
+        for _ in range(_MOST_SLIPS):
+            try:
+                return self._compose(text)
+            except yaml.MarkedYAMLError as error:
+                lines = re.split(f"({_LINE_ENDS})", text.rstrip())  # each second one is a line's end
+                number, character = self._not_yaml(error, lines[::2])
+                if not character:
+                    break
+                lines[2 * number - 2] = mended(lines[2 * number - 2], character)
+                text, self._mended = "".join(lines) + "\n", True
+        return None
+
+    def _not_yaml(self, error: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[int, str]:
+        """The line and the character that was meant otherwise, or nothing."""
         line, what = _not_yaml(error)
         line = min(line, len(lines))  # what has no end is noticed behind it
-        mend = "correct the indentation, the brackets or the quotes there"
         noticed = error.problem_mark.line + 1 if error.problem_mark is not None else line
-        if found := slip(lines, (line, noticed, noticed - 1)):
-            line = found[0]
+        places = [line, noticed, noticed - 1]
+        if "mapping values" in str(error.problem) and noticed > 1 and not _KEY.search(lines[noticed - 2]):
+            places.reverse()  # the line before has no key, and so was read as the beginning of this one
+        if found := slip(lines, places):
             here, mend = told(found[1])
-            what = f"{what}: {here}"
-        self._fault(line, what, mend)
+            self._fault(found[0], f"{what}: {here}", mend)
+            return found
+        if not self._mended:
+            self._fault(line, what, "correct the indentation, the brackets or the quotes there")
+        return line, ""
 
     def _compose(self, text: str) -> yaml.Node | None:
         """The tree of nodes. Not `yaml.compose`, which recurses in C: deep enough, a file would end the process."""

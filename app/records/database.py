@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, in
 from sqlalchemy.exc import DBAPIError
 
 from app.model.errors import StorageError
+from app.model.text import Text
 from app.records.tables import VERSION, metadata, schema_version
 from app.records.troubles import is_damage
 
@@ -99,12 +100,20 @@ def _prepare(writer: Engine, path: Path) -> None:
                 version = connection.execute(select(schema_version.c.version)).scalar()
             if version is None:
                 raise StorageError(
-                    f"{path} is not a records database of Gridroom; move it away, or give another folder with --data"
+                    Text(
+                        f"{path} is not a records database of Gridroom; move it away, or give another folder with "
+                        "--data",
+                        f"{path} 不是 Gridroom 的记录数据库；请移走，或用 --data 指定其他文件夹",
+                    )
                 )
             if version > VERSION:
                 raise StorageError(
-                    f"{path} was written by a newer Gridroom (records version {version}, this one knows {VERSION}); "
-                    "start that version, or give another folder with --data"
+                    Text(
+                        f"{path} was written by a newer Gridroom (records version {version}, this one knows {VERSION});"
+                        " start that version, or give another folder with --data",
+                        f"{path} 由更新版本的 Gridroom 写入（记录版本 {version}，本程序支持 {VERSION}）；请启动该版本，"
+                        "或用 --data 指定其他文件夹",
+                    )
                 )
 
 

@@ -142,11 +142,17 @@ class Records:
         job = _Job(run, rows if rows is not None else max(1, len(parameters or ())), Future())
         with self._changed:
             if not self._running:
-                job.future.set_exception(StorageError(f"{self.path} is closed; nothing can be stored"))
+                closed = Text(f"{self.path} is closed; nothing can be stored", f"{self.path} 已关闭，无法保存")
+                job.future.set_exception(StorageError(closed))
             elif self._waiting_rows + job.rows > QUEUE_ROWS:
                 self._lost_rows += job.rows
                 job.future.set_exception(
-                    StorageError(f"{self._waiting_rows} records wait for {self.path} already, no room for more")
+                    StorageError(
+                        Text(
+                            f"{self._waiting_rows} records wait for {self.path} already, no room for more",
+                            f"已有 {self._waiting_rows} 条记录等待写入 {self.path}，队列已满",
+                        )
+                    )
                 )
             else:
                 self._queue.append(job)

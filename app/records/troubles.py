@@ -54,7 +54,7 @@ def words(error: BaseException, path: Path, *, lost: bool) -> Text:
     elif code in _ACCESS:
         what = Text(f"{path} cannot be written; check its permissions", f"{path} 无法写入；请检查权限")
     elif isinstance(error, StorageError):
-        what = Text(str(error), str(error))
+        what = error.text
     else:
         cause = error.orig if isinstance(error, DBAPIError) else error
         what = Text(

@@ -43,7 +43,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     life.a_closed_link_reports_no_more,
     life.a_cancelled_read_leaves_the_line_usable,
     life.silence_is_told_and_ends,
-    life.silence_ends_a_report,
+    life.a_device_that_sends_no_more_is_told_and_comes_back,
     reading.a_read_has_one_row_a_point,
     reading.points_keep_their_values_in_any_order,
     reading.batches_do_not_change_afterwards,

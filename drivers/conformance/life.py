@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 from app.model.errors import DeviceError, ProtocolError, TransportError
 from app.model.updates import Updates
-from drivers.conformance.rig import Bench, Nonconforming, PolledLink, polled, wrong_with
+from drivers.conformance.rig import PATIENCE_S, Bench, Nonconforming, PolledLink, polled, wrong_with
 from drivers.contract import Plan, Pollable, Reporting
 
 _COMING_BACK: Final = 8
@@ -96,22 +96,31 @@ async def silence_is_told_and_ends(bench: Bench) -> None:
     bench.judge(wrong_with(await _read_again(link, plan), points, bench.rig))
 
 
-async def silence_ends_a_report(bench: Bench) -> None:
-    """Where devices only send by themselves, a peer that says nothing is told of, and found again when it speaks."""
+async def a_device_that_sends_no_more_is_told_and_comes_back(bench: Bench) -> None:
+    """Of links that are only told: silence ends `report` with an error of the tree; then it is called again."""
     link, silence = bench.link(), bench.rig.silence
     if not isinstance(link, Reporting) or isinstance(link, Pollable) or silence is None:
         return
-    await link.connect()
-    async with _reporting(bench, link) as report:
-        silence(True)
-        try:
-            told = await bench.expect((TransportError, ProtocolError), _ending(report), "reporting of a silent peer")
-            bench.require(bool(str(told).strip()), "the error about a silent peer says nothing")
-        finally:
-            silence(False)
-    await link.connect()
-    async with _reporting(bench, link):
-        pass
+    device, came = bench.rig.devices[0], asyncio.Event()
+
+    async def attempt() -> None:
+        await link.connect()
+        await asyncio.wait_for(link.report(device, lambda _: came.set(), lambda: None), PATIENCE_S)
+
+    silence(True)
+    try:
+        error = await bench.expect((TransportError, ProtocolError), attempt(), "the report of a silent device")
+        bench.require(bool(str(error).strip()), "the error about a silent device says nothing")
+    finally:
+        silence(False)
+    came.clear()
+    reporting = asyncio.ensure_future(attempt())
+    waiting = asyncio.ensure_future(came.wait())
+    await asyncio.wait((reporting, waiting), return_when=asyncio.FIRST_COMPLETED)
+    for one in (reporting, waiting):
+        one.cancel()
+    ended, _ = await asyncio.gather(reporting, waiting, return_exceptions=True)
+    bench.require(came.is_set(), f"the device sends again, and nothing was delivered: {ended!r}")
 
 
 @asynccontextmanager

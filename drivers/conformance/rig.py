@@ -6,7 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
 from drivers.contract import Driver, Link, Plan, Pollable
+
+PATIENCE_S: Final = 10.0
+"""How long a device that sends by itself may take."""
 
 
 class Nonconforming(AssertionError):
@@ -42,6 +45,8 @@ class Rig:
     """How many frames that change something have reached the peer."""
     order: tuple[str, float] | None = None
     """A point and a value that the peer takes; for drivers that can write."""
+    releases: bool = False
+    """Whether writing NaN takes a command back, as a priority of BACnet is released."""
     clock: Clock = field(default_factory=SystemClock)
 
 

@@ -167,16 +167,19 @@ def _whole_number_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
             mend = f"write a number from {low} to {high}, without quotes"
             found.append(KeyFault(key, f"{key} '{value}' is not a whole number", mend))
         elif not low <= value <= high:
-            mend = _entity_mend(value) if key == "register" else f"write a number from {low} to {high}"
+            mend = f"write a number from {low} to {high}"
+            if key == "register":
+                mend = _entity_mend(mapping["table"], value)
             found.append(KeyFault(key, f"{key} {value} is outside {low} to {high}", mend))
     return found
 
 
-def _entity_mend(register: int) -> str:
+def _entity_mend(table: str, register: int) -> str:
+    """A manual's number, such as 400053, has its table in front; only where that is the table written is it meant."""
     entity, number = divmod(register, 100_000)
     tables = {0: Table.COIL, 1: Table.DISCRETE, 3: Table.INPUT, 4: Table.HOLDING}
-    if entity in tables and 1 <= number <= LAST + 1:
-        return f"registers are 0-based: {register} is `table: {tables[entity]}, register: {number - 1}`"
+    if tables.get(entity) == table and 1 <= number <= LAST + 1:
+        return f"registers are 0-based: {register} is `table: {table}, register: {number - 1}`"
     return f"write its 0-based number, 0 to {LAST}"
 
 

@@ -22,6 +22,10 @@ UNIT: Final = 1
 TIMEOUT: Final = "1s"
 GAP: Final = "0s"
 _OF_EVERY: Final = ("unit", "timeout", "gap")
+DEFAULTS: Final[Mapping[str, object]] = {
+    "port": PORT, "baudrate": BAUDRATE, "parity": PARITY, "stopbits": STOPBITS, "unit": UNIT, "timeout": TIMEOUT,
+    "gap": GAP,
+}  # fmt: skip
 
 
 class Kind(Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from app.model.clock import Clock
@@ -44,15 +44,18 @@ class ModbusDriver(Driver):
             found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
         return found + _clashes(device, sound)
 
+    def keys(self) -> Mapping[str, object]:
+        return {key: connections.DEFAULTS.get(key) for key in self._kind.keys}
+
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
-        """Devices of one serial line that disagree about the line."""
-        return line_complaints(self._kind, devices)
+        """Devices of one serial line that disagree about the line, and devices that are one and the same."""
+        return [*_same(devices), *line_complaints(self._kind, devices)]
 
     def line(self, device: Device) -> str:
         return connections.line_of(self._kind, device.connection)
 
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
-        """Raises ValueError where devices of one serial line disagree about it."""
+        """Raises ValueError where `check_line` complains."""
         for complaint in self.check_line(devices):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         endpoint = connections.endpoint_of(self._kind, devices[0].connection)
@@ -69,6 +72,29 @@ def line_complaints(kind: Kind, devices: Sequence[Device]) -> list[Complaint]:
             if ours != theirs:
                 what = f"{key} {theirs} on {connections.line_of(kind, other.connection)}, where {first.id} has {ours}"
                 found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
+    return found
+
+
+def _same(devices: Sequence[Device]) -> list[Complaint]:
+    """Devices of one unit that read the same: somebody copied a device and left its unit. A controller that serves
+    several devices as one unit has other registers for each."""
+    found = []
+    units: dict[str, list[tuple[Device, frozenset[tuple[str, ...]]]]] = {}
+    for device in devices:
+        unit = str(device.connection.get("unit", connections.UNIT))
+        mine = frozenset(
+            tuple(str(form.get(key)) for key in ("table", "register", "bit"))
+            for point in device.points
+            if (form := point.form.address) is not None
+        )
+        others = units.setdefault(unit, [])
+        for first, theirs in others if mine else ():
+            if first.id != device.id and (mine <= theirs or theirs <= mine):
+                what = f"unit {unit} is {first.id} already, with the same registers"
+                found.append(Complaint(device.id, "", "unit", what, "give each device its own unit, or remove one"))
+                break
+        if mine:
+            others.append((device, mine))
     return found
 
 

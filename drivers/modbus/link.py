@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from app.model.clock import Clock
@@ -58,7 +58,10 @@ class ModbusLink(Link):
         if not isinstance(plan, ModbusPlan):
             raise TypeError(f"{type(plan).__name__} was not made by this driver's plan()")
         await self._poll(plan)
-        return plan.updates(self._clock.now_ns())
+        updates = plan.updates(self._clock.now_ns())
+        if plan.has_news:
+            self._note_remarks(plan.device)
+        return updates
 
     async def read_texts(self, device: Device) -> Mapping[str, str]:
         plan = self._texts.get(device.id)
@@ -79,6 +82,9 @@ class ModbusLink(Link):
         if answer[1] in LASTING:
             return None
         raise _refusal(request, answer[1])
+
+    def refused(self, device: Device) -> Collection[str]:
+        return {name for plan in self._plans[device.id] for name in plan.refused()}
 
     async def _poll(self, plan: ModbusPlan) -> None:
         """Ask for every block, in turns of one request."""

@@ -26,6 +26,13 @@ from drivers.modbus.requests import Peer, Request
 RETRY_REFUSED_NS: Final = 600 * SECOND_NS
 """How often something refused is asked for again: a firmware update may have brought it."""
 
+_STRANGE: Final = (
+    Text("", ""),
+    Text("the device sent NaN, no number", "设备发送了 NaN（非数值）"),
+    Text("the device sent infinity", "设备发送了无穷大"),
+    Text("its number times `scale` is beyond all numbers", "数值乘以 scale 后超出可表示范围"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -81,6 +88,9 @@ class ModbusPlan(Plan):
         self._decoder = Decoder([addresses[i] for i in self._numbers], [self._at[i] for i in self._numbers])
         self._scale = np.array([point.form.scale for point in points])
         self._offset = np.array([point.form.offset for point in points])
+        self._strange = np.zeros(len(points), np.uint8)
+        self._told = bytes(len(points))
+        """`_strange` as it stood when its remarks were fetched."""
         self._scaled = bool((self._scale != 1).any() or (self._offset != 0).any())
 
     # ------------------------------------------------------------------------------------------------- what answered
@@ -97,19 +107,29 @@ class ModbusPlan(Plan):
 
     def updates(self, now_ns: int) -> Updates:
         """All points, a row each, from what was taken."""
-        value = np.full(len(self._point), np.nan)
-        value[self._numbers] = self._decoder.decode(self._words, self._bits)
+        raw = np.full(len(self._point), np.nan)
+        raw[self._numbers] = self._decoder.decode(self._words, self._bits)
+        value = raw
         with np.errstate(over="ignore", invalid="ignore"):
             if self._scaled:
-                value = value * self._scale + self._offset
+                value = raw * self._scale + self._offset
         value[self._missing] = np.nan
         self._time[self._missing] = now_ns
         quality = np.zeros(len(value), np.uint16)
         finite = np.isfinite(value)
         if not finite.all():
+            self._note_strange(raw, ~finite)
             value[~finite] = np.nan
             quality[~finite] = q.IV
+        elif self._strange.any():
+            self._strange[:] = 0
         return Updates(self._point, value, quality, self._time.copy(), now_ns)
+
+    def _note_strange(self, raw: NDArray[np.float64], bad: NDArray[np.bool_]) -> None:
+        """What each answer that is no number was, instead: a position in `_STRANGE`."""
+        kind = np.where(np.isnan(raw), 1, np.where(np.isinf(raw), 2, 3))
+        kind[self._missing] = 0  # nothing answered
+        self._strange[:] = np.where(bad, kind, 0)
 
     def texts(self) -> dict[int, str]:
         """Row -> text, of every row that was taken: strings as they are, numbers as they print."""
@@ -156,11 +176,22 @@ class ModbusPlan(Plan):
         self._note_missing()
 
     def remarks(self) -> dict[str, Text]:
-        """Full point name -> why the device refuses it."""
-        found = {self.names[row]: why for row, why in self.unreadable.items()}
+        """Full point name -> why it has no value."""
+        self._told = self._strange.tobytes()
+        found = {self.names[row]: _STRANGE[self._strange[row]] for row in np.flatnonzero(self._strange)}
+        found |= {self.names[row]: why for row, why in self.unreadable.items()}
         for refusal in self.refusals:
             found |= {self.names[row]: words(refusal.code) for row in refusal.ask.block.rows}
         return found
+
+    def refused(self) -> list[str]:
+        """Full names of the points that the device refuses, or that cannot be asked for."""
+        return [self.names[row] for row in self._missing]
+
+    @property
+    def has_news(self) -> bool:
+        """Whether other points than before came as no number."""
+        return self._strange.tobytes() != self._told
 
     def _note_missing(self) -> None:
         refused = {row for refusal in self.refusals for row in refusal.ask.block.rows}

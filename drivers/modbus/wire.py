@@ -99,7 +99,7 @@ class Wire(Channel):
         if wrong is None:
             self._answer.set_result(frame.pdu)
         elif self._framing.numbered or not self._late.settle(frame.unit, frame.pdu):
-            self._fail(self._answered(wrong))
+            self._fail(self._answered(wrong, self._hint_on(frame)))
 
     def _expire(self, timeout_s: float) -> None:
         rest = len(self.recv_buffer)
@@ -113,10 +113,11 @@ class Wire(Channel):
         if not self._serial and (self._silences >= SILENCES_UNTIL_REOPENED or (rest and self._framing.numbered)):
             self.shut()
 
-    def _answered(self, how: Text, hint: Text | None = None) -> ProtocolError:
+    def _answered(self, how: Text, hint: Text) -> ProtocolError:
         """What came is no answer to what was asked."""
-        asked, (en, zh) = self._asked, (f"; {hint.en}", f"；{hint.zh}") if hint else ("", "")
-        return ProtocolError(Text(f"{asked.en} was answered {how.en}{en}", f"{asked.zh} 的应答不对：{how.zh}{zh}"))
+        asked = self._asked
+        text = Text(f"{asked.en} was answered {how.en}; {hint.en}", f"{asked.zh} 的应答不对：{how.zh}；{hint.zh}")
+        return ProtocolError(text)
 
     def _unanswered(self, timeout_s: float) -> TransportError:
         asked, waited = self._asked, format_duration(timeout_s)
@@ -125,6 +126,17 @@ class Wire(Channel):
             f"{asked.zh} 在 {waited} 内无应答；请检查设备是否上电、单元号和接线",
         )
         return TransportError(text)
+
+    def _hint_on(self, frame: Frame) -> Text:
+        """What to do about a whole frame that is no answer to the request."""
+        if not self._framing.numbered:
+            return self._hint
+        if self._request is not None and frame.unit != self._request.peer.unit:
+            return Text("check `unit`, and the gateway's table of units", "请检查 unit 和网关的单元表")
+        return Text(
+            "it does not keep to Modbus here: check its firmware and the gateway before it",
+            "该应答不符合 Modbus 规约；请检查设备固件及其网关",
+        )
 
     @property
     def _hint(self) -> Text:

@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 import yaml
 
+from app.commissioning.service import Commissioning
 from app.energy.figures import FigureReader, Figures
 from app.energy.today import DayBaseline
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
+from app.model.errors import TransportError
 from app.model.loading import load_station
 from app.model.quality import IV, NT, SB
 from app.model.station import Point, Station
 from app.model.text import Text
+from app.model.updates import Updates
 from app.model.views import (
     AlarmRow,
     AlarmState,
@@ -144,7 +147,7 @@ def write_station(directory: Path, *, extra_points: int = 0) -> Station:
     """Write the park's station.yaml and load it. `extra_points` more points hang on the last device."""
     devices: list[dict[str, Any]] = []
     for number, (id_, en, zh, kind, parent) in enumerate(DEVICES):
-        points = list(POINTS[kind])
+        points = [{**point, "address": {**point["address"], "register": 2 * i}} for i, point in enumerate(POINTS[kind])]
         device: dict[str, Any] = {
             "id": id_, "name": {"en": en, "zh": zh}, "kind": kind, "parent": parent, "points": points,
             "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 15000 + number},
@@ -344,6 +347,7 @@ def moving_value(name: str, time_ns: int) -> float:
 class Exported:
     path: Path
     rows: int
+    without: int = 0
 
 
 class FakeStation:
@@ -353,7 +357,13 @@ class FakeStation:
     """
 
     def __init__(
-        self, station: Station, clock: Clock | None = None, *, mode: str = "DEMO", moving: bool = False
+        self,
+        station: Station,
+        clock: Clock | None = None,
+        *,
+        mode: str = "DEMO",
+        moving: bool = False,
+        locked: bool = False,
     ) -> None:
         n = len(station.points)
         self.station = station
@@ -363,6 +373,10 @@ class FakeStation:
         self.history = FakeHistory(station, self.clock)
         self.alarms = FakeAlarms(self.clock)
         self.events = FakeAlarms(self.clock)
+        self.commissioning = Commissioning(
+            station, station.directory / "backups", self.clock,
+            locked=Text("the demo station stays as it is", "演示站保持原样") if locked else None,
+        )  # fmt: skip
         self._figures = FigureReader(station)
         self._baseline = DayBaseline(station)
         self._sequence = 0
@@ -374,6 +388,8 @@ class FakeStation:
         self.history_trouble: Text | None = None
         self.raw: dict[str, tuple[float, int]] = {}
         """What came before the filters of a point, where it is not what came out of them."""
+        self.field: dict[str, float] = {}
+        """What a point holds in the field, where that is not what the table has."""
         self.exported: list[tuple[tuple[str, ...], int, int, str, Path]] = []
         self.exporting: Future[Exported] = Future()
         """Of the last export: the test finishes it."""
@@ -467,6 +483,16 @@ class FakeStation:
             value[row], quality[row] = raw, marks
         return RawValues(points, value, quality, self._time[points])
 
+    def read_once(self, point: str) -> Future[Updates]:
+        future: Future[Updates] = Future()
+        i, now = self.station.by_name[point], self.clock.now_ns()
+        if self.station.points[i].device in self._lost:
+            future.set_exception(TransportError(Text("no answer within 1 s", "1 s 内无应答")))
+        else:
+            self.put(point, self.field.get(point, float(self._value[i])))
+            future.set_result(Updates.of(i, self._value[i], self._quality[i], now, now))
+        return future
+
     def figures(self, snapshot: Snapshot) -> Figures:
         if self._baseline.roll(snapshot.taken):
             for name in self._figures.counters:
@@ -508,3 +534,4 @@ class FakeStation:
 
     def close(self) -> None:
         self.history.close()
+        self.commissioning.stop()

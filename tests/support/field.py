@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -35,6 +35,8 @@ class MemoryField(Driver):
     hanging: set[str] = field(default_factory=set)
     refusing: dict[str, str] = field(default_factory=dict)
     """Full point name -> why the device refuses it."""
+    numberless: dict[str, str] = field(default_factory=dict)
+    """Full point name -> what the device sends in place of a number."""
     values: dict[str, float] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     links: list[BareLink] = field(default_factory=list)
@@ -95,7 +97,11 @@ class MemoryLink(BareLink):
         return {}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        return {name: Text(why, why) for name, why in self.owner.refusing.items() if name.startswith(f"{device.id}.")}
+        said = self.owner.refusing | self.owner.numberless
+        return {name: Text(why, why) for name, why in said.items() if name.startswith(f"{device.id}.")}
+
+    def refused(self, device: Device) -> Collection[str]:
+        return [name for name in self.owner.refusing if name.startswith(f"{device.id}.")]
 
 
 class ReportingLink(BareLink):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.commissioning.service import Change
 from app.configuration import configure
 from app.history.folder import DataFolder
+from app.model.commissioning import Change
 from app.station import RunningStation
 from tests.support.foreign_modbus import POWER_W
 

@@ -56,7 +56,7 @@ def test_it_passes_the_suite_that_it_brings_with_it(installed: Path) -> None:
 def test_its_word_is_known_where_it_is_installed(installed: Path) -> None:
     (installed / "station.yaml").write_text(STATION, encoding="utf-8")
     done = run(installed, "-m", "app", "check", str(installed))
-    assert (done.returncode, "good, 1 devices" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert (done.returncode, "good, 1 device," in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 def test_its_faults_are_told_with_file_and_line(installed: Path) -> None:

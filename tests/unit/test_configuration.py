@@ -289,3 +289,78 @@ def test_a_mangled_file_is_judged_or_accepted_but_never_crashes(mangled: tuple[s
                 assert 1 <= fault.line <= lines, fault
         except StorageError:
             pass
+
+
+INDEPENDENT = (
+    ("timezone: Asia/Shanghai", "timezone: Asia/Hangzhou", "timezone: 'Asia/Hangzhou' is not a time zone"),
+    ("grid_meter: meter1", "grid_meter: meter9", "station: unknown device 'meter9'"),
+    ("state: pcs1.breaker}", "state: pcs1.beaker}", "element qf1: unknown point 'pcs1.beaker'"),
+    ("voltage_kv: 0.4", "voltage_kv: -1", "voltage_kv: input should be greater"),
+    ("power_kw: 500", "powr_kw: 500", "device meter1: unknown key 'powr_kw'"),
+    ("scan: 1s", "scan: 1", "point meter1.q_kvar: scan: '1' is not a duration"),
+    ("integral(p_kw, reset=day)", "integral(p_kw, reset=week)", "device meter1, point e_day: integral: unknown reset"),
+    ("register: 0, type: i32", "register: 99, type: i32", "overlaps p_kw, i32 at holding 99 to 100"),
+    ("unit: 2}", "unit: 300}", "device pcs1: unit '300' is not a whole number"),
+    ("sum('pcs*.p_kw') / 2", "sum('pcs*.p_kw') / nothing", "device bms1, point soc: unknown point 'nothing'"),
+)
+"""One fault in each part that is judged by another: head, references, diagram, device, point, driver, expressions."""
+
+
+def test_faults_that_have_nothing_to_do_with_each_other_are_told_at_once(tmp_path: Path) -> None:
+    text = STATION
+    for old, new, _ in INDEPENDENT:
+        assert old in text
+        text = text.replace(old, new, 1)
+    found = faults(write(tmp_path, station=text))
+    missing = [words for _, _, words in INDEPENDENT if not any(words in fault for fault in found)]
+    assert not missing and len(found) == len(INDEPENDENT), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "  - id: pcs1",
+            "  - id: PCS",
+            2,
+        ),  # itself, and the diagram, which names the device; not those who name its points
+        ("kind: status, role: breaker", "kind: statu, role: breaker", 1),
+        ("template: acme/m1", "template: acme/m2", 1),
+        ("connection: {driver: modbus-tcp, host: 127.0.0.1, port: 502, unit: 1}", "connection: 7", 1),
+        ("- {id: p_kw, name: P, kind: measurement, unit: kW", "- {id: p_kw, name: P, kind: measurement, unit: kw", 1),
+        ("- {id: bus_main, kind: bus, voltage_kv: 0.4}", "- {id: bus_main, kind: buss, voltage_kv: 0.4}", 1),
+        ("version: 1", "version: 2", 1),
+    ],
+)
+def test_one_fault_makes_no_others(tmp_path: Path, old: str, new: str, expected: int) -> None:
+    assert old in STATION
+    found = faults(write(tmp_path, station=STATION.replace(old, new, 1)))
+    assert len(found) == expected, found
+
+
+def test_devices_of_a_line_that_differ_are_told_beside_other_faults_of_theirs(tmp_path: Path) -> None:
+    def serial(id_: str, more: str) -> str:
+        return (
+            f"  - {{id: {id_}, name: A, kind: meter, connection: {{driver: modbus-rtu, device: /dev/ttyS1, {more}}}}}\n"
+        )
+
+    text = STATION + serial("a", "unit: 1, baudrate: 9600") + serial("b", "unit: 2, baudrate: 19200, parity: X")
+    found = faults(write(tmp_path, station=text))
+    assert len(found) == 2, found
+    assert any("parity" in one for one in found) and any("baudrate 19200 on" in one for one in found)
+
+
+@pytest.mark.parametrize("value", ["[1]", "{a: 1}", "7", "true", "''"])
+@pytest.mark.parametrize("key", ["host", "port", "unit"])
+def test_a_connection_of_any_shape_is_a_fault_of_its_own_alone(tmp_path: Path, key: str, value: str) -> None:
+    fine = {"host": "10.0.0.9", "port": "502", "unit": "5"}
+
+    def one(id_: str, said: dict[str, str]) -> str:
+        keys = ", ".join(f"{name}: {what}" for name, what in said.items())
+        return (
+            f"  - id: {id_}\n    name: A\n    kind: meter\n    connection: {{driver: modbus-tcp, {keys}}}\n    points:\n"
+            "      - {id: p, name: P, kind: measurement, address: {table: coil, register: [1]}}\n"
+        )
+
+    found = faults(write(tmp_path, station=STATION + one("a", fine) + one("b", {**fine, key: value})))
+    assert not [fault for fault in found if "failed" in fault], found

@@ -1,25 +1,35 @@
-"""Devices: the tree, all points of what is chosen in it, and its connection."""
+"""Devices: the tree, all points of what is chosen in it, its connection, and the editor of its file."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
+from app.console.engineering import Engineering
 from app.console.pages.page import Context, Page
+from app.console.reading import Readings
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
 from widgets import language
 from widgets.alarm_words import by_device
-from widgets.device_tree import KIND_WORDS, STATE_NAMES, DeviceTree, DeviceTreeModel
+from widgets.connection_card import ConnectionCard
+from widgets.device_tree import DeviceTree, DeviceTreeModel
+from widgets.editor.device_editor import DeviceEditor
 from widgets.icons import keep
 from widgets.language import tr
 from widgets.point_table import Column, PointModel, PointTable
-from widgets.times import moment_text
-from widgets.values import NOTHING, age_text, format_value
 
 
 class DevicesPage(Page):
@@ -38,12 +48,18 @@ class DevicesPage(Page):
         self._heading, self._count = QLabel(), QLabel()
         self._heading.setProperty("level", "title")
         self._count.setProperty("soft", True)
-        self._link = QLabel()
-        self._link.setWordWrap(True)
-        self._link.setTextFormat(Qt.TextFormat.PlainText)
+        self.card = ConnectionCard(self.station)
+        self.readings = Readings(context)
+        self.editor = DeviceEditor(self.station.zone)
+        self.engineering = Engineering(context, self.editor)
+        self._notice = QLabel()
+        self._notice.setWordWrap(True)
+        self._notice.hide()
         self._columns, self._copy, self._trend, self._faceplate = (QPushButton() for _ in range(4))
+        self._read, self._edit, self._add = (QPushButton() for _ in range(3))
         for button, icon in (
             (self._columns, "columns"), (self._copy, "copy"), (self._trend, "trends"), (self._faceplate, "devices"),
+            (self._read, "link"), (self._add, "add"),
         ):  # fmt: skip
             keep(button, icon)
         self._lay_out()
@@ -55,9 +71,21 @@ class DevicesPage(Page):
         self._trend.clicked.connect(self._on_trend)
         self._faceplate.clicked.connect(self._on_faceplate)
         self.table.trend_asked.connect(context.intents.trend)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._on_table_menu)
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._on_selection())
+        self._read.clicked.connect(self.read_now)
+        self._edit.clicked.connect(self.edit)
+        self._add.clicked.connect(lambda: self.engineering.edit(""))
+        self.engineering.opened.connect(lambda: self._show_editor(shown=True))
+        self.engineering.refused.connect(self._tell)
+        self.engineering.removed.connect(self._on_removed)
+        self.editor.closed.connect(lambda: self._show_editor(shown=False))
         find = QShortcut(QKeySequence("Ctrl+F"), self)
         find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         find.activated.connect(self.filter.setFocus)
+        for keys, act in (("Ctrl+R", self.read_now), ("F2", self.edit)):
+            QShortcut(QKeySequence(keys), self, act, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.retranslate()
         stored = context.settings.get("devices.chosen", "")
         if stored in self.station.by_id:
@@ -72,19 +100,36 @@ class DevicesPage(Page):
         head.addStretch(1)
         for button in (self._faceplate, self._trend, self._copy, self._columns):
             head.addWidget(button)
-        right = QWidget()
-        column = QVBoxLayout(right)
+        narrow = QHBoxLayout()
+        narrow.addWidget(self.filter, 1)
+        narrow.addWidget(self._read)
+        points = QWidget()
+        column = QVBoxLayout(points)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(head)
-        column.addWidget(self._link)
-        column.addWidget(self.filter)
+        column.addWidget(self.card)
+        column.addWidget(self._notice)
+        column.addLayout(narrow)
         column.addWidget(self.table, 1)
+        column.addWidget(self.readings)
+        self.right = QStackedWidget()
+        self.right.addWidget(points)
+        self.right.addWidget(self.editor)
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.tree, 1)
+        doing = QHBoxLayout()
+        doing.addWidget(self._add)
+        doing.addWidget(self._edit)
+        column.addLayout(doing)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(8)
-        self.splitter.addWidget(self.tree)
-        self.splitter.addWidget(right)
+        self.splitter.addWidget(left)
+        self.splitter.addWidget(self.right)
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setSizes(self.context.settings.get("devices.split", []) or [250, 1000])
         whole = QHBoxLayout(self)
@@ -101,20 +146,29 @@ class DevicesPage(Page):
         self._trend.setText(tr("Send to trend"))
         self._trend.setToolTip(tr("Show the selected points on the Trends page (Enter)"))
         self._faceplate.setText(tr("Faceplate"))
+        self._read.setText(tr("Read now"))
+        self._read.setToolTip(tr("Read the selected points once, beside their schedule (Ctrl+R)"))
+        self._add.setText(tr("Add device"))
+        self._edit.setText(tr("Edit"))
+        self._edit.setToolTip(tr("Change this device in the station's file (F2)"))
         self._describe()
 
     def main_widget(self) -> QWidget:
         return self.tree
 
     def show_device(self, device_id: str) -> None:
-        """Choose a device in the tree."""
+        """Choose a device in the tree, to see its points; an editor with changes stays."""
         self.filter.clear()
+        if self.right.currentWidget() is self.editor and not self.editor.dirty:
+            self._show_editor(shown=False)
         self.tree.choose(device_id)
 
     # --------------------------------------------------------------------------------------------------- live
 
     def take_values(self, changed: NDArray[np.intp], snapshot: Snapshot) -> None:
         self.model.set_snapshot(changed, snapshot, self.table.visible_rows())
+        if len(self._ids) == 1:
+            self.card.set_status(self.context.bridge.devices, snapshot)
 
     def take_alarms(self, rows: tuple[AlarmRow, ...]) -> None:
         self.tree.tree.set_status(self.context.bridge.devices, by_device(rows))
@@ -123,6 +177,7 @@ class DevicesPage(Page):
         self.tree.tree.set_status(devices, by_device(self.context.bridge.alarm_rows))
         self.model.set_remarks({name: why for status in devices.values() for name, why in status.remarks.items()})
         self.model.tick(self.table.visible_rows())
+        self.card.set_status(devices, self.context.bridge.snapshot)
         self._describe()
 
     def remember(self) -> None:
@@ -141,7 +196,14 @@ class DevicesPage(Page):
         if self.table.horizontalHeader().sectionSize(Column.DEVICE) < 40 and len(ids) > 1:
             self.table.setColumnWidth(Column.DEVICE, 150)
         self.table.scrollToTop()
+        self._notice.hide()
+        self.card.show_devices([self.station.by_id[id_] for id_ in ids])
+        self.card.set_status(self.context.bridge.devices, self.context.bridge.snapshot)
+        self._edit.setEnabled(len(ids) == 1)
+        self._on_selection()
         self._describe()
+        if self.right.currentWidget() is self.editor and len(ids) == 1 and not self.editor.dirty:
+            self.editor.open_device(ids[0])
         if len(ids) == 1:
             self.context.intents.looked_at.emit(ids[0])
 
@@ -157,6 +219,50 @@ class DevicesPage(Page):
         names = self.table.selected_points()
         if names:
             self.context.intents.trend.emit(names)
+
+    def read_now(self) -> None:
+        """Ask the field for the selected points, beside their schedule."""
+        names = self.table.selected_points()
+        if names:
+            self.readings.read(names)
+
+    def edit(self) -> None:
+        """Open the chosen device in the editor."""
+        if len(self._ids) == 1:
+            self.engineering.edit(self._ids[0])
+
+    def _show_editor(self, *, shown: bool) -> None:
+        self._notice.hide()
+        self.right.setCurrentIndex(int(shown))
+        self._add.setEnabled(not shown)
+        self._edit.setEnabled(not shown and len(self._ids) == 1)
+        if not shown:
+            self.tree.setFocus()
+
+    def _on_removed(self, words: str) -> None:
+        self._show_editor(shown=False)
+        self._tell(words)
+
+    def _tell(self, words: str) -> None:
+        self._notice.setText(words)
+        self._notice.show()
+
+    def _on_selection(self) -> None:
+        self._read.setEnabled(bool(self.table.selected_rows()))
+
+    def _on_table_menu(self, at: QPoint) -> None:
+        self.table_menu().popup(self.table.viewport().mapToGlobal(at))
+
+    def table_menu(self) -> QMenu:
+        """What may be done with the selected points."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        chosen = bool(self.table.selected_rows())
+        for text, act in (
+            (tr("Read now"), self.read_now), (tr("Send to trend"), self._on_trend), (tr("Copy"), self.table.copy),
+        ):  # fmt: skip
+            menu.addAction(text, act).setEnabled(chosen)
+        return menu
 
     def _on_faceplate(self) -> None:
         if len(self._ids) >= 1 and self._device_id():
@@ -179,32 +285,3 @@ class DevicesPage(Page):
         )
         index = self.tree.currentIndex()
         self._heading.setText(str(index.data() or self.station.name.in_(language.name())))
-        single = self.station.by_id.get(self._ids[0]) if len(self._ids) == 1 else None
-        self._link.setText(self._link_text(self._ids[0]) if single else "")
-        self._link.setVisible(single is not None)
-
-    def _link_text(self, device_id: str) -> str:
-        """One line about the connection: where, state, round trip, errors, and what is wrong."""
-        device, status = self.station.by_id[device_id], self.context.bridge.devices.get(device_id)
-        where = [str(device.connection[key]) for key in ("host", "device") if key in device.connection]
-        if where and "port" in device.connection:
-            where[0] += f":{device.connection['port']}"
-        if "unit" in device.connection:
-            where.append(tr("unit {n}", n=device.connection["unit"]))
-        parts = [tr(KIND_WORDS[device.kind]), " ".join(filter(None, (device.vendor, device.model)))]
-        parts += [device.driver or "", " ".join(where)]
-        if status is not None:
-            now = self.context.bridge.snapshot.taken
-            since = moment_text(status.since, self.station.zone, now)
-            parts.append(tr("{state} since {time}", state=tr(STATE_NAMES[status.state]), time=since))
-            rtt = NOTHING if math.isnan(status.rtt_ms) else format_value(status.rtt_ms, 1, "ms")
-            parts.append(tr("round trip {time}", time=rtt))
-            parts.append(tr("errors {n}", n=status.errors))
-            if status.remarks:
-                parts.append(tr("{n} points refused", n=len(status.remarks)))
-            if status.last_error:
-                parts.append(status.last_error.in_(language.name()))
-            if status.next_try > now:
-                parts.append(tr("next try in {time}", time=age_text(status.next_try - now)))
-            parts += [f"{self.station.by_id[device_id].id}.{key}: {text}" for key, text in status.texts.items()]
-        return "  ·  ".join(filter(None, parts))

@@ -79,3 +79,5 @@ class ExportResult:
     rows: int
     points: int
     """Points that had rows."""
+    without: int = 0
+    """Points that were chosen and are not kept in this tier: it is finer than four of their scans."""

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from app.history.archive import Archive
 from app.history.export.request import ExportError
 from app.history.layout import BUCKET_MS, Tier
 from app.history.query import of_point, tier_rows
 from app.history.readers import Task
 from app.history.reduce import Drawn, as_they_are, draw_buckets
+from app.history.tiers import emitted_by
 from app.model.text import Text
 
 _ROWS_AT_ONCE: Final = 300_000
@@ -66,6 +69,14 @@ def matching(archive: Archive, patterns: str | tuple[str, ...]) -> list[ExportPo
             )
         )
     return [point for _, point in sorted(found, key=lambda pair: pair[0])]
+
+
+def keeps(archive: Archive, point: ExportPoint, tier: Tier) -> bool:
+    """Whether the history makes this tier of the point; of one that left the station nobody knows."""
+    index = archive.station.by_name.get(point.name)
+    if tier is Tier.RAW or index is None:
+        return True
+    return bool(emitted_by(np.array([archive.station.points[index].form.scan]), tier)[0])
 
 
 def portions(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from app.history.archive import Archive
-from app.history.export.request import ExportRequest, ExportResult
-from app.history.export.rows import matching, portions
+from app.history.export.request import ExportError, ExportRequest, ExportResult
+from app.history.export.rows import ExportPoint, keeps, matching, portions
 from app.history.export.sinks import SINKS
-from app.history.layout import MS_NS
+from app.history.layout import MS_NS, Tier
 from app.history.readers import Task
 from app.history.whole import publish, unfinished
 from app.model.errors import StorageError, mend_of
@@ -44,6 +45,9 @@ def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> Exp
         except BaseException:
             sink.abandon()
             raise
+        missing = [point for point in points if point.id not in seen and not keeps(archive, point, tier)]
+        if len(missing) == len(points):
+            raise _not_kept(archive, points, tier)
         task.check()
         publish(request.path)
     except OSError as error:
@@ -56,4 +60,14 @@ def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> Exp
     finally:
         temporary.unlink(missing_ok=True)
     tell(1.0)
-    return ExportResult(request.path, rows, len(seen))
+    return ExportResult(request.path, rows, len(seen), len(missing))
+
+
+def _not_kept(archive: Archive, points: Sequence[ExportPoint], tier: Tier) -> ExportError:
+    kept = " ".join(other for other in Tier if any(keeps(archive, point, other) for point in points))
+    return ExportError(
+        Text(
+            f"none of these points is kept every {tier}, which takes four scans within {tier}; choose one of: {kept}",
+            f"这些测点都没有 {tier} 间隔的数据（{tier} 内至少需要四次扫描）；可选：{kept}",
+        )
+    )

@@ -8,24 +8,22 @@ from pytestqt.qtbot import QtBot
 
 from app.console import inspection
 from app.console.main import Console
+from app.console.pages.devices import DevicesPage
 from app.console.pages.trends import TrendsPage
-from app.console.screenshots import SIZES, settle, telling_points
-from app.console.window import PAGES
+from app.console.screenshots import ALL_PAGES, EDITOR, SIZES, settle, show_page, telling_points
 from tests.support.fake_station import FakeStation
 from widgets import language, theme
 
-NAMES = [page.name for page in PAGES]
-
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL_PAGES)
 def test_a_page_stands_inspection(console: Console, facade: FakeStation, name: str, size: tuple[int, int]) -> None:
     facade.trouble()
     console.bridge.refresh()
     window = console.window
     window.resize(*size)
-    window.go(name)
-    page = window.pages[name]
+    show_page(window, name)
+    page = window.pages.get(name)
     if isinstance(page, TrendsPage):
         page.add_points(telling_points(facade.station))
     found = []
@@ -97,3 +95,32 @@ def test_a_faint_text_is_found(qtbot: QtBot, dressed: None) -> None:
     label = QLabel("hardly to be read")
     label.setStyleSheet("color: #A7ABB0; background: #E6E7E9")
     assert [finding.kind for finding in inspection.faint(label, show(qtbot, label))] == ["contrast"]
+
+
+@pytest.mark.parametrize("faceplate", [False, True])
+def test_every_part_of_the_editor_stands_inspection(console: Console, facade: FakeStation, faceplate: bool) -> None:
+    facade.trouble()
+    window = console.window
+    window.resize(*SIZES[0])
+    show_page(window, EDITOR)
+    page = window.pages["devices"]
+    assert isinstance(page, DevicesPage)
+    if faceplate:
+        window.show_device("pcs1")
+    editor = page.editor
+    editor.device.ratings["power_kw"].edit.setText("510")
+    editor.device.ratings["power_kw"].edited.emit()
+    while editor._preview is None:
+        settle(window, 0.02)
+    editor.try_.click()
+    while not editor.try_.isEnabled():
+        settle(window, 0.02)
+    found = []
+    for above, below in ((0, 0), (1, 1), (2, 2)):
+        editor.forms.setCurrentIndex(above)
+        editor.below.setCurrentIndex(below)
+        for tongue in ("en", "zh"):
+            language.choose(tongue)
+            settle(window, 0.02)
+            found += [f"{tongue} {above}: {finding}" for finding in inspection.inspect(window, facade.station)]
+    assert not found, "\n" + "\n".join(found)

@@ -174,11 +174,18 @@ def test_the_connection_line_says_why_a_device_is_lost(
     facade.lose("inv4", 60)
     console.bridge.refresh()
     devices.show_device("inv4")
-    text = devices._link.text()
-    assert "lost since" in text and "no answer within 1 s" in text and "127.0.0.1" in text and "next try in 8 s" in text
+    text = devices.card.text()
+    assert (
+        "lost since" in text and "no answer within 1 s" in text and "127.0.0.1" in text and "Next try: in 8 s" in text
+    )
+    assert "Errors: 4" in text and "1 min ago" in text, "the last frame came before it was lost"
     language.choose("zh")
-    text = devices._link.text()
+    text = devices.card.text()
     assert "1 s 内无应答" in text and "no answer" not in text
+    devices.tree.choose_all()
+    text = devices.card.text()
+    total = len(facade.station.devices)
+    assert f"{total - 1} / {total} 在线" in text and "4 号光伏逆变器" in text, "a group says who is missing"
 
 
 def test_the_overview_tells_why_a_device_is_lost_in_the_language_of_the_screen(
@@ -214,7 +221,7 @@ def test_a_refused_point_says_why(
     language.choose("zh")
     assert devices.model.cell(row, Column.REMARK).text == "异常码 2，非法数据地址"
     devices.show_device("inv1")
-    assert "1 个测点被拒绝" in devices._link.text()
+    assert "无值测点: 1" in devices.card.text()
     assert not devices.table.isColumnHidden(Column.REMARK)
 
 

@@ -12,6 +12,12 @@ import pytest
 from app.console.window import PAGES
 from widgets import alarm_words, device_tree
 from widgets.alarm_table import _ALARM_TITLES
+from widgets.answers import ANSWER_TITLES
+from widgets.connection_card import LINES, PAIRS
+from widgets.editor import device_form, point_form
+from widgets.editor.device_editor import SAVED
+from widgets.editor.points_form import POINT_TITLES, WHERE
+from widgets.editor.templates import TEMPLATE_TITLES
 from widgets.journal_table import _JOURNAL_TITLES
 from widgets.language import catalogue
 from widgets.point_table import _TITLES
@@ -24,10 +30,14 @@ NEEDS_NONE = {"HH", "H", "L", "LL"}
 def said(file: Path) -> Iterator[str]:
     """Literals that go through `tr` in a file."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tr" and node.args:
+        if isinstance(node, ast.Call) and _name(node.func) in {"tr", "called", "_say"} and node.args:
             for part in ast.walk(node.args[0]):
                 if isinstance(part, ast.Constant) and isinstance(part.value, str):
                     yield part.value
+
+
+def _name(called: ast.expr) -> str:
+    return called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
 
 
 def tables() -> list[str]:
@@ -35,9 +45,10 @@ def tables() -> list[str]:
     words: list[str] = [page.title for page in PAGES]
     for table in (alarm_words.PRIORITY_WORDS, alarm_words.STATE_WORDS, alarm_words.CONDITION_WORDS,
                   alarm_words.WHAT_WORDS, device_tree.KIND_NAMES, device_tree.KIND_WORDS,
-                  device_tree.STATE_NAMES):  # fmt: skip
+                  device_tree.STATE_NAMES, device_form.RATINGS, point_form.FIELD_NAMES):  # fmt: skip
         words += table.values()  # type: ignore[attr-defined]
-    return [*words, *_ALARM_TITLES, *_JOURNAL_TITLES, *_TITLES, "LIVE", "DEMO", "READ ONLY", "SHADOW"]
+    words += [*PAIRS, *LINES, *ANSWER_TITLES, *POINT_TITLES, *TEMPLATE_TITLES, *WHERE]
+    return [*words, *_ALARM_TITLES, *_JOURNAL_TITLES, *_TITLES, SAVED, "LIVE", "DEMO", "READ ONLY", "SHADOW"]
 
 
 FILES = sorted([*(ROOT / "app" / "console").rglob("*.py"), *(ROOT / "widgets").rglob("*.py")])

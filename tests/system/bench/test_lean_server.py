@@ -15,7 +15,7 @@ from app.model.clock import SystemClock
 from drivers.modbus import tcp
 from drivers.modbus.exceptions import words
 from drivers.modbus.link import ModbusLink
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 
 @pytest.fixture

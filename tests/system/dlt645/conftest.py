@@ -15,8 +15,8 @@ from app.model.clock import ManualClock
 from app.model.station import Device
 from drivers.dlt645 import dlt645
 from drivers.dlt645.link import Dlt645Link
+from tests.support.devices import device, point
 from tests.support.meters import Meters
-from tests.support.modbus_devices import device, point
 
 A, B = "000012345678", "202411110002"
 KINDS = ("tcp", *(("serial",) if os.name == "posix" else ()))

@@ -16,7 +16,7 @@ from app.model import quality as q
 from drivers.contract import Discovering
 from drivers.dlt645 import dlt645
 from drivers.dlt645.frames import address_bytes
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 from tests.system.dlt645.conftest import Open
 
 ADDRESS = "202411110002"

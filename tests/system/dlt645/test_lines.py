@@ -12,7 +12,7 @@ from app.model.errors import ProtocolError, TransportError
 from app.model.text import Text
 from drivers.dlt645.polling import RETRY_REFUSED_NS
 from tests.support import meters as faults
-from tests.support.modbus_devices import point
+from tests.support.devices import point
 from tests.system.dlt645.conftest import KINDS, POINTS, VALUES, A, B, Open, Serve
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("kind", KINDS)]

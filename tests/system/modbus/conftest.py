@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from app.model.station import Device
 from drivers.contract import Driver
 from drivers.modbus import rtu, rtu_tcp, tcp
 from drivers.modbus.link import ModbusLink
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 from tests.support.modbus_slave import Slave
 
 Open = Callable[..., ModbusLink]
@@ -107,11 +106,3 @@ async def serve() -> AsyncIterator[Serve]:
     for field in fields:
         field.slave.drop()
         field.close()
-
-
-async def until(condition: Callable[[], object], what: str, *, timeout_s: float = 5.0) -> None:
-    """Poll until it holds; fail with `what` otherwise."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s:g} s"
-        await asyncio.sleep(0.005)

@@ -19,7 +19,7 @@ from drivers.modbus.line import Line
 from drivers.modbus.polling import RETRY_REFUSED_NS
 from drivers.turns import Precedence
 from tests.support import modbus_slave as faults
-from tests.support.modbus_devices import point
+from tests.support.devices import point
 from tests.support.modbus_slave import Fault, Reply
 from tests.system.modbus.conftest import KINDS, Open, Serve, registers
 
@@ -55,7 +55,8 @@ async def test_an_answer_that_cannot_be_trusted_is_no_value_and_the_next_one_is(
     with pytest.raises(ProtocolError, match=words) as caught:
         await link.read(plan)
     assert caught.value.device == "m1"
-    assert "应答不对" in caught.value.text.zh, "and in Chinese"
+    assert "; check" in str(caught.value) or ": check its firmware" in str(caught.value), "what to do about it"
+    assert "应答不对" in caught.value.text.zh and "请" in caught.value.text.zh, "and in Chinese"
     for _ in range(3):
         assert (await link.read(plan)).value.tolist() == _FIRST_TEN[1]
 

@@ -9,9 +9,9 @@ import pytest
 
 from app.model.errors import DeviceError, TransportError
 from tests.support import modbus_slave as faults
-from tests.support.modbus_devices import point
+from tests.support.devices import point, until
 from tests.support.modbus_slave import Reply
-from tests.system.modbus.conftest import KINDS, Open, Serve, registers, until
+from tests.system.modbus.conftest import KINDS, Open, Serve, registers
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("kind", KINDS)]
 

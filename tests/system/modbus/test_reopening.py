@@ -12,7 +12,7 @@ from app.model.errors import DeviceError, TransportError
 from drivers.modbus import rtu
 from drivers.modbus.wire import Wire
 from tests.support import modbus_slave as faults
-from tests.support.modbus_devices import device
+from tests.support.devices import device
 from tests.support.modbus_slave import Reply
 from tests.system.modbus.conftest import Open, Serve, registers
 

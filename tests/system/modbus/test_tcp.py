@@ -21,7 +21,7 @@ from app.model.text import Text
 from drivers.contract import Writable
 from drivers.modbus import tcp
 from drivers.modbus.exceptions import words as refusal
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 from tests.system.modbus.conftest import Open
 
 
@@ -111,6 +111,9 @@ async def test_what_is_no_number_is_invalid(peer: Peer, open_link: Open) -> None
     updates = await link.read(link.plan(meter, meter.points))
     assert [math.isnan(value) for value in updates.value] == [True, True, True, False, True]
     assert updates.quality.tolist() == [q.IV, q.IV, q.IV, 0, q.IV]
+    told = {name: why.en for name, why in link.remarks(meter).items()}
+    nan, infinity = "the device sent NaN, no number", "the device sent infinity"
+    assert told == {"m.p0": nan, "m.p1": infinity, "m.p2": infinity, "m.p4": nan}
 
 
 @pytest.mark.asyncio

@@ -21,7 +21,7 @@ from app.model.updates import Updates
 from drivers.contract import Discovering, Pollable, Writable
 from drivers.sunspec import rtu_tcp, tcp
 from drivers.sunspec.link import SunSpecLink
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 from tests.support.sunspec_device import INVERTER_103, Served, chain, model, serve
 
 COMMON = model(1, Mn="Acme", Md="Sun 15k", Vr="1.2.3", SN="A-0042")

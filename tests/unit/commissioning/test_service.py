@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app.commissioning.service import Change, Commissioning, EditError
+from app.commissioning.service import Commissioning, EditError
 from app.configuration import configure
 from app.model.clock import ManualClock
+from app.model.commissioning import Change
 from app.model.errors import ConfigFaults
+from app.model.text import Text
 
 STATION = """# my site
 version: 1
@@ -92,7 +94,7 @@ def test_a_file_that_another_hand_changed_is_not_overwritten(service: Commission
 
 
 def test_a_locked_station_says_why(file: Path, tmp_path: Path) -> None:
-    service = Commissioning(configure(file.parent).station, tmp_path, ManualClock(), locked="the demo stays as it is")
+    service = Commissioning(configure(file.parent).station, tmp_path, ManualClock(), locked=Text.of("the demo stays"))
     with pytest.raises(EditError, match="the demo stays"):
         service.save(service.preview(Change("m", None)).result(10)).result(10)
     service.stop()
@@ -115,3 +117,33 @@ def test_a_trial_tells_why_nobody_answers(service: Commissioning) -> None:
         service.try_("z").result(20)
     with pytest.raises(ConfigFaults):
         service.try_("m", "version: 1\n").result(20)
+
+
+def test_several_changes_are_one_preview_and_faults_know_their_place(service: Commissioning, file: Path) -> None:
+    form = service.form("m")
+    changes = [
+        Change("m", {**form, "id": "n", "connection": {**form["connection"], "port": 0}}),
+        Change("n", {"id": "p_kw", "scan": "5s"}, point="p_kw"),
+        Change("n", {**POINT, "scan": "soon"}, point="p"),
+    ]
+    preview = service.preview(changes).result(10)
+    assert set(preview.places) == {("connection", "port"), ("points", "p", "scan")}, "all at once"
+    assert ("devices", 0, "points", 1, "scan") in {fault.path for fault in preview.faults}
+    preview = service.preview(changes[:2]).result(10)
+    assert preview.places == (("connection", "port"),)
+    added = [line for line in preview.difference if line.startswith("+")][1:]
+    assert added[0] == "+  - id: n  # the meter" and len(added) == 5
+    assert service.preview([]).result(10).difference == ()
+
+
+def test_what_a_new_device_may_name_is_told(service: Commissioning) -> None:
+    contents = service.contents().result(20)
+    assert [device["id"] for device in contents.devices] == ["m"] and "modbus-tcp" in contents.drivers
+    assert any(template.name == "eastron/sdm630" for template in contents.templates)
+    points = {point["id"]: point for point in service.template_points("eastron/sdm630").result(10)}
+    assert points["p_kw"]["unit"] == "kW"
+    keys = service.connection_keys("modbus-tcp").result(10)
+    assert keys["host"] is None and keys["port"] == 502 and "baudrate" not in keys
+    assert service.connection_keys("nothing").result(10) == {}
+    with pytest.raises(EditError, match="no template 'x/y'"):
+        service.template_points("x/y").result(10)

@@ -23,6 +23,8 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
         (OSError(errno.EHOSTUNREACH, "No route to host"), "no way to this address", "网络不可达"),
         (FileNotFoundError(errno.ENOENT, "No such file"), "there is no such port", "没有这个串口"),
         (PermissionError(errno.EACCES, "Permission denied"), "may not open it", "无权打开"),
+        (OSError(errno.EADDRINUSE, "Address already in use"), "another program has this port", "端口已被其他程序占用"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign"), "this machine has no such address", "本机没有这个地址"),
         (OSError(errno.EIO, "Input/output error"), "Input/output error; check the connection", "请检查连接"),
     ],
 )

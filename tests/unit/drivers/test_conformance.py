@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -80,7 +80,7 @@ class Good(Link):
     async def write(self, point: Point, value: float) -> float:
         if self.read_only:
             raise ReadOnlyError("read-only")
-        if np.isnan(value):
+        if not np.isfinite(value):
             raise ValueError("no number")
         self.peer.writes += 1
         self.peer.values[point.name] = value
@@ -107,10 +107,28 @@ class GoodReports(Good):
         raise TransportError(Text.of("nothing comes any more"))
 
 
+class OnlyReports(Link):
+    """Is told by the peer in memory, and cannot ask it."""
+
+    def __init__(self, peer: Peer, clock: Clock, read_only: bool) -> None:
+        self._good, self.peer, self.closed = Good(peer, clock, read_only), peer, False
+
+    async def connect(self) -> None: ...
+    async def close(self) -> None:
+        self.closed = True
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        while not (self.peer.silent or self.closed):
+            online()
+            deliver(self._good.batch(device.points[:2]))
+            await asyncio.sleep(0.01)
+        raise TransportError(Text.of("nothing came"))
+
+
 class GoodDriver(Driver):
     contract_version = 1
 
-    def __init__(self, peer: Peer, link: type[Good] = Good) -> None:
+    def __init__(self, peer: Peer, link: type[Any] = Good) -> None:
         self.peer, self.kind = peer, link
 
     def check(self, device: Device) -> list[Complaint]:
@@ -154,6 +172,21 @@ def rig_of(peer: Peer, driver: Driver) -> Rig:
 async def test_a_good_driver_conforms(check: Check, link: type[Good]) -> None:
     peer = Peer()
     await conform(check, rig_of(peer, GoodDriver(peer, link)))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=name)
+async def test_a_good_driver_that_is_only_told_conforms(check: Check) -> None:
+    peer = Peer()
+    await conform(check, rig_of(peer, GoodDriver(peer, OnlyReports)))
+
+
+async def test_nan_may_take_a_command_back_and_infinity_never_does() -> None:
+    peer = Peer()
+    rig = rig_of(peer, GoodDriver(peer, Releases))
+    (check,) = [one for one in CHECKS if name(one) == "what_does_not_fit_is_refused"]
+    await conform(check, replace(rig, releases=True))
+    with pytest.raises(Nonconforming, match="writing NaN must raise"):
+        await conform(check, rig)
 
 
 # ------------------------------------------------------------------------------------------------------- defects
@@ -278,6 +311,11 @@ class StrangeTexts(Good):
         return {"serial": "123"}
 
 
+class StrangeReportedTexts(Good):
+    def texts(self, device: Device) -> Mapping[str, str]:
+        return {"serial": "123"}
+
+
 class ReportsNothing(Good):
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         online()
@@ -292,24 +330,34 @@ class ReportsOthers(Good):
         raise AssertionError
 
 
-class ReportsOtherValues(Good):
+class ReportsWrongly(Good):
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
-        self.peer.values["m.a"] = 7.0
-        await super().report(device, deliver, online)
+        online()
+        deliver(Updates.of([1], 7.0, 0, self.clock.now_ns(), self.clock.now_ns()))
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class HidesSilence(OnlyReports):
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        if self.peer.silent:
+            raise TimeoutError
+        return await super().report(device, deliver, online)
+
+
+class StaysSilent(OnlyReports):
+    lost = False
+
+    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
+        self.lost |= self.peer.silent
+        if self.lost:
+            raise TransportError(Text.of("lost for ever"))
+        return await super().report(device, deliver, online)
 
 
 class ReportsAfterItsEnd(GoodReports):
     async def close(self) -> None:
         pass
-
-
-class ReportsSilence(GoodReports):
-    async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
-        online()
-        while not self.closed:
-            deliver(self.batch(device.points[:2]))
-            await asyncio.sleep(0.01)
-        raise TransportError(Text.of("closed here"))
 
 
 class WritesAnyway(Good):
@@ -318,6 +366,11 @@ class WritesAnyway(Good):
         if self.read_only:
             raise ReadOnlyError("too late")
         return value
+
+
+class Releases(Good):
+    async def write(self, point: Point, value: float) -> float:
+        return await super().write(point, 0.0 if np.isnan(value) else value)
 
 
 class SaysItWrote(Good):
@@ -377,14 +430,16 @@ LINKS: list[tuple[str, type[Any], str]] = [
     ("what_is_refused_is_invalid_and_explained", GoodQuality, "must be NaN with IV"),
     ("what_is_refused_is_invalid_and_explained", NoRemarks, r"refused is \['m.none'\]"),
     ("texts_are_those_of_the_device", StrangeTexts, "the device has the texts"),
+    ("texts_are_those_of_the_device", StrangeReportedTexts, "the device has the texts"),
     ("reports_come_as_whole_batches", ReportsNothing, "ended before it was cancelled"),
     ("reports_come_as_whole_batches", ReportsOthers, "not of m"),
-    ("reports_come_as_whole_batches", ReportsOtherValues, "m.a is 1 at the peer, and was reported as 7"),
+    ("reports_come_as_whole_batches", ReportsWrongly, "m.b is 2 at the peer, and was read as 7"),
+    ("a_device_that_sends_no_more_is_told_and_comes_back", HidesSilence, "silent device must raise TransportError"),
+    ("a_device_that_sends_no_more_is_told_and_comes_back", StaysSilent, "nothing was delivered.*lost for ever"),
     ("a_closed_link_reports_no_more", ReportsAfterItsEnd, "must raise an error, and returned 'report.. still runs"),
-    ("silence_ends_a_report", ReportsSilence, "must raise an error, and returned 'report.. still runs"),
     ("a_read_only_link_writes_nothing", WritesAnyway, "1 writes of a read-only link"),
     ("what_is_written_is_read_back", SaysItWrote, "no write has reached the peer"),
-    ("what_does_not_fit_is_refused", WritesNan, "writing NaN must raise"),
+    ("what_does_not_fit_is_refused", WritesNan, "writing infinity must raise"),
     ("opening_twice_is_opening_once", LeavesTask, "task forgotten"),
     ("opening_twice_is_opening_once", LeavesThread, "thread forgotten thread"),
     ("opening_twice_is_opening_once", LosesError, "nobody listens"),

@@ -287,7 +287,7 @@ async def test_a_device_that_comes_and_goes_is_asked_ever_more_seldom(
 
 
 @pytest.mark.asyncio
-async def test_what_a_device_refuses_is_said_once_and_again_when_it_changes(
+async def test_why_a_point_has_no_value_is_said_once_and_a_new_reason_as_well(
     tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without a screen nobody sees an IV."""
@@ -295,15 +295,59 @@ async def test_what_a_device_refuses_is_said_once_and_again_when_it_changes(
     field.refusing["a.p"] = "exception 2, illegal data address"
     async with running(tmp_path, device):
         await until(lambda: field.reads.count("a") > 6)
-        field.refusing["a.slow"] = "exception 3, illegal data value"
+        for _ in range(3):  # a sensor that comes and goes
+            for why in ({"a.slow": "the device sent NaN"}, {}):
+                field.numberless = why
+                seen = len(field.reads)
+                await until(lambda seen=seen: len(field.reads) > seen + 4)  # type: ignore[misc]
+    said = [record.getMessage() for record in caplog.records if "marked IV" in record.getMessage()]
+    mend = "compare address and type with the device's own register list"
+    a_p = "a.p (table holding, register 52)"
+    assert said == [
+        f"device a has no value for {a_p}, marked IV: exception 2, illegal data address; {mend}",
+        f"device a has no value for a.slow, marked IV: the device sent NaN; {mend}",
+    ]
+
+
+@pytest.mark.asyncio
+async def test_a_device_that_refuses_all_of_its_points_is_lost_until_it_gives_one(
+    tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It answers, and would look healthy for ever."""
+    field.refusing = {f"a.{id_}": "exception 2, illegal data address" for id_ in ("p", "slow")}
+    async with running(tmp_path, "a") as (engine, collector):
+        online = engine._station.by_name["a._online"]
+        await until(lambda: state(engine, "a") is LinkState.LOST and field.reads.count("a") > 8)
+        assert collector.of(online) == [(0.0, 0)], "never online in between"
+        why = engine.devices()[0].last_error
+        assert why is not None and "it refuses all of its points: exception 2, illegal data address" in why.en
+        assert "设备拒绝了所有测点" in why.zh
+        del field.refusing["a.slow"]
+        await until(lambda: state(engine, "a") is LinkState.ONLINE)
+        field.refusing["a.slow"] = "exception 2, illegal data address"
+        await until(lambda: state(engine, "a") is LinkState.LOST)
+    lost = [record for record in caplog.records if "a lost: it refuses all" in record.getMessage()]
+    assert len(lost) == 2, "said once a time that it happens"
+
+
+@pytest.mark.asyncio
+async def test_a_device_without_any_number_is_there(tmp_path: Path, field: MemoryField) -> None:
+    """As an inverter at night may be."""
+    field.numberless = {f"a.{id_}": "the device sent NaN" for id_ in ("p", "slow")}
+    async with running(tmp_path, "a") as (engine, _):
+        await until(lambda: field.reads.count("a") > 8)
+        assert state(engine, "a") is LinkState.ONLINE and engine.devices()[0].errors == 0
+
+
+@pytest.mark.asyncio
+async def test_points_that_are_refused_anew_count_as_an_error(tmp_path: Path, field: MemoryField) -> None:
+    async with running(tmp_path, "a") as (engine, _):
+        await until(lambda: state(engine, "a") is LinkState.ONLINE)
+        field.refusing["a.slow"] = "exception 2, illegal data address"
+        await until(lambda: engine.devices()[0].errors == 1)
         seen = len(field.reads)
         await until(lambda: len(field.reads) > seen + 6)
-    said = [record.getMessage() for record in caplog.records if "marked IV" in record.getMessage()]
-    mend = "compare the address with the device's own register list"
-    assert said == [
-        f"device a refuses a.p (table holding, register 52), marked IV: exception 2, illegal data address; {mend}",
-        f"device a refuses a.slow, marked IV: exception 3, illegal data value; {mend}",
-    ]
+        assert engine.devices()[0].errors == 1 and state(engine, "a") is LinkState.ONLINE
 
 
 @pytest.mark.asyncio

@@ -56,6 +56,13 @@ def test_only_the_chosen_side_of_a_choice_is_an_input() -> None:
     )
 
 
+def test_known_functions_are_named_once() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compute("f(a)")
+    known = str(caught.value).partition("known: ")[2].split()
+    assert "min" in known and len(known) == len(set(known))
+
+
 def test_no_number_is_invalid() -> None:
     for text in ("a / b", "round(a, 400)", "b + 1e400 * a"):
         value, marks = compute(text, b=0.0)

@@ -13,7 +13,7 @@ from app.model.errors import TransportError
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import LinkState
-from tests.support.field import MemoryField
+from tests.support.field import MemoryField, ReportingLink
 from tests.unit.engine.test_engine import field, running, state, until
 
 __all__ = ["field"]
@@ -65,3 +65,21 @@ async def test_what_is_reported_comes_between_polls_and_either_loses_the_device(
         field.failing["a"] = TransportError(Text.of("cable pulled"))
         await until(lambda: state(engine, "a") is LinkState.LOST)
         assert len([task for task in asyncio.all_tasks() if task.get_name() == "device a"]) == 1
+
+
+@pytest.mark.asyncio
+async def test_texts_that_a_device_reports_are_shown_and_a_driver_that_fails_on_them_hides_nothing(
+    tmp_path: Path, field: MemoryField, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field.reporting = "only"
+    told = {"sn": "A7"}
+    monkeypatch.setattr(ReportingLink, "texts", lambda link, device: told if device.id == "a" else {}[device.id])
+    async with running(tmp_path, "a", "b") as (engine, _):
+        await until(lambda: len(engine.devices()) == 2)
+        first, second = engine.devices()
+        assert (first.texts, first.remarks) == ({"sn": "A7"}, {})
+        told["sn"] = "B8"
+        assert engine.devices()[0].texts == {"sn": "B8"}
+        assert second.texts == {}
+        assert second.remarks["b"].en == "its driver cannot tell what it knows: KeyError: 'b'"
+        assert second.remarks["b"].zh == "其驱动无法说明设备状况：KeyError: 'b'"

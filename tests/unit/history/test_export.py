@@ -19,12 +19,14 @@ from app.history.export import sinks
 from app.history.export.request import ExportError, ExportRequest, ExportResult
 from app.history.export.text import csv_text, number, times
 from app.history.folder import DataFolder
+from app.history.opening import open_history
 from app.history.reader import HistoryReader, export_from_folder
+from app.history.trouble import Troubles
 from app.model.clock import ManualClock
 from app.model.errors import FolderHeld, StorageError
 from app.model.quality import CLOCK, IV, NT
 from app.model.station import Station
-from tests.support.history_station import SECOND_NS, START_NS, Site, plain, station, until
+from tests.support.history_station import QUICK, SECOND_NS, START_NS, Site, plain, station, until
 
 TWO: Station = station(
     {"inv1": [{"id": "p_kw"}, {"id": "t", "unit": "degC", "precision": 1}], "meter1": [{"id": "p_kw"}]}
@@ -37,6 +39,12 @@ def request(path: Path, points: str = "*", every: str = "raw", *, to_s: float = 
 
 def export(site: Site, *args: Any, **more: Any) -> ExportResult:
     return site.history.export(request(*args, **more)).result(timeout=30)
+
+
+def exported(data: Path, wanted: ExportRequest) -> int:
+    """Rows, from a station that does not run."""
+    with DataFolder.open_existing(data, "gridroom export") as folder:
+        return export_from_folder(TWO, folder, wanted).rows
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +97,21 @@ def test_a_tiers_csv_has_its_own_columns_and_the_buckets_start(fed: Site, tmp_pa
         ["time", "point", "min", "max", "mean", "first", "last", "count", "quality", "unit"],
         ["2025-11-21T16:00:00.000+08:00", "meter1.p_kw", "-3", "0", "-1.5", "0", "-3", "4", "", "kW"],
     ]
+
+
+def test_a_tier_that_no_chosen_point_has_is_named_with_those_they_have(fed: Site, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="none of these points is kept every 1s.*choose one of: raw 5s 15min 1h"):
+        export(fed, tmp_path / "o.csv", "*.p_kw", "1s")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_points_that_a_tier_leaves_out_are_counted(tmp_path: Path) -> None:
+    mixed = station({"m": [{"id": "fast", "scan": "200ms"}, {"id": "slow"}, {"id": "never", "scan": "200ms"}]})
+    with Site(tmp_path / "data", mixed) as site:
+        for k in range(4):
+            site.step({"m.fast": 1.0 * k, "m.slow": 1.0 * k})
+        result = export(site, tmp_path / "o.csv", "*", "1s")
+        assert result.points == 1 and result.without == 1, "slow; never has nothing yet, and may"
 
 
 def test_a_pattern_crosses_dots_and_the_interval_is_half_open(fed: Site, tmp_path: Path) -> None:
@@ -241,7 +264,7 @@ def test_a_folder_whose_station_does_not_run_is_exported_and_left_untouched(tmp_
         site.step({"inv1.p_kw": 9.0})
     before = {p.relative_to(data): p.stat().st_mtime_ns for p in data.rglob("*") if p.is_file()}
     wanted = ExportRequest("*", START_NS, START_NS + 7200 * SECOND_NS, "raw", tmp_path / "o.csv")
-    assert export_from_folder(TWO, data, wanted, "gridroom export") == 6
+    assert exported(data, wanted) == 6
     assert [row[2] for row in lines(tmp_path / "o.csv")[1:]] == ["0", "1", "2", "3", "4", "9"]
     after = {p.relative_to(data): p.stat().st_mtime_ns for p in data.rglob("*") if p.is_file()}
     assert {path: time for path, time in after.items() if path.name != "gridroom.lock"} == before
@@ -250,9 +273,27 @@ def test_a_folder_whose_station_does_not_run_is_exported_and_left_untouched(tmp_
 def test_a_held_folder_and_one_without_a_history_are_refused_by_name(tmp_path: Path) -> None:
     wanted = ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
     with DataFolder.open(tmp_path / "data", "gridroom engine"), pytest.raises(FolderHeld, match="gridroom engine"):
-        export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export")
+        exported(tmp_path / "data", wanted)
     with pytest.raises(StorageError, match="there is no history in"):
-        export_from_folder(TWO, tmp_path / "data", wanted, "gridroom export")
+        exported(tmp_path / "data", wanted)
+
+
+def test_a_history_that_never_got_a_sample_is_exported_as_a_head_alone(tmp_path: Path) -> None:
+    """The station was killed before it had tables for an hour."""
+    clock, wanted = ManualClock(START_NS), ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
+    opened = open_history(tmp_path / "data", TWO, clock, QUICK, Troubles(lambda key, text: None))
+    opened.archive.store.close()
+    assert exported(tmp_path / "data", wanted) == 0
+    assert lines(tmp_path / "o.csv") == [["time", "point", "value", "quality", "unit"]]
+
+
+def test_a_first_start_that_was_killed_at_once_left_no_history(tmp_path: Path) -> None:
+    """There is a database then, and nothing in it."""
+    (tmp_path / "history").mkdir()
+    duckdb.connect(str(tmp_path / "history.duckdb")).close()
+    wanted = ExportRequest("*", START_NS, START_NS + 1, "raw", tmp_path / "o.csv")
+    with pytest.raises(StorageError, match="there is no history in .*; start the station on it once"):
+        exported(tmp_path, wanted)
 
 
 def test_a_folder_after_a_kill_is_read_with_its_write_ahead_log(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,28 @@ def test_a_folder_without_the_right_to_write_says_so(tmp_path: Path) -> None:
     finally:
         if root:
             os.seteuid(0)
+
+
+def test_the_holder_is_named_once_and_since_when_by_the_clock_on_the_wall(tmp_path: Path) -> None:
+    before = datetime.now().astimezone().replace(microsecond=0)
+    with (
+        DataFolder.open(tmp_path, "gridroom engine"),
+        pytest.raises(
+            FolderHeld, match=r"is in use by gridroom engine \(process (\d+) on \S+, since ([^)]+)\);"
+        ) as caught,
+    ):
+        DataFolder.open(tmp_path, "second")
+    assert str(caught.value).count("process") == 1
+    since = datetime.strptime(caught.value.holder.partition("since ")[2].rstrip(")"), "%Y-%m-%d %H:%M:%S").astimezone()
+    assert before <= since <= datetime.now().astimezone()
+
+
+@pytest.mark.parametrize("since", [5, "yesterday", None, "9999-12-31T23:59:59+00:00"])
+def test_a_holder_that_does_not_say_since_when_is_named_all_the_same(tmp_path: Path, since: object) -> None:
+    with DataFolder.open(tmp_path, "first"):
+        (tmp_path / "gridroom.lock").write_text(json.dumps({"program": "first", "since": since}))
+        with pytest.raises(FolderHeld, match="in use by first"):
+            DataFolder.open(tmp_path, "second")
 
 
 def test_a_lock_file_full_of_nonsense_does_not_hide_that_it_is_held(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def test_a_database_that_is_none_is_set_aside_and_what_was_closed_is_still_there
         assert series.mean.tolist() == [1.0, 3.0]  # b is still b: its id did not go with the database
         if harm != "empty":
             assert again.standing() == {"history.database"}
+            assert "of its 0 tables" not in again.history.state()
             assert len(list(folder.glob("history.duckdb.broken-*"))) == 1
 
 

@@ -133,6 +133,8 @@ def test_little_space_is_an_alarm_and_none_pauses_writing(tmp_path: Path, monkey
         free[0] = 50_000_000
         site.step({"a": 2.0})
         assert site.standing() == {"history.space", "history.storage"}
+        said = next(text for key, text in reversed(site.troubles) if key == "history.storage")
+        assert said is not None and "（所在磁盘剩余空间不足 100 MB）" in said.zh and "(less than 100 MB" in said.en
         assert values(site) == [0.0, 1.0]
         free[0] = 5_000_000_000
         until(lambda: not site.standing(), "well again")

@@ -22,13 +22,17 @@ from app.model.config import (
 from app.model.loading import load_station
 
 
-def judge(form: Any, value: object) -> str:
-    """What is wrong with it; empty when it is accepted."""
+def all_faults(form: Any, value: object) -> list[str]:
     try:
         TypeAdapter(form).validate_python(value)
     except ValidationError as error:
-        return error.errors(include_url=False)[0]["msg"]
-    return ""
+        return [one["msg"] for one in error.errors(include_url=False)]
+    return []
+
+
+def judge(form: Any, value: object) -> str:
+    """What is wrong with it first; empty when it is accepted."""
+    return next(iter(all_faults(form, value)), "")
 
 
 @pytest.mark.parametrize("text", ["0s", "0.0001ms", "101y", f"{'9' * 400}s", "1000000000d"])
@@ -83,3 +87,29 @@ def test_control_is_merged_key_by_key_with_the_templates(tmp_path: Path) -> None
     )
     (device,) = load_station(tmp_path).station.devices
     assert device.control == ControlForm(expiry="9s", soc=(20, 80), confirm=ConfirmForm(within="4s"))
+
+
+def test_all_that_is_wrong_with_a_point_is_told_at_once() -> None:
+    said = all_faults(
+        PointForm,
+        {
+            "id": "p", "name": "P", "kind": "measurement", "role": "active_power", "unit": "A", "scan": "often",
+            "scale": 0, "range": [5, 1], "alarms": {"h": 5, "l": 7, "ll": 4, "delay": 3},
+        },
+    )  # fmt: skip
+    for words in (
+        "is measured in kW, not in A", "either an address or a value", "'often' is not a duration", "scale 0 would",
+        "range [5, 1] must rise", "limit l (7) must be below limit h (5)", "'3' is not a duration",
+    ):  # fmt: skip
+        assert any(words in one for one in said), (words, said)
+    assert len(said) == 7
+
+
+@pytest.mark.parametrize(
+    ("faulty", "words"),
+    [({"role": "active_powr"}, "unknown role"), ({"unit": "kw"}, "unknown unit"), ({"address": 5}, "valid dictionary")],
+)
+def test_a_key_that_is_wrong_makes_no_second_fault(faulty: dict[str, object], words: str) -> None:
+    sound = {"id": "p", "name": "P", "kind": "measurement", "role": "active_power", "unit": "kW", "address": {}}
+    (said,) = all_faults(PointForm, {**sound, **faulty})
+    assert words in said

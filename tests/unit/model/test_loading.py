@@ -146,6 +146,15 @@ def test_overlay_moves_a_connection(tmp_path: Path) -> None:
         load_station(tmp_path, overlay)
 
 
+def test_files_of_tls_are_looked_up_from_the_station(tmp_path: Path) -> None:
+    whole = (tmp_path / "elsewhere" / "ca.crt").as_posix()
+    tls = f"tls: {{ca: {whole}, cert: tls/own.crt, key: tls/own.key, key_password: env:LOCK}}"
+    one = METER.replace("host: 127.0.0.1", f"host: 127.0.0.1, {tls}")
+    (device,) = load(tmp_path, one).station.devices
+    here = {"cert": str(tmp_path / "tls" / "own.crt"), "key": str(tmp_path / "tls" / "own.key")}
+    assert device.connection["tls"] == {"ca": str(Path(whole)), **here, "key_password": "env:LOCK"}
+
+
 def test_overlay_with_another_driver_replaces_the_connection(tmp_path: Path) -> None:
     serial = METER.replace(
         "{driver: modbus-tcp, host: 127.0.0.1}", "{driver: modbus-rtu, device: /dev/ttyUSB0, baudrate: 9600, unit: 7}"
@@ -162,7 +171,7 @@ def test_overlay_with_another_driver_replaces_the_connection(tmp_path: Path) -> 
     [
         ("kind: meter", "kind: metr", "station.yaml:7: device meter1: kind: 'metr' is not known"),
         ("unit: kW", "unit: kw", "unknown unit 'kw'; one of: kW kvar"),
-        ("unit: kW", "unit: A", "station.yaml:10: point meter1.p_kw: role active_power is measured in kW, not in A"),
+        ("unit: kW", "unit: A", "station.yaml:14: point meter1.p_kw: unit: role active_power is measured in kW, not in A"),
         ("role: active_power", "role: activ_power", "unknown role 'activ_power'"),
         ("role: active_power", "scan: 1", "'1' is not a duration; write a number and a unit"),
         ("role: active_power", "dedband: 1", "station.yaml:13: point meter1.p_kw: unknown key 'dedband'; did you mean 'deadband'?"),

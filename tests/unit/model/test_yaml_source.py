@@ -41,7 +41,7 @@ def test_a_file_nested_too_deep_is_a_fault_and_no_crash(tmp_path: Path, text: st
         ("a: 1\nb: !!python/object:os.system x", "x.yaml:2: the tag tag:yaml.org,2002:python/object:os.system means nothing here"),
         ("a: 1\nb: &b [*b]", "x.yaml:2: aliases nest deeper than 100 levels, or contain themselves; write what they stand for"),
         ("a:\n\t- b", "x.yaml:2: not YAML: found character that cannot start any token: a tab stands here; write spaces instead"),
-        ("-\ta: 1\n\tb: 2", "x.yaml:1: not YAML: found character that cannot start any token: a tab stands here"),
+        ("-\ta: 1\n  b: 2", "x.yaml:1: not YAML: found character that cannot start any token: a tab stands here"),
         ('a: 1\nb: "\\ud800"', "x.yaml:2: not YAML: found invalid Unicode character escape code"),
         ("a: 1\n[b]: 2", "x.yaml:2: a list or mapping is used as a key; write a plain word as the key"),
         ("a: 1\nbcd", "x.yaml:2: not YAML: could not find expected ':'"),
@@ -77,6 +77,22 @@ def test_full_width_punctuation_is_named_with_its_line_and_what_is_meant(
     assert fault.line == line
     assert fault.what.endswith(f": the full-width character {character} stands here")
     assert fault.mend == f"write {meant} instead, or put the whole text in quotes"
+
+
+def test_all_full_width_punctuation_that_keeps_a_file_from_being_read_is_told_at_once(tmp_path: Path) -> None:
+    text = """version： 1
+station：
+  id: s
+  name: {en: A， zh: B}
+  location: {latitude： 1, longitude: 2｝
+devices:
+  － id: m
+    name：表
+    note: 一号，二号
+    b： c
+"""
+    found = [(fault.line, fault.what.removesuffix(" stands here")[-1]) for fault in read(tmp_path, text).faults]
+    assert sorted(found) == [(1, "："), (2, "："), (4, "，"), (5, "："), (5, "｝"), (7, "－"), (8, "："), (10, "：")]
 
 
 def test_wide_spaces_are_named(tmp_path: Path) -> None:

@@ -239,10 +239,38 @@ def test_every_step_of_test_runs_and_one_failure_is_failure(
         return int(Path(command[0]).stem == tool)
 
     monkeypatch.setattr(run.subprocess, "call", call)
+    monkeypatch.setattr(run, "has_program", lambda name: True)
     assert run.test(["-k", "alarms"]) == (1 if failing else 0)
     assert len(commands) == 5 and commands[-1][-2:] == ["-k", "alarms"]
     last = capfd.readouterr().out.strip().splitlines()[-1]
     assert last == (f"Failed: {failing}" if failing else "All steps passed.")
+
+
+@pytest.mark.parametrize(
+    ("there", "may", "installed", "said"),
+    [
+        (True, True, [], ""),
+        (False, True, ["mosquitto"], ""),
+        (False, False, ["mosquitto"], "wanted by tests: mosquitto"),
+    ],
+)
+def test_the_peers_of_tests_are_installed_where_that_is_allowed(
+    run: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    there: bool,
+    may: bool,
+    installed: list[str],
+    said: str,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(run, "TEST_PACKAGES", {"mosquitto": "mosquitto"})
+    monkeypatch.setattr(run.sys, "platform", "linux")
+    monkeypatch.setattr(run.shutil, "which", lambda name, path=None: f"/usr/sbin/{name}" if there and path else None)
+    monkeypatch.setattr(run, "apt_install", lambda packages: asked.extend(packages) or may)
+    run.install_test_programs()
+    assert asked == installed
+    assert said in capsys.readouterr().out
 
 
 def test_ci_runs_what_everybody_runs() -> None:

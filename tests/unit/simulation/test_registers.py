@@ -17,8 +17,8 @@ from app.simulation.registers import Image
 from app.simulation.slave import Slave
 from drivers.modbus.address import Address
 from drivers.modbus.codec import Decoder, limits
-from tests.support.modbus_devices import device as make_device
-from tests.support.modbus_devices import point as make_point
+from tests.support.devices import device as make_device
+from tests.support.devices import point as make_point
 
 
 def image_of(device: Device) -> Image:

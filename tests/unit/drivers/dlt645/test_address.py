@@ -13,7 +13,7 @@ from drivers.dlt645 import connection as connections
 from drivers.dlt645 import dlt645
 from drivers.dlt645.address import Address, faults
 from drivers.dlt645.values import Format, Type
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 
 @pytest.mark.parametrize(

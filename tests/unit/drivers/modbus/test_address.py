@@ -24,6 +24,8 @@ from drivers.modbus.address import Address, Table, Type, faults
         ({"table": "holding", "register": 65536, "type": "u16"}, "register", "outside 0 to 65535"),
         ({"table": "holding", "register": -1, "type": "u16"}, "register", "outside 0 to 65535"),
         ({"table": "holding", "register": 400053, "type": "u16"}, "register", "table: holding, register: 52"),
+        ({"table": "input", "register": 65536, "type": "u16"}, "register", "write its 0-based number, 0 to 65535"),
+        ({"table": "input", "register": 400053, "type": "u16"}, "register", "write its 0-based number, 0 to 65535"),
         ({"table": "input", "register": "52", "type": "u16"}, "register", "without quotes"),
         ({"table": "input", "register": True, "type": "u16"}, "register", "not a whole number"),
         ({"table": "holding", "register": 65535, "type": "f32"}, "register", "65534 at most"),

@@ -10,7 +10,7 @@ from app.model.clock import SystemClock
 from drivers.contract import Driver
 from drivers.modbus import rtu, rtu_tcp, tcp
 from drivers.modbus.driver import ModbusDriver
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 _U16 = {"table": "holding", "register": 1, "type": "u16"}
 _SERIAL = {"device": "/dev/ttyUSB0"}
@@ -103,6 +103,29 @@ def test_devices_of_one_place_share_a_line() -> None:
     assert tcp().line(one) == tcp().line(device("m2", {"host": "meters", "port": 502, "unit": 2}, []))
     assert tcp().line(one) != tcp().line(device("m3", {"host": "meters", "port": 503}, []))
     assert rtu().line(device("m4", _SERIAL, [])) == "/dev/ttyUSB0"
+
+
+@pytest.mark.parametrize(
+    ("more", "unit", "other", "same"),
+    [
+        ([], 1, _U16, True),
+        ([], 2, _U16, False),
+        ([], 1, {**_U16, "register": 2}, False),
+        ([], 1, {**_U16, "table": "input"}, False),
+        ([point("b", {**_U16, "register": 9})], 1, _U16, True),
+        ([point("b", {**_U16, "register": 9})], 1, {**_U16, "register": 9}, True),
+        ([point("b", {**_U16, "register": 9})], 1, {**_U16, "register": 8}, False),
+    ],
+)
+def test_a_device_that_is_another_one_does_not_start(
+    more: list[dict[str, Any]], unit: int, other: dict[str, Any], *, same: bool
+) -> None:
+    """A unit that was forgotten in a copy. A controller that serves two devices has other registers for each."""
+    driver = tcp()
+    first = device("m1", _HOST, [point("a", _U16), *more])
+    found = driver.check_line([first, device("m2", {**_HOST, "unit": unit}, [point("a", other)])])
+    assert [(one.device, one.key) for one in found] == ([("m2", "unit")] if same else [])
+    assert not same or "unit 1 is m1 already" in found[0].what
 
 
 def test_devices_that_disagree_about_their_serial_line_do_not_start() -> None:

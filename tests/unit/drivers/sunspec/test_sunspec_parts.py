@@ -22,7 +22,7 @@ from drivers.sunspec.address import Address, faults
 from drivers.sunspec.chain import MOST_MODELS, Chain, walk
 from drivers.sunspec.models import models
 from drivers.sunspec.polling import modbus_address
-from tests.support.modbus_devices import device, point
+from tests.support.devices import device, point
 
 
 def test_the_definitions_have_the_lengths_that_devices_give() -> None:

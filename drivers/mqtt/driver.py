@@ -1,0 +1,59 @@
+"""The MQTT driver: judges configuration, groups devices by broker, opens links, finds devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from app.model.clock import Clock
+from app.model.station import Device
+from drivers.contract import Complaint, Driver, Link, Proposal
+from drivers.mqtt import address as addresses
+from drivers.mqtt import connection as connections
+from drivers.mqtt.rosters import WRITTEN
+
+
+class MqttDriver(Driver):
+    """MQTT 3.1.1 and 5."""
+
+    def check(self, device: Device) -> list[Complaint]:
+        found = [
+            Complaint(device.id, "", fault.key, fault.what, fault.mend)
+            for fault in connections.faults(device.connection)
+        ]
+        for point in (*device.points, *device.texts):
+            if point.form.address is not None:
+                faults = addresses.faults(point.form.address, device.connection, written=point.kind in WRITTEN)
+                found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
+        return found
+
+    def keys(self) -> Mapping[str, object]:
+        return connections.OFFERED
+
+    def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
+        """Devices that reach one broker by one client id must agree on how."""
+        found = []
+        for first, other in pairwise(devices):
+            for key, ours, theirs in connections.disagreements(first.connection, other.connection):
+                what = f"{key} {theirs} at {self.line(other)}, where {first.id} has {ours}"
+                mend = "give all devices of one broker the same, or a `client_id` of their own"
+                found.append(Complaint(other.id, "", key, what, mend))
+        return found
+
+    def line(self, device: Device) -> str:
+        return connections.line_of(device.connection)
+
+    def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
+        """Raises ValueError where devices of one line disagree about it."""
+        from drivers.mqtt.link import MqttLink
+
+        for complaint in self.check_line(devices):
+            raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
+        return MqttLink(connections.broker_of(devices[0].connection), devices, clock, read_only=read_only)
+
+    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
+        """Listen to everything, or to what `connection` says as `topic`, for this long. Raises TransportError."""
+        from drivers.mqtt.discovery import discover
+
+        return await discover(connection, clock, seconds)
