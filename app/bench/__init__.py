@@ -14,10 +14,10 @@ BENCHES: Final = {
     "history": ("app.bench.history",),
     "trend": ("app.bench.trend", "widgets.trend.bench"),
     "alarms": ("app.bench.alarms",),
-    "iec104": ("app.bench.iec104",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
     "mqtt": ("app.bench.mqtt",),
     "cleaning": ("app.bench.cleaning",),
+    "iec104": ("app.bench.iec104",),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""
 

@@ -15,6 +15,7 @@ from app.model import quality as q
 from app.model.clock import ManualClock, from_datetime, to_datetime
 from app.model.durations import format_duration, parse_duration_s
 from app.model.errors import mend_of
+from app.model.text import Text, joined
 from app.model.units import conversion
 from app.model.updates import Updates
 
@@ -100,3 +101,8 @@ def test_the_mend_of_a_file_is_that_of_the_systems_error(code: int, mend: str) -
     """A full disk is not mended by rights."""
     assert mend in mend_of(OSError(code, os.strerror(code))).en
     assert mend in mend_of(RuntimeError(f'IO Error: Could not write file "x": {os.strerror(code)}')).en
+
+
+def test_findings_are_joined_in_both_languages_and_said_once() -> None:
+    lost, late = Text("lost", "已断开"), Text("late", "超时")
+    assert joined([lost, late, lost]) == Text("lost; late", "已断开；超时")
