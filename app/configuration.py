@@ -11,6 +11,8 @@ from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
 from app.model.loading import Loaded, load_station
 from app.model.station import Device, Station
+from app.northbound.centre import Centre
+from app.northbound.loading import load_northbound
 from drivers import registry
 
 
@@ -20,6 +22,8 @@ class Configuration:
 
     station: Station
     expressions: Mapping[int, Expression]
+    centres: tuple[Centre, ...] = ()
+    """Whom the station is offered to."""
 
 
 def configure(directory: Path, overlay: Path | None = None) -> Configuration:
@@ -30,9 +34,11 @@ def configure(directory: Path, overlay: Path | None = None) -> Configuration:
     if loaded.station.history.url is not None:
         what = "this version keeps history in the data folder only"
         faults.append(loaded.station_fault(("history", "url"), f"history.url: {what}", "remove the line"))
+    centres, northbound_faults = load_northbound(loaded.station)
+    faults += northbound_faults
     if faults:
         raise ConfigFaults(faults)
-    return Configuration(loaded.station, expressions)
+    return Configuration(loaded.station, expressions, centres)
 
 
 def _driver_faults(loaded: Loaded) -> list[Fault]:
