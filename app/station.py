@@ -69,7 +69,7 @@ class RunningStation:
         return "DEMO" if self._demo else "READ ONLY" if self.station.read_only else "LIVE"
 
     def start(self) -> None:
-        """Records, alarms, history, northbound, then the field. What started is stopped again when a later part cannot."""
+        """The records first and the field last. What started is stopped again when a later part cannot."""
         try:
             self.records.start()
             self.alarms.start()

@@ -117,8 +117,8 @@ class ControlledStation:
             if group.active is not None:
                 group.outbox.put(rows)
                 self.pump(group)
-            elif group.redundant:  # nobody to send to: what counts by itself is kept for whoever comes
-                group.outbox.put(rows.take(self.offered.event[rows.point]))
+            elif group.redundant:  # nobody to send to: changes of states are kept for whoever comes
+                group.outbox.put(rows.take(self.offered.state[rows.point]))
 
     def pump(self, group: Group) -> None:
         """Send what there is room for."""
@@ -162,7 +162,7 @@ class ControlledStation:
         group = connection.group
         if group.active is connection:
             sent = [asdu for _, asdu in connection.transfer.unacknowledged]
-            group.outbox.interrupted(sent, keep_events=group.redundant)
+            group.outbox.interrupted(sent, keep_states=group.redundant)
 
     def gone(self, connection: Connection, why: str) -> None:
         self.stopped(connection)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.model import quality as q
 from drivers.iec104.asdu import NO_TIME, TEST, Columns
 from drivers.iec104.encoding import encode
-from drivers.iec104.typeids import MONITORED_BY_TYPE, Cause, Element
+from drivers.iec104.typeids import MONITORED_BY_TYPE, NUMBERS, Cause, Element
 
 _STATES: Final[tuple[Element, ...]] = ("siq", "diq")
 EVENTS: Final[tuple[Element, ...]] = (*_STATES, "bcr")
@@ -22,6 +22,7 @@ _RANGES: Final[dict[Element, tuple[float, float]]] = {
     "ieee": (-3.4028234663852886e38, 3.4028234663852886e38), "bcr": (-(2**31), 2**31 - 1),
 }  # fmt: skip
 _WHOLE: Final[tuple[Element, ...]] = ("vti", "bsi", "sva", "bcr")
+_BITS: Final = NUMBERS["M_BO_NA_1"]
 _TIME_IV: Final = np.uint64(1 << 23)
 """The bit of CP56Time2a that says: this time is doubtful."""
 _INITIAL: Final = np.uint16(q.IV | q.NT)
@@ -71,6 +72,7 @@ class Offered:
         self.ioa = np.array([point.ioa for point in ordered], np.uint32)
         self.type = np.array([point.type for point in ordered], np.uint8)
         self.event = np.array([MONITORED_BY_TYPE[point.type].element in EVENTS for point in ordered], np.bool_)
+        self.state = np.array([MONITORED_BY_TYPE[point.type].element in _STATES for point in ordered], np.bool_)
         self.counter = np.array([MONITORED_BY_TYPE[point.type].element == "bcr" for point in ordered], np.bool_)
         self._groups = np.array([sum(1 << group for group in point.groups) for point in ordered], np.uint32)
         self._deadband = np.array([point.deadband for point in ordered], np.float64)
@@ -142,11 +144,8 @@ class Offered:
         return self._present(np.flatnonzero(chosen))
 
     def measurements(self) -> Rows:
-        """What is sent cyclically: everything that is neither a state nor a counter."""
-        return self._present(np.flatnonzero(~self.event))
-
-    def everything(self) -> Rows:
-        return self._present(np.arange(len(self)))
+        """What may be sent cyclically: everything that is neither a state, a counter nor a bit string."""
+        return self._present(np.flatnonzero(~self.event & (self.type != _BITS)))
 
     def one(self, ioa: int) -> Rows | None:
         """The value at an address; None where none is offered."""

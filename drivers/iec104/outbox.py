@@ -86,23 +86,23 @@ class Outbox:
                 break
         return taken
 
-    def interrupted(self, unacknowledged: Sequence[bytes], *, keep_events: bool) -> None:
-        """The connection is lost, or another one goes on: answers go, and of changes those that count by themselves
-        are kept where another connection will ask for them, also those that were sent and not acknowledged."""
+    def interrupted(self, unacknowledged: Sequence[bytes], *, keep_states: bool) -> None:
+        """The connection is lost, or another one goes on: answers go, and of changes those of states are kept where
+        another connection will ask for them, also those that were sent and not acknowledged."""
         ours = (*unacknowledged, *self._ready)
-        kept = [asdu for asdu in ours if keep_events and self._is_event(asdu)]
+        kept = [asdu for asdu in ours if keep_states and self._is_of_states(asdu)]
         rows = [item for item in self._items if isinstance(item, Rows)]
         self._urgent.clear()
         self._items.clear()
         self._ready = deque(kept)
         self._rows = 0
-        if rows and keep_events:
+        if rows and keep_states:
             waiting = Rows.join(rows)
-            self.put(waiting.take(self._offered.event[waiting.point]))
+            self.put(waiting.take(self._offered.state[waiting.point]))
 
-    def _is_event(self, asdu: bytes) -> bool:
+    def _is_of_states(self, asdu: bytes) -> bool:
         kind = MONITORED_BY_TYPE.get(asdu[0])
-        return kind is not None and asdu[2] & 0x3F == Cause.SPONTANEOUS and kind.element in ("siq", "diq", "bcr")
+        return kind is not None and asdu[2] & 0x3F == Cause.SPONTANEOUS and kind.element in ("siq", "diq")
 
     def _make_ready(self) -> bool:
         """Encode what is next. False when nothing is left."""
@@ -110,7 +110,8 @@ class Outbox:
             if not self._gap:
                 return False
             self._gap = False
-            self._ready.extend(self._offered.asdus(self._offered.everything(), Cause.BACKGROUND))
+            self._ready.extend(self._offered.asdus(self._offered.interrogated(0), Cause.BACKGROUND))
+            self._ready.extend(self._offered.asdus(self._offered.counters(0), Cause.SPONTANEOUS))
             return bool(self._ready)
         parts: list[Rows] = []
         free = ENCODED_AT_ONCE

@@ -4,8 +4,6 @@ Takes orders as lines of JSON on standard input, each about the connection `at` 
 JSON what it receives: `point` with its value, quality, cause and time, and what became of an order.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
@@ -31,12 +29,14 @@ def number(value: Any) -> float:
 
 
 def on_receive(point: c104.Point, previous_info: c104.Information, message: c104.IncomingMessage) -> c104.ResponseState:
-    marks = str(point.quality) if point.quality is not None else ""
+    marks = str(point.quality).partition("{")[2].partition("}")[0]
     say(
         at=PORTS.index(point.station.connection.port), point=point.io_address, type=message.type.name,
         value=number(point.value), quality=marks, cause=message.cot.name,
         time=point.recorded_at.timestamp() if point.recorded_at else None,
     )  # fmt: skip
+    # The library takes one type at an address only, and there are two: forget it
+    point.station.remove_point(point.io_address)
     return c104.ResponseState.SUCCESS
 
 
