@@ -90,6 +90,8 @@ class StationClock:
 
     def write(self, times: Times) -> NDArray[np.uint64]:
         """UTC nanoseconds to times as `asdu.Columns` has them. Shapes are [n]."""
+        if not len(times):
+            return np.empty(0, np.uint64)
         utc_ms = times // MS_NS
         blocks, where = np.unique(utc_ms // (_BLOCK_S * 1000), return_inverse=True)
         known = [self._offset_at(int(block)) for block in blocks]

@@ -60,7 +60,7 @@ iec104:
 
 def write(folder: Path, offer: str = OFFER, more: str = "", points: dict[str, str] = POINTS) -> Path:
     lines = [
-        f"      - {{id: {id_}, name: {id_}, {rest}, address: {{table: holding, register: {i}, type: f32}}}}"
+        f"      - {{id: {id_}, name: {id_}, {rest}, address: {{table: holding, register: {2 * i}, type: f32}}}}"
         for i, (id_, rest) in enumerate(points.items())
     ]
     (folder / "station.yaml").write_text(STATION + "\n".join(lines) + "\n", encoding="utf-8")

@@ -126,6 +126,7 @@ def test_another_connection_takes_over_what_was_not_delivered(tmp_path: Path) ->
                 offering.until(lambda: not offering.status.transferring)
                 offering.give(("breaker", 0), ("p_kw", 1.0))
                 offering.give(("breaker", 1), ("p_kw", 2.0))
+                offering.until(lambda: offering.status.waiting == 2)
                 second.does("start")
                 second.hears_point(1, "SPONTANEOUS", value=1.0)
                 told = [(s["point"], s["value"]) for s in second.said if s.get("cause") == "SPONTANEOUS"]

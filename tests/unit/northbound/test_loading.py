@@ -41,7 +41,7 @@ def test_without_the_file_nothing_is_offered(tmp_path: Path) -> None:
 
 def test_defaults(tmp_path: Path) -> None:
     one = centre(tmp_path, OFFER.replace("    listen: {host: 127.0.0.1, port: 0}\n", ""))
-    assert (one.host, one.port, one.allow, one.tls, one.redundant) == ("0.0.0.0", 2404, None, None, True)
+    assert (one.host, one.port, one.allow, one.tls, one.redundant) == ("0.0.0.0", 2404, None, None, True)  # noqa: S104
     assert one.parameters == {"k": 12, "w": 8, "t1": 15.0, "t2": 10.0, "t3": 20.0}
     assert (one.station_clock, one.confirms_clock, one.timed_measurements) == (False, False, True)
     assert (one.cyclic_s, one.lost_after_s) == (None, 60.0)
@@ -100,7 +100,9 @@ def test_faults(tmp_path: Path, old: str, new: str, expected: str) -> None:
 
 
 def test_centres_must_differ(tmp_path: Path) -> None:
-    found = faults(tmp_path, OFFER.replace("port: 0", "port: 2404") + OFFER.split("iec104:\n")[1].replace("port: 0", "port: 2404"))
+    found = faults(
+        tmp_path, OFFER.replace("port: 0", "port: 2404") + OFFER.split("iec104:\n")[1].replace("port: 0", "port: 2404")
+    )
     assert "centre 'dispatch1' exists already in line 3" in found[0]
     assert "dispatch1 listens at port 2404 already" in found[1]
 
