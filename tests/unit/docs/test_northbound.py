@@ -20,7 +20,7 @@ def rows(first: str) -> dict[str, str]:
     """Key -> what is given for it, of the table whose first cell is this."""
     table = PAGE.partition(f"| {first} |")[2].partition("\n\n")[0]
     found: dict[str, str] = {}
-    for keys, given in re.findall(r"^\| (`[^|]*) \| ([^|]*) \|", table, re.MULTILINE):
+    for keys, given in re.findall(r"^\| (`[^|]*) \| ([^|]*)\|", table, re.MULTILINE):
         found |= dict.fromkeys(re.findall(r"`(\w+)`", keys), given.strip())
     return found
 
