@@ -177,6 +177,14 @@ def test_too_many_measurements_leave_the_newest_and_every_state() -> None:
     assert outbox.superseded > 100 and outbox.lost == 0
 
 
+def test_the_value_that_is_too_many_is_the_one_that_stays() -> None:
+    offered = known(Offered(POINTS, 1))
+    outbox = Outbox(offered, capacity=10)
+    for n in range(1, 12):
+        put(outbox, offered, (11, n))
+    assert drained(outbox) == [(11, 11, 3)]
+
+
 def test_too_many_states_lose_the_oldest_and_everything_is_sent_once_more() -> None:
     offered = known(Offered(POINTS, 1))
     outbox = Outbox(offered, capacity=20)
