@@ -566,7 +566,7 @@ def test_the_schema_of_a_template_refuses_faults(tmp_path: Path, old: str, new: 
     assert list(validator("template").iter_errors(as_editors_see_it(text.replace(old, new, 1), tmp_path)))
 
 
-@pytest.mark.parametrize("form", ["station", "template"])
+@pytest.mark.parametrize("form", ["station", "template", "northbound"])
 def test_an_editor_offers_no_default_that_is_a_fault(form: str) -> None:
     import jsonschema
 
@@ -586,6 +586,6 @@ def test_an_editor_offers_no_default_that_is_a_fault(form: str) -> None:
 
 
 def test_the_verb_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
-    for form in ("station", "template"):
+    for form in ("station", "template", "northbound"):
         assert cli.main(["schema", form]) == 0
         assert json.loads(capsys.readouterr().out) == schema(form)
