@@ -298,10 +298,10 @@ def _schema(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _verb(
         verbs,
         "schema",
-        "Print the JSON Schema of station or template files, for editors.",
+        "Print the JSON Schema of station, template or northbound files, for editors.",
         "gridroom schema station > station.schema.json",
     )
-    parser.add_argument("form", choices=("station", "template"), help="which file")
+    parser.add_argument("form", choices=("station", "template", "northbound"), help="which file")
     parser.set_defaults(run=lambda o: _import("app.headless").schema(o.form))
 
 

@@ -13,6 +13,8 @@ from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
 from app.model.loading import Loaded, survey_station
 from app.model.station import Device, Station
+from app.northbound.centre import Centre
+from app.northbound.loading import load_northbound
 from drivers import registry
 from drivers.absent import AbsentDriver
 
@@ -27,6 +29,8 @@ class Configuration:
     expressions: Mapping[int, Expression]
     absent: tuple[Fault, ...] = ()
     """Devices whose driver cannot be used: they stay lost, and the others run. `check` tells them as faults."""
+    centres: tuple[Centre, ...] = ()
+    """Whom the station is offered to."""
 
 
 def configure(directory: Path, overlay: Path | None = None, text: str | None = None) -> Configuration:
@@ -43,11 +47,13 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
     if loaded.station.history.url is not None:
         what = "this version keeps history in the data folder only"
         faults.append(loaded.station_fault(("history", "url"), f"history.url: {what}", "remove the line"))
+    centres, northbound_faults = load_northbound(loaded.station)
+    faults += northbound_faults
     if faults:
         raise ConfigFaults([*faults, *absent])
     for remark in registry.remarks():
         log.warning(remark)
-    return Configuration(loaded.station, expressions, tuple(absent))
+    return Configuration(loaded.station, expressions, tuple(absent), centres)
 
 
 def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:

@@ -1,4 +1,4 @@
-"""JSON Schema of station and template files, so that an editor completes and checks them while one types."""
+"""JSON Schema of station, template and northbound files: an editor completes and checks them while one types."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from pydantic import BaseModel
 
 from app.model.config import ConnectionForm, ControlForm, PointForm, StationForm, TemplateForm
 from app.model.durations import format_duration
+from app.northbound.form import NorthboundForm
 
 
 def schema(form: str) -> dict[str, Any]:
-    """The schema of `station` or `template` files (JSON Schema 2020-12). Raises KeyError for another word."""
-    models: dict[str, type[BaseModel]] = {"station": StationForm, "template": TemplateForm}
+    """The schema of `station`, `template` or `northbound` files (JSON Schema 2020-12). KeyError for another word."""
+    models: dict[str, type[BaseModel]] = {
+        "station": StationForm,
+        "template": TemplateForm,
+        "northbound": NorthboundForm,
+    }
     result: dict[str, Any] = models[form].model_json_schema(by_alias=True)
     definitions = result.setdefault("$defs", {})
     parts: tuple[type[BaseModel], ...] = (PointForm, ControlForm, ConnectionForm)
-    for part in parts:
+    for part in parts if form != "northbound" else ():
         inner = part.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
         definitions.update(inner.pop("$defs", {}))
         definitions[part.__name__] = inner

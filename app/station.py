@@ -29,6 +29,7 @@ from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, Health, LinkState, Snapshot
+from app.northbound.service import Northbound
 from app.records.service import Records
 
 log = logging.getLogger("gridroom.station")
@@ -65,11 +66,14 @@ class RunningStation:
             self.station, data, self._clock, on_trouble=self._on_trouble,
             on_late=lambda: self._thread.call(self._restore),
         )  # fmt: skip
+        self.northbound = Northbound(
+            configuration.centres, self.station, self._clock, journal=self.events.note, on_trouble=self._on_trouble
+        )
         self._engine = Engine(
             self.station,
             configuration.expressions,
             self._clock,
-            sinks=(self.history, self.alarms, self.events),
+            sinks=(self.history, self.alarms, self.events, self.northbound),
             on_tick=self.alarms.tick,
             on_clock_jump=self._on_clock_jump,
         )
@@ -85,13 +89,14 @@ class RunningStation:
         return "DEMO" if self._demo else "READ ONLY" if self.station.read_only else "LIVE"
 
     def start(self) -> None:
-        """Records, alarms, history, then the field. What started is stopped again when a later part cannot."""
+        """The records first and the field last. What started is stopped again when a later part cannot."""
         try:
             self.records.start()
             self.alarms.start()
             self.events.start()
             self.history.start()
             self._restore()
+            self.northbound.start()
             self._thread.start()
             gc.collect()
             gc.freeze()  # what was built for good is not searched again: a full collection held the loop 40 ms
@@ -104,7 +109,7 @@ class RunningStation:
         """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
         gc.unfreeze()
         with ExitStack() as last_first:  # each one, also when another fails
-            for part in (self.records, self.history, self.alarms, self._thread, self.commissioning):
+            for part in (self.records, self.history, self.alarms, self.northbound, self._thread, self.commissioning):
                 last_first.callback(part.stop)
 
     def now_ns(self) -> int:

@@ -29,6 +29,7 @@ CONDITION_WORDS: Final[dict[str, str]] = {
 }  # fmt: skip
 WHAT_WORDS: Final[dict[str, str]] = {
     "raised": "raised", "returned": "returned", "acknowledged": "acknowledged", "status": "changed", "system": "system",
+    "order": "order",
 }  # fmt: skip
 RANK: Final = {priority: i for i, priority in enumerate(Priority)}
 """0 is the worst."""

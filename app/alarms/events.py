@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from app.model.clock import Clock
 from app.model.errors import StorageError
 from app.model.quality import usable
 from app.model.station import Station
+from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import JournalRow
 from app.records.service import Records
@@ -88,6 +90,15 @@ class Events:
     def export_rows(self, wanted: JournalFilter = EVERYTHING, language: str = "en") -> Future[list[tuple[Cell, ...]]]:
         """The journal as cells for a file: a header, then all rows by source time in the station's zone."""
         return self._records.read(export(event_journal, wanted, self._station.zone, language))
+
+    def note(self, time: int, source: str, message: Text, value: float = math.nan) -> None:
+        """Journal something that is no change of a point, such as an order from outside."""
+        row = {
+            "time": time, "recorded": self._clock.now_ns(), "source": source, "what": "order",
+            "message_en": message.en, "message_zh": message.zh, "old_value": None,
+            "value": None if math.isnan(value) else value, "quality": 0,
+        }  # fmt: skip
+        self._records.write(insert(event_journal), [row])
 
     def _changes(self, rows: Updates, differs: NDArray[np.bool_]) -> _Changes:
         # A row that equals the last known state counts as well when another of the same point does not.

@@ -78,6 +78,34 @@ class DeviceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class CentreStatus:
+    """A dispatch centre that the station is offered to."""
+
+    centre: str
+    name: Text
+    port: int
+    """At which it may connect; 0 while nobody can."""
+    connected: tuple[str, ...]
+    """Addresses of the peers that are there."""
+    transferring: tuple[str, ...]
+    """Of those, the ones that take data."""
+    waiting: int
+    """Changes that are not sent yet."""
+    superseded: int
+    """Measured values that a newer one has replaced while they waited, since the worker's start."""
+    lost: int
+    """Changes of states and counters that were given up; then everything was sent once more."""
+    orders: int
+    """Commands that came, since the start."""
+    clock_ahead_s: float | None
+    """By how much the clock that it last tried to set is ahead of ours."""
+    last_error: Text | None
+    """Why nobody can connect."""
+    faults: dict[Text, int]
+    """What it sent that could not be read, and who was turned away -> how often."""
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """How the engine is."""
 

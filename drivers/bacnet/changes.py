@@ -16,6 +16,7 @@ from app.model import quality as q
 from app.model.clock import Clock
 from app.model.errors import TransportError
 from app.model.station import Point
+from app.model.text import Text
 from app.model.updates import Updates
 from drivers.bacnet.address import PRESENT_VALUE, STATUS_FLAGS, Address
 from drivers.bacnet.connection import Peer
@@ -50,16 +51,18 @@ class Subscriptions:
         self._flush: asyncio.TimerHandle | None = None
         self._deliver: Deliver | None = None
         self._refused = ""
+        self._wake: asyncio.Event | None = None
+        self._ended = False
         self.granted = 0
         """How many objects tell by themselves."""
 
     async def report(self, wire: Wire, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         """Subscribe, renew, and deliver until cancelled. Raises TransportError when the device does not answer."""
         self._deliver = deliver
-        restarted = asyncio.Event()
+        restarted = self._wake = asyncio.Event()
         try:
             wire.listen(self._peer, restarted.set)
-            while True:
+            while not self._ended:
                 await self._subscribe(wire, online)
                 try:
                     async with timeout(self._peer.lifetime_s * _RENEWED):
@@ -68,14 +71,22 @@ class Subscriptions:
                 except TimeoutError:
                     pass
                 restarted.clear()
+            name = self._peer.device
+            raise TransportError(Text("its line was closed here", "其线路已由本程序关闭"), device=name)
         finally:
-            self._deliver = None
+            self._deliver = self._wake = None
             if self._flush is not None:
                 self._flush.cancel()
             self._flush = None
             self._rows.clear()
             wire.listen(self._peer, None)
             wire.unsubscribe(self._peer, self._points)
+
+    def end(self) -> None:
+        """The line is closed for good: nothing is told any more."""
+        self._ended = True
+        if self._wake is not None:
+            self._wake.set()
 
     async def _subscribe(self, wire: Wire, online: Callable[[], None]) -> None:
         """Every object once. What is refused is polled only, and asked for again at the next renewal."""

@@ -54,6 +54,8 @@ class BacnetLink(Link):
                 raise
 
     async def close(self) -> None:
+        for changes in self._changes.values():
+            changes.end()
         if self._wire is not None:
             wire, self._wire = self._wire, None
             await wire.close()

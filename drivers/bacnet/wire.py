@@ -200,6 +200,13 @@ class Wire:
                 return await future
         except TimeoutError:
             pass
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # The library let go of it, because the socket was closed meanwhile.
+            text = Text(f"{self.interface} was closed here", f"{self.interface} 已由本程序关闭")
+            raise TransportError(text, device=peer.device) from None
         except ErrorRejectAbortNack as answer:
             if not (isinstance(answer, AbortPDU) and int(answer.reason) in _NO_ANSWER):
                 raise Denied.by(answer) from None

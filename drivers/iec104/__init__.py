@@ -1,4 +1,4 @@
-"""IEC 60870-5-104, as controlling station.
+"""IEC 60870-5-104, as controlling station, and as controlled station for `app.northbound`.
 
     typeids     types of ASDU                    address      where a value lives in a station
     asdu        ASDUs to columns                 connection   how a device is reached
@@ -12,8 +12,14 @@
     attendance  what one station is asked for    relay        TLS, decoding, what may leave
     link, driver  the contract of `drivers.contract`  library  c104
 
-`typeids`, `address`, `asdu`, `apci` and `clock` are without I/O, and for simulators as well. `library` alone imports
-c104, which is GPL-3.0 and optional (docs/decisions/0003 and 0040).
+    As controlled station, all of it in the worker, and without c104:
+    controlled  listening, connections           transfer     windows and timers of one connection
+    offered     present values, what is told     answering    what is answered to what
+    outbox      what waits
+
+`typeids`, `address`, `asdu`, `encoding`, `apci` and `clock` are without I/O, and for simulators as well; so are
+`transfer`, `offered`, `answering` and `outbox`. `library` alone imports c104, which is GPL-3.0 and optional
+(docs/decisions/0003, 0040 and 0045).
 """
 
 from __future__ import annotations

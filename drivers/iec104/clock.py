@@ -88,6 +88,31 @@ class StationClock:
         rest = bytes((moment.minute, moment.hour | summer, day, moment.month, moment.year % 100))
         return millisecond.to_bytes(2, "little") + rest
 
+    def write(self, times: Times) -> NDArray[np.uint64]:
+        """UTC nanoseconds to times as `asdu.Columns` has them. Shapes are [n]."""
+        if not len(times):
+            return np.empty(0, np.uint64)
+        utc_ms = times // MS_NS
+        blocks, where = np.unique(utc_ms // (_BLOCK_S * 1000), return_inverse=True)
+        known = [self._offset_at(int(block)) for block in blocks]
+        offset_s, summer = (np.array(column, np.int64)[where] for column in zip(*known, strict=True))
+        local_ms = utc_ms + offset_s * 1000
+        day_number, in_day = local_ms // 86_400_000, local_ms % 86_400_000
+        months = day_number.astype("datetime64[D]").astype("datetime64[M]")
+        day = day_number - months.astype("datetime64[D]").astype(np.int64) + 1
+        month_number = months.astype(np.int64)
+        weekday = (day_number + 3) % 7 + 1  # 1970 began on a Thursday
+        octets = in_day % 60_000 | in_day // 60_000 % 60 << 16 | in_day // 3_600_000 << 24 | summer << 31
+        octets |= (day | weekday << 5) << 32 | (month_number % 12 + 1) << 40 | (month_number // 12 + 1970) % 100 << 48
+        return octets.astype(np.uint64)
+
+    def _offset_at(self, block: int) -> tuple[int, bool]:
+        """Seconds east of UTC in a quarter of an hour of UTC, and whether that is summer time."""
+        if self._zone is None:
+            return 0, False
+        moment = to_datetime(block * _BLOCK_S * SECOND_NS).astimezone(self._zone)
+        return round((moment.utcoffset() or timedelta()).total_seconds()), bool(moment.dst())
+
 
 def _calendar(octets: NDArray[np.uint64]) -> tuple[Times, Marks]:
     """Milliseconds since 1970 on the clock that wrote them, and where no clock could have."""

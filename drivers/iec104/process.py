@@ -64,6 +64,13 @@ class Worker:
         with contextlib.suppress(OSError):
             self._process.stdin.write(messages.pack(request))
 
+    async def deliver(self, message: bytes) -> None:
+        """Send values, and wait while the worker does not take them. A dead worker is told by `receive`."""
+        assert self._process.stdin is not None  # noqa: S101 (for mypy: it was started with pipes)
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(message)
+            await self._process.stdin.drain()
+
     async def receive(self) -> Note | tuple[Columns, int]:
         """The next note, or values and when they came. Raises TransportError when the worker is dead or hangs."""
         stdout = self._process.stdout

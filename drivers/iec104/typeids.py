@@ -76,7 +76,10 @@ COMMANDS_BY_TYPE: Final = {command.type: command for command in COMMANDS}
 END_OF_INITIALISATION: Final = 70
 INTERROGATION: Final = 100
 COUNTER_INTERROGATION: Final = 101
+READ: Final = 102
 CLOCK_SYNCHRONISATION: Final = 103
+TESTS: Final = (104, 107)
+RESET: Final = 105
 
 _TIMED_NAMES: Final = {
     30: "M_SP_TB_1", 31: "M_DP_TB_1", 32: "M_ST_TB_1", 33: "M_BO_TB_1", 34: "M_ME_TD_1", 35: "M_ME_TE_1",
@@ -102,13 +105,20 @@ def named(number: int) -> str:
 class Cause:
     """Causes of transmission (7.2.3) that mean something to us."""
 
+    CYCLIC: Final = 1
+    BACKGROUND: Final = 2
     SPONTANEOUS: Final = 3
     INITIALISED: Final = 4
+    REQUESTED: Final = 5
     ACTIVATION: Final = 6
     CONFIRMATION: Final = 7
+    DEACTIVATION: Final = 8
+    DEACTIVATED: Final = 9
     TERMINATION: Final = 10
     INTERROGATED: Final = 20
     """By the station as a whole; 21 to 36 by group 1 to 16."""
+    COUNTED: Final = 37
+    """By a general counter interrogation; 38 to 41 by one of group 1 to 4."""
     UNKNOWN_TYPE: Final = 44
     UNKNOWN_CAUSE: Final = 45
     UNKNOWN_ADDRESS: Final = 46

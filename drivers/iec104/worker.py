@@ -18,12 +18,15 @@ from typing import Any, BinaryIO, Final
 
 from app.model.text import Text
 from drivers.iec104 import messages
+from drivers.iec104.asdu import Columns
 from drivers.iec104.messages import Note
 
 ALIVE_EVERY_S: Final = 1.0
 _CLOSED: Final = Text("closed", "已关闭")
 MOST_WAITING: Final = 16 << 20
 """Octets that wait for the pipe before the station has to wait."""
+MOST_BATCHES: Final = 64
+"""Batches of values that came and are not taken yet; the other side waits with the next one."""
 
 
 class Pipe:
@@ -32,7 +35,9 @@ class Pipe:
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
         self._loop = asyncio.get_running_loop()
         self._source, self._sink = source, sink
-        self.requests: asyncio.Queue[Note | None] = asyncio.Queue()
+        self.requests: asyncio.Queue[Note | tuple[Columns, int] | None] = asyncio.Queue()
+        self.batches = threading.BoundedSemaphore(MOST_BATCHES)
+        """Who takes values out of the queue releases it."""
         self._waiting: deque[bytes] = deque()
         self._octets = 0
         self._changed = threading.Condition()
@@ -85,8 +90,14 @@ class Pipe:
     def _read(self) -> None:
         try:
             while head := self._source.read(messages.HEAD.size):
-                length, _ = messages.length_and_kind(head)
-                request = messages.unpack_note(self._source.read(length))
+                length, kind = messages.length_and_kind(head)
+                payload = self._source.read(length)
+                request: Note | tuple[Columns, int]
+                if kind == messages.VALUES:
+                    self.batches.acquire()
+                    request = messages.unpack_values(payload)
+                else:
+                    request = messages.unpack_note(payload)
                 self._loop.call_soon_threadsafe(self.requests.put_nowait, request)
         except (OSError, ValueError) as error:
             sys.stderr.write(f"the pipe broke: {error}\n")
@@ -102,7 +113,7 @@ async def main(source: BinaryIO, sink: BinaryIO) -> None:
 
     order = await pipe.requests.get()
     end = _CLOSED
-    if order is not None:
+    if order is not None and not isinstance(order, tuple):
         try:
             end = await _serve(order, pipe, say)
         except Exception as error:  # whatever it is, the other side is told before this process ends
@@ -112,17 +123,14 @@ async def main(source: BinaryIO, sink: BinaryIO) -> None:
 
 
 async def _serve(order: Note, pipe: Pipe, say: Any) -> Text:
-    from drivers.iec104.controlling import ControllingStation
-
-    if order.get("role") != "controlling":
-        return Text.of(f"unknown role {order.get('role')}")
-    station = ControllingStation(order, pipe.send, say)
+    station = _station(order, pipe, say)
     line = asyncio.create_task(station.run())
     requests = asyncio.create_task(_requests(station, pipe))
     watch = asyncio.create_task(_watch(station.faults, order, say))
     try:
         done, _ = await asyncio.wait((line, requests, watch), return_when=asyncio.FIRST_COMPLETED)
-        return done.pop().result()
+        end: Text = done.pop().result()
+        return end
     finally:
         for task in (line, requests, watch):
             task.cancel()
@@ -130,10 +138,31 @@ async def _serve(order: Note, pipe: Pipe, say: Any) -> Text:
         await station.close()
 
 
+def _station(order: Note, pipe: Pipe, say: Any) -> Any:
+    """What plays the role that is asked for. Only the controlling one needs c104."""
+    match order.get("role"):
+        case "controlling":
+            from drivers.iec104.controlling import ControllingStation
+
+            return ControllingStation(order, pipe.send, say)
+        case "controlled":
+            from drivers.iec104.controlled import ControlledStation
+
+            return ControlledStation(order, pipe.send, say)
+        case other:
+            raise ValueError(f"unknown role {other}")
+
+
 async def _requests(station: Any, pipe: Pipe) -> Text:
     """Carry out requests, each on its own, until told to close or nobody is there any more."""
     running: set[asyncio.Task[None]] = set()
-    while (request := await pipe.requests.get()) is not None and request["do"] != "close":
+    while (request := await pipe.requests.get()) is not None:
+        if isinstance(request, tuple):
+            pipe.batches.release()
+            station.take(*request)
+            continue
+        if request["do"] == "close":
+            break
         task = asyncio.create_task(station.do(request))
         running.add(task)
         task.add_done_callback(running.discard)

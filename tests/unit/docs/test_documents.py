@@ -63,6 +63,7 @@ from app.model.quality import LETTERS
 from app.model.roles import ROLES
 from app.model.units import UNITS
 from app.model.yaml_source import YamlSource
+from app.northbound.form import NorthboundForm
 from drivers import registry
 
 ROOT: Final = Path(__file__).parents[3]
@@ -153,6 +154,9 @@ def judge_block(folder: Path, text: str) -> str:
         device = "devices: [{id: d, name: D, kind: other, template: block, connection: {driver: modbus-tcp, host: h}}]"
         station(folder, HEAD + device)
         return "template"
+    if isinstance(data, dict) and "iec104" in data:
+        NorthboundForm.model_validate(data)
+        return "what is offered"
     if isinstance(data, dict) and "version" in data:
         station(folder, text)
         return "station"

@@ -23,6 +23,7 @@ SEEDS = {
     "Services do not know the field": ("app/energy/figures.py", "import drivers.registry"),
     "Nothing that alarms build on knows alarms": ("app/records/tables.py", "import app.alarms.rules"),
     "Alarms, energy and simulation stand apart": ("app/alarms/rules.py", "import app.energy.figures"),
+    "Northbound reaches no device, and needs no c104": ("app/northbound/serving.py", "import drivers.iec104.library"),
     "What the command line starts does not know it": ("app/headless.py", "import app.cli"),
     "Widgets know the model only": ("widgets/theme.py", "import app.engine.table"),
     "The console goes through the station's facade": ("app/console/window.py", "import app.engine.engine"),
