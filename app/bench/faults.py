@@ -2,8 +2,8 @@
 
 The field and the load are those of `mixed`. The first Modbus device, 104 link, MQTT client and HTTP device are reached
 through relays that swallow, delay and change bytes (`relay`); for MQTT, garbled payloads on the connection that all
-other devices share come on top. Late is how late a scan begins, and for what devices send by themselves how old it is once
-it is in the table; each 99th percentile is compared with that of a time without faults just before it.
+other devices share come on top. Late is how late a scan begins, and for what devices send by themselves how old it is
+once it is in the table; each 99th percentile is compared with that of a time without faults just before it.
 """
 
 from __future__ import annotations
