@@ -95,7 +95,7 @@ def write_station(folder: Path, field: Field, through: Mapping[str, int] | None 
     """`m0`, `m1`, ... on Modbus, `i0`, ... on 104, `t0`, ... on MQTT, `h0`, ... on HTTP.
 
     Every point has two limits and two decimals, and changes with every row: nothing is spared. `through` names devices
-    that are reached through another port than their peer's own.
+    that are reached through another port than their peer's own. A silent device is noticed within seconds.
     """
     through, size = through or {}, field.size
     holding = ({"table": "holding", "register": 2 * i, "type": "f32"} for i in range(size.modbus_points))
@@ -118,9 +118,9 @@ def write_station(folder: Path, field: Field, through: Mapping[str, int] | None 
     for i, port in enumerate(field.modbus):
         add(f"m{i}", "modbus-tcp", port)
     for i, peer in enumerate(field.links):
-        add(f"i{i}", "iec104", peer.port, ca=1)
+        add(f"i{i}", "iec104", peer.port, ca=1, t1="4s", t2="2s", t3="4s")
     for i in range(size.topics):
-        add(f"t{i}", "mqtt", field.broker, base=f"bench/d{i}", silence="10s", timeout="5s")
+        add(f"t{i}", "mqtt", field.broker, base=f"bench/d{i}", silence="3s", timeout="5s")
     for i in range(size.http):
         add(f"h{i}", "http", field.http, every="1s")
     head = {"id": "bench", "name": "Bench", "timezone": "UTC", "location": {"latitude": 0, "longitude": 0}}
