@@ -16,6 +16,8 @@ BENCHES: Final = {
     "alarms": ("app.bench.alarms",),
     "console": ("app.console.bench", "widgets.diagram.bench"),
     "mqtt": ("app.bench.mqtt",),
+    "mixed": ("app.bench.mixed",),
+    "faults": ("app.bench.faults",),
     "cleaning": ("app.bench.cleaning",),
     "iec104": ("app.bench.iec104",),
 }

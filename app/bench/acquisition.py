@@ -32,8 +32,8 @@ STEPS: Final = (2.0, 3.0, 3.5, 4.0)
 def run(seconds: float | None = None) -> list[Figure]:
     """All figures; `seconds` shortens the main run."""
     seconds = seconds or SECONDS
-    with _servers(DEVICES) as ports:
-        bare = asyncio.run(_bare_reads(ports[0], BARE_S))
+    with servers(DEVICES) as ports:
+        bare = asyncio.run(bare_reads(ports[0], BARE_S))
         main = _station_process(ports, seconds)
     asked = DEVICES * POINTS
     bare_pct = 100 * asked / 62.5 / bare
@@ -56,7 +56,7 @@ def _highest(main: dict[str, float], seconds: float) -> float:
     best = main["points_per_s"] if _holds(main) else 0.0
     for step in STEPS:
         devices = round(DEVICES * step)
-        with _servers(devices) as ports:
+        with servers(devices) as ports:
             result = _station_process(ports, seconds)
         if not _holds(result) or result["points_per_s"] < devices * POINTS * 0.999:
             break
@@ -69,8 +69,8 @@ def _holds(result: dict[str, float]) -> bool:
 
 
 @contextmanager
-def _servers(count: int) -> Iterator[list[int]]:
-    """Lean Modbus servers in a process of their own; yields their ports."""
+def servers(count: int, points: int = POINTS) -> Iterator[list[int]]:
+    """Lean Modbus servers of f32 points in a process of their own; yields their ports."""
     command = [
         sys.executable,
         "-m",
@@ -78,7 +78,7 @@ def _servers(count: int) -> Iterator[list[int]]:
         "--ports",
         str(count),
         "--registers",
-        str(2 * POINTS),
+        str(2 * points),
         "--with-parent",
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -89,7 +89,7 @@ def _servers(count: int) -> Iterator[list[int]]:
         process.stdin.close()
 
 
-async def _bare_reads(port: int, seconds: float) -> float:
+async def bare_reads(port: int, seconds: float) -> float:
     """Reads of 125 registers a second by pymodbus alone, nothing decoded. The physical limit of the machine."""
     from pymodbus.client import AsyncModbusTcpClient
 

@@ -43,10 +43,10 @@ class Peer:
         assert self._process.stdout is not None  # noqa: S101 (for mypy: it was started with pipes)
         return json.loads(self._process.stdout.readline())
 
-    def events(self, rate: float, seconds: float) -> None:
+    def events(self, rate: float, seconds: float, stations: int = EVENT_STATIONS) -> None:
         """Begin to send."""
         assert self._process.stdin is not None  # noqa: S101 (for mypy: it was started with pipes)
-        order = {"rate": rate, "seconds": seconds, "stations": EVENT_STATIONS}
+        order = {"rate": rate, "seconds": seconds, "stations": stations}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
 
@@ -57,22 +57,23 @@ class Peer:
 
 
 @contextmanager
-def outstation() -> Iterator[Peer]:
+def outstation(stations: int = STATIONS, points: int = POINTS) -> Iterator[Peer]:
     """The outstation, as long as the block lasts."""
-    command = [sys.executable, "-m", "app.bench.outstation", "--stations", str(STATIONS), "--points", str(POINTS)]
+    command = [sys.executable, "-m", "app.bench.outstation", "--stations", str(stations), "--points", str(points)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Peer(process)
         finally:
             assert process.stdin is not None  # noqa: S101 (for mypy: it was started with pipes)
             process.stdin.close()
+            process.terminate()  # it may be sending still
 
 
 def run(seconds: float | None = None) -> list[Figure]:
     """All figures; `seconds` shortens the main run."""
     seconds = seconds or SECONDS
     with outstation() as peer:
-        bare = asyncio.run(_bare_socket(peer, min(seconds, BARE_S)))
+        bare = asyncio.run(bare_socket(peer, min(seconds, BARE_S)))
     with outstation() as peer:
         library = _bare_library(peer, min(seconds, BARE_S))
     main = _station(RATE, seconds)
@@ -99,8 +100,9 @@ def run(seconds: float | None = None) -> list[Figure]:
 # ------------------------------------------------------------------------------------------------- the bare limits
 
 
-async def _bare_socket(peer: Peer, seconds: float) -> dict[str, float]:
-    """The same frames read and acknowledged by nothing but a socket: interrogation in seconds, events a second."""
+async def bare_socket(peer: Peer, seconds: float) -> dict[str, float]:
+    """The same frames read and acknowledged by nothing but a socket: interrogation in seconds, events a second
+    and events a second of a core."""
     from drivers.iec104 import apci
 
     reader, writer = await asyncio.open_connection("127.0.0.1", peer.port)
@@ -126,6 +128,7 @@ async def _bare_socket(peer: Peer, seconds: float) -> dict[str, float]:
         await read(lambda n=number: len(ended) == 2 * (n + 1))
     gi_s = time.perf_counter() - began
     writer.write(apci.supervisory(received))
+    cpu_s = time.process_time()
     peer.events(0, seconds)
     told = asyncio.create_task(asyncio.to_thread(peer.done))
     reading = asyncio.create_task(read(lambda: False))
@@ -135,7 +138,8 @@ async def _bare_socket(peer: Peer, seconds: float) -> dict[str, float]:
     reading.cancel()
     writer.close()
     done = told.result()
-    return {"gi_s": gi_s, "rate": done["sent"] / done["took_s"]}
+    of_core = done["sent"] / (time.process_time() - cpu_s)
+    return {"gi_s": gi_s, "rate": done["sent"] / done["took_s"], "of_core": of_core}
 
 
 def _bare_library(peer: Peer, seconds: float) -> float:

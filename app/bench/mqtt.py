@@ -53,9 +53,9 @@ def run(seconds: float | None = None) -> list[Figure]:
 
 
 def _figures(load: Load, seconds: float) -> list[Figure]:
-    with _broker() as port:
-        bare = _bare(load, port, min(seconds, BARE_S))
-    with _broker() as port:
+    with broker() as port:
+        bare_figures = bare(load, port, min(seconds, BARE_S))
+    with broker() as port:
         station, published = _station(load, port, seconds)
     per_message = load.rows if load.name == "sparkplug" else 1
     unit = "metrics/s" if load.name == "sparkplug" else "messages/s"
@@ -69,14 +69,14 @@ def _figures(load: Load, seconds: float) -> list[Figure]:
             f"{load.name} of one core",
             station["core_pct"],
             "%",
-            limit=f"bare paho {bare['core_pct']:.0f} %, parsing the same",
+            limit=f"bare paho {bare_figures['core_pct']:.0f} %, parsing the same",
         ),
         Figure.at_most(f"{load.name} memory", station["rss_mb"], "MB", 500.0),
     ]
 
 
 @contextmanager
-def _broker() -> Iterator[int]:
+def broker() -> Iterator[int]:
     """A mosquitto on a free port that drops nothing."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     if program is None:
@@ -88,12 +88,12 @@ def _broker() -> Iterator[int]:
         config = Path(folder) / "mosquitto.conf"
         config.write_text(_BROKER.format(port=port), encoding="utf-8")
         quiet = subprocess.DEVNULL
-        with subprocess.Popen([program, "-c", str(config)], stdout=quiet, stderr=quiet) as broker:
+        with subprocess.Popen([program, "-c", str(config)], stdout=quiet, stderr=quiet) as process:
             try:
                 _await_port(port)
                 yield port
             finally:
-                broker.terminate()
+                process.terminate()
 
 
 def _await_port(port: int) -> None:
@@ -108,11 +108,15 @@ def _await_port(port: int) -> None:
             time.sleep(0.05)
 
 
+def publisher(load: Load, port: int, seconds: float) -> list[str]:
+    """The command of the publisher."""
+    command = [sys.executable, "-m", "app.bench.lean_publisher", "--port", str(port), "--load", load.name]
+    return [*command, "--devices", str(load.devices), "--rate", str(load.rate), "--seconds", str(seconds)]
+
+
 def _publish(load: Load, port: int, seconds: float) -> dict[str, float]:
     """Run the publisher to its end."""
-    command = [sys.executable, "-m", "app.bench.lean_publisher", "--port", str(port), "--load", load.name]
-    command += ["--devices", str(load.devices), "--rate", str(load.rate), "--seconds", str(seconds)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(publisher(load, port, seconds), stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     if result["acknowledged"] < result["sent"]:
         raise RuntimeError(f"the broker took {result['acknowledged']:.0f} of {result['sent']:.0f} messages")
@@ -158,7 +162,8 @@ def _stored(data: Path) -> int:
     return int(sum(counts))
 
 
-def _bare(load: Load, port: int, seconds: float) -> dict[str, float]:
+def bare(load: Load, port: int, seconds: float) -> dict[str, float]:
+    """What bare paho takes of a core for a load."""
     return _child([f"bare-{load.name}", str(port)], load, port, seconds)[0]
 
 

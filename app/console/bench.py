@@ -34,7 +34,7 @@ def run(seconds: float | None = None) -> list[Figure]:
     start = _child("start")
     pages = _child("pages")
     idle = _child("idle")
-    with acquisition._servers(BACKGROUND_DEVICES) as ports:
+    with acquisition.servers(BACKGROUND_DEVICES) as ports:
         pixel = _child("pixel", "--ports", ",".join(map(str, ports)), "--seconds", str(seconds or PIXEL_S))
     bound = f"{PROBE_SCAN} scan + 100 ms screen tick at worst, half of it at the mean"
     return [
