@@ -21,6 +21,7 @@ from drivers.iec104.clock import StationClock
 from drivers.iec104.library import Client, Connection, Parameters
 from drivers.iec104.messages import Note
 from drivers.iec104.relay import Ended, Relay, Tap, Way
+from drivers.iec104.typeids import CLOCK_SYNCHRONISATION, COUNTER_INTERROGATION, INTERROGATION
 
 log = logging.getLogger("gridroom.iec104")
 
@@ -29,6 +30,10 @@ RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 PREFERENCE_S: Final = 2.0
 """How long the second connection waits for the first at the start."""
 COMMANDS_AT_ONCE: Final = 16
+"""And no more than half of the window k: a full one lets nothing through."""
+BEGIN_SHARE: Final = 0.9
+"""Of the time for an answer: what has not been sent by then never is, because it is reported as not sent soon after."""
+_AGAIN_S: Final = 0.02
 _TICK_S: Final = 0.1
 _NONE: Final = Text("no connection", "未连接")
 
@@ -41,6 +46,8 @@ class ControllingStation:
         self._say = say
         self._parameters = Parameters(**order["parameters"])
         self._client = Client(self._parameters, order["answer_s"])
+        self._answer_s: float = order["answer_s"]
+        self._commands = asyncio.Semaphore(max(1, min(COMMANDS_AT_ONCE, self._parameters.k // 2)))
         self._threads = ThreadPoolExecutor(COMMANDS_AT_ONCE, thread_name_prefix="c104")
         clock = StationClock(ZoneInfo(order["zone"]) if order["zone"] else None, 0)
         self.faults = Counter[Text]()
@@ -130,22 +137,42 @@ class ControllingStation:
 
     async def do(self, request: Note) -> None:
         """Carry out one request. What the station answers is seen by the relay; this says that the library is done."""
-        channel = self._active
+        by = asyncio.get_running_loop().time() + BEGIN_SHARE * self._answer_s
         sent = False
         try:
-            if channel is not None and channel.connection is not None and channel.is_up:
-                sent = await self._carry_out(channel.connection, request)
+            if request["do"] == "command":
+                async with self._commands:
+                    sent = await self._command(request, by)
+            else:
+                sent = await self._send(self._active, request, by)
         except Exception as error:  # of the library, which raises whatever it likes
             self.faults[Text(f"the library failed: {error}", f"协议库出错：{error}")] += 1
         finally:
             self._say({"note": "done", "id": request.get("id", ()), "sent": sent})
 
-    async def _carry_out(self, connection: Connection, request: Note) -> bool:
+    async def _command(self, request: Note, by: float) -> bool:
         """A command with selection is two: it is executed where its selection was confirmed."""
-        action = _ACTIONS[request["do"]]
-        if request.get("select") and not await self.call(action, connection, request):
-            return False
-        return bool(await self.call(action, connection, {**request, "select": False}))
+        channel = self._active
+        if request["select"]:
+            if not await self._send(channel, request, by):
+                return False
+            by += self._answer_s
+        return await self._send(channel, {**request, "select": False}, by)
+
+    async def _send(self, channel: _Channel | None, request: Note, by: float) -> bool:
+        """Have the library send something and, for a command, wait for its confirmation; whether that went well.
+
+        While its window is full the library sends nothing, and says so at once: it is asked again until `by`.
+        """
+        loop, action, key = asyncio.get_running_loop(), _ACTIONS[request["do"]], _key(request)
+        while channel is not None and channel.connection is not None and channel.is_up and loop.time() < by:
+            passed = channel.relay.passed[key]
+            if await self.call(action, channel.connection, request):
+                return True
+            await asyncio.sleep(_AGAIN_S)
+            if channel.relay.passed[key] != passed:
+                return False
+        return False
 
 
 def _interrogate(connection: Connection, request: Note) -> bool:
@@ -165,6 +192,14 @@ _ACTIONS: Final[Mapping[str, Callable[[Connection, Note], bool]]] = {
     "command": _command,
 }
 REQUESTS: Final = tuple(_ACTIONS)
+_TYPES: Final = {"interrogate": INTERROGATION, "count": COUNTER_INTERROGATION, "clock": CLOCK_SYNCHRONISATION}
+
+
+def _key(request: Note) -> tuple[int, int, int]:
+    """Type, common address and object address of the frame that carries out a request."""
+    if request["do"] == "command":
+        return request["type"], request["ca"], request["ioa"]
+    return _TYPES[request["do"]], request["ca"], 0
 
 
 class _Channel:

@@ -92,6 +92,8 @@ class Relay:
         self._t1_s = t1_s
         self.start_sent = False
         """Whether the library has asked for data transfer on this connection."""
+        self.passed = Counter[tuple[int, int, int]]()
+        """Type, common address and object address of what was sent -> how often."""
         self._clock = clock
         self._tap = tap
         self._read_only = read_only
@@ -290,6 +292,7 @@ class Relay:
             self._owed_since = time.monotonic()
         self._next_send = (apci.send_number(frame) + 1) % apci.MODULO
         for control in decode([frame[HEAD:]]).controls:
+            self.passed[control.type, control.ca, control.ioa] += 1
             self._tap.control(control, True)
         return frame
 

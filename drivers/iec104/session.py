@@ -175,8 +175,8 @@ class Session:
         except TimeoutError:
             if not outcome.sent.is_set():
                 text = Text(
-                    f"{what.en} was not sent within {seconds:g} s: the link transfers no data",
-                    f"{what.zh} 在 {seconds:g} s 内未发送：链路未启动数据传输",
+                    f"{what.en} was not sent within {seconds:g} s: the link transfers no data or is busy",
+                    f"{what.zh} 在 {seconds:g} s 内未发送：链路未启动数据传输或繁忙",
                 )
             else:
                 after = _SELECTED if outcome.selected and not outcome.confirmed.is_set() else Text("", "")

@@ -133,6 +133,34 @@ async def test_commands_follow_each_other_as_fast_as_they_end(tmp_path: Path) ->
         assert [asdu[-1] for asdu in station.seen(45)] == [0x81, 0x01, 0x80, 0x00] * 20
 
 
+async def test_more_commands_at_once_than_the_window_holds(tmp_path: Path) -> None:
+    points = [*POINTS, *(f"w{i} setpoint ioa: {i}, type: C_SE_NC_1, termination: none" for i in range(100, 140))]
+    async with ScriptedStation(VALUES) as station:
+        connection = f"host: 127.0.0.1, port: {station.port}, ca: 1, k: 4, w: 2"
+        async with Listening(devices(tmp_path, {"a": connection}, {"a": points})) as listening:
+            await listening.until(lambda: len(listening.rows()) == 2)
+            orders = [listening.link.write(point(listening, f"w{i}"), i) for i in range(100, 140)]
+            assert all(map(math.isnan, await asyncio.gather(*orders)))
+            assert sorted(int.from_bytes(asdu[6:9], "little") for asdu in station.seen(50)) == list(range(100, 140))
+
+
+async def test_what_is_reported_as_not_sent_is_never_sent(tmp_path: Path) -> None:
+    points = [*POINTS, *(f"w{i} setpoint ioa: {i}, type: C_SE_NC_1, termination: none" for i in range(100, 150))]
+    async with ScriptedStation(VALUES) as station:
+        connection = f"host: 127.0.0.1, port: {station.port}, ca: 1, timeout: 1s, k: 100, w: 8"
+        async with Listening(devices(tmp_path, {"a": connection}, {"a": points})) as listening:
+            await listening.until(lambda: len(listening.rows()) == 2)
+            station.answer = lambda talk, asdu: talk.raw(apci.supervisory(talk.received))
+            orders = [listening.link.write(point(listening, f"w{i}"), i) for i in range(100, 150)]
+            ends = await asyncio.gather(*orders, return_exceptions=True)
+            station.answer = station.usual
+            await asyncio.sleep(2)
+            sent = {int.from_bytes(asdu[6:9], "little") for asdu in station.seen(50)}
+            for ioa, end in enumerate(ends, 100):
+                assert isinstance(end, TransportError) and ("was not sent" in str(end)) == (ioa not in sent), str(end)
+            assert 0 < len(sent) < 50
+
+
 async def test_a_command_whose_line_is_lost_is_not_known(tmp_path: Path) -> None:
     async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station)) as listening:
         await listening.until(lambda: len(listening.rows()) == 2)
