@@ -22,6 +22,9 @@ KEYS: Final = (
     "host", "port", "ca", "backup", "backup_port", "k", "w", *_TIMES, "originator", "tls", "timeout", "execution",
     "clock", "clock_tolerance", "groups", *_OPTIONAL_TIMES,
 )  # fmt: skip
+DEFAULTS: Final[Mapping[str, object]] = {
+    "port": PORT, "k": K, "w": W, "originator": 0, "tls": False, "clock": CLOCKS[0], **_DURATIONS,
+}  # fmt: skip
 TLS_KEYS: Final = ("ca", "certificate", "key", "password", "name")
 
 

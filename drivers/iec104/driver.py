@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from app.model.clock import Clock
@@ -41,13 +41,17 @@ class Iec104Driver(Driver):
                 found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
         return found or _twice([device])
 
+    def keys(self) -> Mapping[str, object]:
+        needed = dict.fromkeys(("host", "ca"))
+        return needed | {key: connections.DEFAULTS.get(key, "") for key in connections.KEYS if key not in needed}
+
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """What devices of one line disagree about, and addresses that two of them have."""
         found = []
         first = devices[0]
         for other in devices[1:]:
             for key in connections.KEYS:
-                ours, theirs = (one.connection.get(key) for one in (first, other))
+                ours, theirs = (one.connection.get(key, connections.DEFAULTS.get(key)) for one in (first, other))
                 if key not in ("ca", "host") and ours != theirs:
                     said = f"no {key}" if theirs is None else f"{key} {theirs}"
                     what = f"{said} on {self.line(other)}, where {first.id} has {ours if ours is not None else 'none'}"

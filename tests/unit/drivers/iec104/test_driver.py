@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,16 @@ def test_defaults_are_the_standards(tmp_path: Path) -> None:
     connection = Connection.of({"host": "10.0.0.1", "ca": 1})
     assert connection.parameters == {"k": 12, "w": 8, "t0": 30, "t1": 15, "t2": 10, "t3": 20, "originator": 0}
     assert (connection.port, connection.station_clock, connection.backup, connection.tls) == (2404, False, None, None)
+
+
+def test_what_a_form_offers_is_sound_as_it_is_given_and_says_nothing_new(tmp_path: Path) -> None:
+    offered = iec104().keys()
+    assert list(offered)[:2] == ["host", "ca"] and set(offered) == set(KEYS)
+    (bare,) = devices(tmp_path, {"a": HERE}, {"a": []})
+    given = replace(bare, connection=bare.connection | {key: v for key, v in offered.items() if v not in (None, "")})
+    assert iec104().check(given) == [] and Connection.of(given.connection) == Connection.of(bare.connection)
+    other = replace(given, id="b", connection=given.connection | {"ca": 2})
+    assert iec104().check_line([bare, other]) == []
 
 
 def test_every_key_is_taken(tmp_path: Path) -> None:
