@@ -52,10 +52,12 @@ class Outstation:
         counts = np.zeros((stations, len(self.points)))
         places = np.zeros(stations, np.int64)
         began, tick, sent, waiting = time.monotonic(), 0, 0, 0
-        connection = self.transferring
-        if connection is None:
-            raise ConnectionError("nobody asked for data transfer")
-        while time.monotonic() - began < seconds:
+        while (passed_s := time.monotonic() - began) < seconds:
+            connection = self.transferring
+            if connection is None:  # what happens meanwhile is not sent later
+                tick = round(passed_s / _TICK_S)
+                await asyncio.sleep(_TICK_S)
+                continue
             if not rate and len(connection.waiting) > _AHEAD:
                 await asyncio.sleep(0.0005)
                 continue
@@ -68,9 +70,11 @@ class Outstation:
             sent, tick, waiting = sent + per_tick, tick + 1, max(waiting, len(connection.waiting))
             if rate:
                 await asyncio.sleep(max(0.0, began + tick * _TICK_S - time.monotonic()))
-        await connection.sent.wait()
+        if connection := self.transferring:
+            await connection.sent.wait()
         took_s = time.monotonic() - began
-        await connection.settled.wait()
+        if connection:
+            await connection.settled.wait()
         return {"sent": sent, "took_s": took_s, "most_waiting": waiting}
 
 
