@@ -286,7 +286,8 @@ def _bench(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _verb(
         verbs, "bench", "Measure, beside a physical limit of the same run.", "gridroom bench acquisition --json"
     )
-    parser.add_argument("name", metavar="NAME", help="acquisition history trend alarms console cleaning iec104 mqtt")
+    names = "acquisition history trend alarms console cleaning iec104 mqtt mixed faults"
+    parser.add_argument("name", metavar="NAME", help=names)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--seconds", type=_positive, metavar="N", help="run each measurement this long instead of the issue's time"

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Final
 
 from app.bench import lean_publisher
-from app.bench.mixed import WARM_S
-from app.bench.mixed_field import EVENTS, Field, Size, field, publishing, write_station
+from app.bench.mixed import WARM_S, start_events
+from app.bench.mixed_field import Field, Size, field, publishing, write_station
 from app.bench.report import Figure
 from app.bench.watched import Told, WatchedStation, watched
 
@@ -51,8 +51,7 @@ def run(seconds: float | None = None, size: Size | None = None) -> list[Figure]:
         write_station(folder, peers, dict(zip(FIRST.values(), relays.ports, strict=True)))
         parts.enter_context(publishing(peers))
         trial = Trial(peers, relays, parts.enter_context(watched(folder)), seconds)
-        for peer in peers.links[1:]:
-            peer.events(peers.size.link_events, EVENTS, 1)
+        start_events(peers)
         time.sleep(min(WARM_S, seconds))
         figures = [_judged(partial(trial.fault, driver, how)) for how in HOW for driver in FIRST]
         return [*figures, _judged(trial.lies)]
@@ -81,8 +80,6 @@ class Trial:
         device, place = FIRST[driver], list(FIRST).index(driver)
         self.station.wait(device)
         well = self._late(device)
-        if driver == "iec104":  # its peer sends for this time alone: who was lost is not sent to any more
-            self.field.links[0].events(self.field.size.link_events, self.seconds + SETTLES_S, 1)
         self.relays.make(place, how)
         try:
             time.sleep(SETTLES_S)

@@ -28,6 +28,8 @@ from drivers.iec104.encoding import encode
 
 K: Final = 12
 """Unacknowledged frames, the standard's own value."""
+T1_S: Final = 5.0
+"""Without an acknowledgement for so long the connection is ended; shorter than the standard's 15 s."""
 _TICK_S: Final = 0.01
 _AHEAD: Final = 64
 """Ticks' worth of frames that may wait when there is no rate."""
@@ -52,10 +54,12 @@ class Outstation:
         counts = np.zeros((stations, len(self.points)))
         places = np.zeros(stations, np.int64)
         began, tick, sent, waiting = time.monotonic(), 0, 0, 0
-        connection = self.transferring
-        if connection is None:
-            raise ConnectionError("nobody asked for data transfer")
-        while time.monotonic() - began < seconds:
+        while (passed_s := time.monotonic() - began) < seconds:
+            connection = self.transferring
+            if connection is None:  # what happens meanwhile is not sent later
+                tick = round(passed_s / _TICK_S)
+                await asyncio.sleep(_TICK_S)
+                continue
             if not rate and len(connection.waiting) > _AHEAD:
                 await asyncio.sleep(0.0005)
                 continue
@@ -68,9 +72,11 @@ class Outstation:
             sent, tick, waiting = sent + per_tick, tick + 1, max(waiting, len(connection.waiting))
             if rate:
                 await asyncio.sleep(max(0.0, began + tick * _TICK_S - time.monotonic()))
-        await connection.sent.wait()
+        if connection := self.transferring:
+            await connection.sent.wait()
         took_s = time.monotonic() - began
-        await connection.settled.wait()
+        if connection:
+            await connection.settled.wait()
         return {"sent": sent, "took_s": took_s, "most_waiting": waiting}
 
 
@@ -83,6 +89,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.waiting: deque[bytes] = deque()
         self._sent = self._acknowledged = self._received = 0
+        self._owed_since = 0.0
+        """Monotonic, since when an acknowledgement is due."""
         self.sent, self.settled = asyncio.Event(), asyncio.Event()
         """Set while nothing waits, and while nothing is unacknowledged."""
 
@@ -110,6 +118,10 @@ class Connection(asyncio.Protocol):
         """As soon as the window allows."""
         self.waiting.extend(asdus)
         frames = []
+        if self._acknowledged == self._sent % apci.MODULO:
+            self._owed_since = time.monotonic()
+        elif time.monotonic() - self._owed_since > T1_S and self._transport:
+            self._transport.abort()
         while self.waiting and (self._sent - self._acknowledged) % apci.MODULO < K:
             frames.append(apci.information(self._sent, self._received, self.waiting.popleft()))
             self._sent += 1
@@ -125,7 +137,8 @@ class Connection(asyncio.Protocol):
             if function in (apci.STARTDT_ACT, apci.STOPDT_ACT, apci.TESTFR_ACT) and self._transport:
                 self._transport.write(apci.control({7: 0x0B, 0x13: 0x23, 0x43: 0x83}[function]))
             elif not function:
-                self._acknowledged = apci.receive_number(frame)
+                if apci.receive_number(frame) != self._acknowledged:
+                    self._acknowledged, self._owed_since = apci.receive_number(frame), time.monotonic()
                 self.send(self._answers(frame) if apci.is_information(frame) else [])
 
     def _answers(self, frame: bytes) -> list[bytes]:
