@@ -48,6 +48,7 @@ class BacnetDevice:
         await self.process.wait()
         if self.process.stdin is not None:
             self.process.stdin.close()
+        # A killed process leaves its output's pipe open until it is collected, which warns; asyncio has no public way.
         transport = self.process._transport  # type: ignore[attr-defined]
         transport.close()
 

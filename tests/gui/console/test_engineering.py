@@ -181,8 +181,8 @@ def test_a_point_of_the_template_is_limited_here_and_freed_again(page: DevicesPa
     assert any("hh: {value: 90, priority: urgent}" in line for line in changed_lines(editor))
     editor.save.click()
     qtbot.waitUntil(lambda: "next start" in editor._note.text())
-    alarms = configure(file.parent).station.by_id["t"].point("p_kw").form.alarms  # type: ignore[union-attr]
-    assert alarms is not None and alarms.hh is not None
+    point = configure(file.parent).station.by_id["t"].point("p_kw")
+    assert point is not None and point.form.alarms is not None and point.form.alarms.hh is not None
     qtbot.waitUntil(lambda: len(editor.points.model.rows) > 10)
     editor.points.choose("p_kw")
     editor.points.remove.click()
