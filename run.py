@@ -9,6 +9,7 @@
 Only the standard library, and only syntax that an old Python can read far enough to be told that it is too old.
 """
 
+import glob
 import hashlib
 import os
 import shutil
@@ -59,6 +60,7 @@ DISPLAY = {
 TEST_PACKAGES = {
     "mosquitto": "mosquitto",
     "tshark": "tshark",
+    "initdb": "postgresql",
 }
 CJK_FONTS = ("cjk", "wqy", "sourcehan", "uming", "ukai", "droidsansfallback", "simsun", "msyh")
 
@@ -228,8 +230,9 @@ def install_test_programs() -> None:
 
 
 def has_program(name: str) -> bool:
-    """Debian keeps servers where only root's PATH looks."""
-    return any(shutil.which(name, path=path) for path in (None, "/usr/sbin:/usr/local/sbin"))
+    """Debian keeps servers where only root's PATH looks, and PostgreSQL where nobody's does."""
+    of_postgresql = ":".join(glob.glob("/usr/lib/postgresql/*/bin"))
+    return any(shutil.which(name, path=path) for path in (None, "/usr/sbin:/usr/local/sbin", of_postgresql))
 
 
 def has_cjk_font() -> bool:

@@ -7,14 +7,19 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
 os.environ.setdefault("GRIDROOM_TRACEBACK", "1")  # an error that nobody foresaw fails a test as it is
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from app.model.clock import ManualClock
+from app.records.database import Place
+from tests.support import alarm_station
 from tests.support.leaks import Errors, Leaks
 from tests.support.mqtt_broker import runs_mosquitto
+from tests.support.postgresql import PLACES, Postgresql, runs_postgresql
 
 pytest_plugins = ["pytester"]
 # How long an example takes says something of the machine, and nothing of the code.
@@ -27,9 +32,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_report_header() -> list[str]:
-    if runs_mosquitto():
-        return []
-    return ["mosquitto is not installed: tests of MQTT run against amqtt, and those that need more are left out"]
+    lines = []
+    if not runs_mosquitto():
+        lines.append(
+            "mosquitto is not installed: tests of MQTT run against amqtt, and those that need more are left out"
+        )
+    if not runs_postgresql():
+        lines.append("PostgreSQL is not installed: tests of records run on SQLite only")
+    return lines
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _leave_out(config, items, "slow")
     if not runs_mosquitto():
         _leave_out(config, items, "mosquitto")
+    if not runs_postgresql():
+        _leave_out(config, items, "postgresql")
 
 
 def _leave_out(config: pytest.Config, items: list[pytest.Item], marker: str) -> None:
@@ -69,3 +81,32 @@ def no_unexpected_errors(request: pytest.FixtureRequest) -> Iterator[None]:
 def manual_clock() -> ManualClock:
     """A clock that stands until it is moved."""
     return ManualClock()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What asks for `place_of` runs on SQLite and on PostgreSQL, unless it is marked `sqlite`."""
+    if "place_of" in metafunc.fixturenames:
+        only_file = metafunc.definition.get_closest_marker("sqlite") is not None
+        metafunc.parametrize("place_of", PLACES[:1] if only_file else PLACES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """One server for all tests of a process; each data folder has a schema of its own in it."""
+    server = Postgresql().start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def place_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Place | None]:
+    """Where the records of a data folder are kept: in its own file (None), or in a schema of its own on a server."""
+    if request.param == "sqlite":
+        return lambda folder: None
+    server: Postgresql = request.getfixturevalue("postgresql")
+
+    def place_of(folder: Path) -> Place:
+        return server.place(f"t{os.getpid()}_{zlib.crc32(str(folder).encode())}")
+
+    monkeypatch.setattr(alarm_station, "place_of", place_of)
+    return place_of

@@ -15,6 +15,7 @@ from app.model.config import Priority
 from app.model.quality import letters
 from app.model.text import Text
 from app.model.views import JournalRow
+from app.records.patterns import matches
 from app.records.tables import alarm_journal
 
 EXPORT_ROWS: Final = 1_000_000
@@ -51,30 +52,33 @@ def page(
     table: Table, limit: int, before_id: int | None, wanted: JournalFilter
 ) -> Callable[[Connection], list[JournalRow]]:
     """At most `limit` rows, the last recorded first; `before_id` is the id of the last row of the page before."""
-    statement = _matching(table, wanted).order_by(table.c.id.desc()).limit(limit)
-    if before_id is not None:
-        statement = statement.where(table.c.id < before_id)
-    return lambda connection: [_row(row) for row in connection.execute(statement)]
+
+    def run(connection: Connection) -> list[JournalRow]:
+        statement = _matching(connection, table, wanted).order_by(table.c.id.desc()).limit(limit)
+        if before_id is not None:
+            statement = statement.where(table.c.id < before_id)
+        return [_row(row) for row in connection.execute(statement)]
+
+    return run
 
 
 def export(
     table: Table, wanted: JournalFilter, zone: ZoneInfo, language: str
 ) -> Callable[[Connection], list[tuple[Cell, ...]]]:
     """A header and all rows by source time, times in ISO 8601 with milliseconds and the zone's offset."""
-    statement = _matching(table, wanted).order_by(table.c.time, table.c.id).limit(EXPORT_ROWS)
 
     def run(connection: Connection) -> list[tuple[Cell, ...]]:
+        statement = _matching(connection, table, wanted).order_by(table.c.time, table.c.id).limit(EXPORT_ROWS)
         header = tuple(text.in_(language) for text in _HEADER)
         return [header, *(_cells(_row(row), zone, language) for row in connection.execute(statement))]
 
     return run
 
 
-def _matching(table: Table, wanted: JournalFilter) -> Select[Any]:
+def _matching(connection: Connection, table: Table, wanted: JournalFilter) -> Select[Any]:
     statement = select(table)
     if wanted.source != "*":
-        # SQLite's GLOB is the shell's, but for how it writes "none of these".
-        statement = statement.where(table.c.source.op("GLOB")(wanted.source.replace("[!", "[^")))
+        statement = statement.where(matches(connection, table.c.source, wanted.source))
     if wanted.start_ns is not None:
         statement = statement.where(table.c.time >= wanted.start_ns)
     if wanted.end_ns is not None:

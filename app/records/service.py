@@ -400,6 +400,7 @@ class Records:
 
 def _statement(statement: Executable, parameters: Sequence[Mapping[str, Any]] | None) -> Callable[[Connection], int]:
     def run(connection: Connection) -> int:
-        return connection.execute(statement, list(parameters) if parameters else None).rowcount
+        given = list(parameters) if parameters else None
+        return connection.execute(statement, given, execution_options={"preserve_rowcount": True}).rowcount
 
     return run

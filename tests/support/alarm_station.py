@@ -17,7 +17,14 @@ from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import AlarmRow, AlarmState, JournalRow
+from app.records.database import Place
 from app.records.service import Records
+
+
+def place_of(folder: Path) -> Place | None:
+    """Where the records of a data folder are kept; the fixture of the same name puts them on a server."""
+    return None
+
 
 SHORT = {
     AlarmState.ACTIVE_UNACKNOWLEDGED: "active",
@@ -65,7 +72,7 @@ class Plant:
         self._start()
 
     def _start(self) -> None:
-        self.records = Records(self.folder, on_trouble=self._on_trouble, retry_s=0.02)
+        self.records = Records(self.folder, on_trouble=self._on_trouble, retry_s=0.02, place=place_of(self.folder))
         self.alarms = Alarms(self.station, self.records, self.clock)
         self.events = Events(self.station, self.records, self.clock)
         self.records.start()

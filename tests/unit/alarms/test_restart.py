@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.model.quality import NT
 from app.model.text import Text
 from app.model.views import AlarmState
 from tests.support.alarm_station import Plant, load, one_point, point
+from tests.support.postgresql import Postgresql
 
 
 def until(plant: Plant, true: Callable[[], bool]) -> None:
@@ -179,6 +180,7 @@ def lift_limit(plant: Plant) -> None:
         raw.cursor().execute("PRAGMA max_page_count=1000000")
 
 
+@pytest.mark.sqlite
 @pytest.mark.expects_errors
 def test_a_full_disk_stops_no_alarm_and_is_one_itself(two: Plant) -> None:
     limit_pages(two)
@@ -214,6 +216,7 @@ def test_what_the_queue_refused_is_on_the_stored_list_later(two: Plant, monkeypa
     two.stop()
 
 
+@pytest.mark.sqlite
 @pytest.mark.expects_errors
 def test_a_file_that_had_to_be_replaced_gets_the_whole_list(two: Plant) -> None:
     two.give(("d.a", 95.0))
@@ -233,19 +236,34 @@ def test_a_file_that_had_to_be_replaced_gets_the_whole_list(two: Plant) -> None:
     two.stop()
 
 
+@contextmanager
+def out_of_reach(plant: Plant, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The file is locked by another program, or the server is down."""
+    if request.node.callspec.params["place_of"] == "postgresql":
+        server: Postgresql = request.getfixturevalue("postgresql")
+        server.stop()
+        yield
+        server.start()
+    else:
+        with closing(sqlite3.connect(plant.records.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+
+
 @pytest.mark.expects_errors
-def test_a_list_that_cannot_be_read_at_the_start_comes_later(two: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_cannot_be_read_at_the_start_comes_later(
+    two: Plant, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     two.give(("d.a", 95.0), ("d.b", 95.0), ("d.c", 95.0))
     two.alarms.acknowledge([row.id for row in two.alarms.active()], "li")
     before = {row.source: row for row in two.alarms.active()}
     two.stop()
     monkeypatch.setattr("app.records.database.BUSY_TIMEOUT_S", 0.05)
-    with closing(sqlite3.connect(two.records.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with out_of_reach(two, request):
         two._start()
         two.give(("d.a", 95.0), ("d.b", 10.0))  # a is raised anew, b is over, of c nothing is known
         assert [row.source for row in two.alarms.active() if row.condition == "h"] == ["d.a"]
-        other.execute("ROLLBACK")
     until(two, lambda: "d.c" in {row.source for row in two.alarms.active()})
     now = {row.source: row for row in two.alarms.active() if row.condition == "h"}
     assert now["d.c"] == before["d.c"]

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from app.model.errors import StorageError
 from app.model.text import Text
 from app.records import service
+from app.records.database import Place
 from app.records.service import Records
 from app.records.tables import event_journal, status_last
 
@@ -42,8 +43,14 @@ def told() -> Told:
 
 
 @pytest.fixture
-def records(tmp_path: Path, told: Told) -> Iterator[Records]:
-    with_records = Records(tmp_path, on_trouble=told, retry_s=0.02)
+def make(tmp_path: Path, told: Told, place_of: Callable[[Path], Place | None]) -> Callable[[], Records]:
+    """Records of one folder, on SQLite and on PostgreSQL; each call is another start of the program."""
+    return lambda: Records(tmp_path, on_trouble=told, retry_s=0.02, place=place_of(tmp_path))
+
+
+@pytest.fixture
+def records(make: Callable[[], Records]) -> Iterator[Records]:
+    with_records = make()
     with_records.start()
     yield with_records
     with_records.stop()
@@ -82,13 +89,13 @@ def test_a_callable_sees_the_connection_and_answers(records: Records) -> None:
     assert records.write(lambda connection: connection.execute(select(1)).scalar_one()).result(10) == 1
 
 
-def test_stopping_writes_what_is_waiting(tmp_path: Path, told: Told) -> None:
-    records = Records(tmp_path, on_trouble=told)
+def test_stopping_writes_what_is_waiting(make: Callable[[], Records]) -> None:
+    records = make()
     records.start()
     futures = [records.write(insert(event_journal), [event("x")]) for _ in range(500)]
     records.stop()
     assert all(future.result(0) == 1 for future in futures)
-    again = Records(tmp_path, on_trouble=told)
+    again = make()
     again.start()
     assert again.read(count).result(10) == 500
     again.stop()
@@ -115,18 +122,19 @@ def test_a_faulty_statement_hurts_only_itself(records: Records) -> None:
     assert records.state() == "ok"
 
 
-def test_closed_records_say_so(tmp_path: Path, told: Told) -> None:
-    records = Records(tmp_path, on_trouble=told)
+def test_closed_records_say_so(make: Callable[[], Records]) -> None:
+    records = make()
     for future in (records.write(insert(event_journal), [event("x")]), records.read(count)):
         with pytest.raises(StorageError, match="closed"):
             future.result(0)
 
 
 def test_readers_cannot_write(records: Records) -> None:
-    with pytest.raises(StorageError, match="readonly"):
+    with pytest.raises(StorageError, match="read-?only"):
         records.read(lambda connection: connection.execute(insert(event_journal), [event("x")])).result(10)
 
 
+@pytest.mark.sqlite
 def test_the_file_is_safe_against_a_power_cut(records: Records) -> None:
     def settings(connection: Connection) -> list[Any]:
         return [
@@ -137,6 +145,7 @@ def test_the_file_is_safe_against_a_power_cut(records: Records) -> None:
     assert records.write(settings).result(10) == ["wal", 2, 1, 5000]
 
 
+@pytest.mark.sqlite
 @pytest.mark.expects_errors
 def test_a_full_disk_is_told_and_nothing_is_lost(records: Records, told: Told) -> None:
     records.write(insert(event_journal), [event("first")]).result(10)
@@ -188,10 +197,10 @@ def test_a_lock_held_by_another_program_is_waited_out(
 
 @pytest.mark.expects_errors
 def test_the_queue_is_bounded_and_what_found_no_room_is_told(
-    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[], Records], told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "QUEUE_ROWS", 10)
-    records = Records(tmp_path, on_trouble=told, retry_s=0.02)
+    records = make()
     records.start()
     gate = threading.Event()
     held = records.write(lambda _: gate.wait(20))
@@ -207,6 +216,7 @@ def test_the_queue_is_bounded_and_what_found_no_room_is_told(
     assert told.current()["records_lost"].en.startswith("1 records were lost")
 
 
+@pytest.mark.sqlite
 @pytest.mark.expects_errors
 def test_stopping_on_a_full_disk_ends_and_says_what_is_lost(records: Records) -> None:
     records.write(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count=1").scalar()).result(10)
@@ -300,25 +310,6 @@ def test_a_file_damaged_while_running_is_replaced_and_the_waiting_rows_go_into_t
     assert records.epoch == 1
     assert records.read(sources).result(10) == ["late"]
     records.stop()
-
-
-def test_a_database_of_a_newer_gridroom_is_refused_and_left_alone(tmp_path: Path, told: Told) -> None:
-    records = Records(tmp_path, on_trouble=told)
-    records.start()
-    records.stop()
-    with closing(sqlite3.connect(records.path)) as other, other:
-        other.execute("UPDATE schema_version SET version = 99")
-    with pytest.raises(StorageError, match=r"newer Gridroom \(records version 99, this one knows 0002\)") as caught:
-        Records(tmp_path, on_trouble=told).start()
-    assert "由更新版本的 Gridroom 写入" in caught.value.text.zh
-    assert [path.name for path in tmp_path.iterdir() if "damaged" in path.name] == []
-
-
-def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path, told: Told) -> None:
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as other, other:
-        other.execute("CREATE TABLE bookmarks (url TEXT)")
-    with pytest.raises(StorageError, match="not a records database of Gridroom"):
-        Records(tmp_path, on_trouble=told).start()
 
 
 @pytest.mark.expects_errors
