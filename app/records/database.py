@@ -13,13 +13,14 @@ from sqlalchemy.exc import DBAPIError
 
 from app.model.errors import StorageError
 from app.model.text import Text
-from app.records.tables import VERSION, metadata, schema_version
+from app.records.tables import metadata, schema_version
 from app.records.troubles import is_damage
 
 BUSY_TIMEOUT_S: Final = 5.0
 CHECK_S: Final = 1.0
 """A file too large to be checked in this time is trusted as far as it was looked at."""
 READERS: Final = 2
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,19 @@
-"""The tables of `records.sqlite`. Times are UTC nanoseconds; a value that is no number is NULL."""
+"""The tables of the records database. Times are UTC nanoseconds; a value that is no number is NULL.
+
+What stands here is the newest form; `app.records.migrations` leads every older one to it, and a test compares the two.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table
-
-VERSION: Final = 1
-"""Of this set of tables. A database with a higher one was written by a newer Gridroom, and is refused."""
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata: Final = MetaData()
 _Row = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER numbers its rows by itself in SQLite
 
 schema_version: Final = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+"""What Gridroom 0.1 looks at: one row, a number that it refuses. Today's version stands in `alembic_version`."""
 
 alarm_journal: Final = Table(
     "alarm_journal",
@@ -83,3 +84,75 @@ status_last: Final = Table(
     Column("value", Float, nullable=False),
 )
 """The last known state of each status point, so that a change during a standstill is noticed."""
+
+account: Final = Table(
+    "account",
+    metadata,
+    Column("id", _Row, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("name_key", String, nullable=False, unique=True),
+    Column("role", String, nullable=False),
+    Column("password_hash", String, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("must_change", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("password_changed", BigInteger, nullable=False),
+    Column("last_sign_in", BigInteger, nullable=False),
+)
+"""Who may sign in. `name_key` is the name in NFKC, casefolded: no two people are told apart by a capital letter."""
+
+own_role: Final = Table(
+    "own_role",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("label_en", String, nullable=False),
+    Column("label_zh", String, nullable=False),
+    Column("copied_from", String, nullable=False),
+    Column("grants", Text, nullable=False),
+)
+"""Roles beside the four given ones. `grants` is JSON: a list of [action, area]."""
+
+access_version: Final = Table(
+    "access_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+)
+"""One row, id 1, from the beginning: a number that every change of accounts or roles raises, so that others notice."""
+
+config_version: Final = Table(
+    "config_version",
+    metadata,
+    Column("id", _Row, primary_key=True),
+    Column("hash", String, nullable=False),
+    Column("loaded", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("difference", Text, nullable=False),
+)
+"""Every configuration that was loaded. `files` and `difference` are JSON."""
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("time", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("session", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("result", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("asks", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),
+    Index("audit_time", "time"),
+    Index("audit_actor", "actor"),
+    Index("audit_what", "what"),
+)
+"""Who did what: a chain, each row's hash over the one before (`app.access.chain`). Triggers refuse change and removal."""
