@@ -218,7 +218,9 @@ def _must_keep_an_administrator(connection: Connection) -> None:
     """Somebody must be able to undo what was done."""
     register = load(connection)
     needed = Grant(Action.ACCOUNTS, WHOLE_STATION)
-    able = [one for one in register.accounts.values() if not one.row.disabled and needed in register.grants(one.row.role)]
+    able = [
+        one for one in register.accounts.values() if not one.row.disabled and needed in register.grants(one.row.role)
+    ]
     if register.accounts and not able:
         raise AccountError(
             Text(f"nobody could manage accounts any more; make another {ADMINISTRATOR} first",

@@ -59,9 +59,10 @@ def matches(stored: str | None, password: str) -> bool:
     if len(password) > LONGEST:
         return False
     try:
-        return _hasher.verify(stored or _nobodys(), _normal(password)) and stored is not None
+        _hasher.verify(stored or _nobodys(), _normal(password))
     except (VerificationError, InvalidHashError):
         return False
+    return stored is not None
 
 
 def is_outdated(stored: str) -> bool:
