@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from app.alarms.events import Events
 from app.alarms.service import Alarms
@@ -23,6 +24,7 @@ from app.engine.engine import Engine
 from app.engine.thread import EngineThread
 from app.history.export.request import ExportRequest, ExportResult
 from app.history.service import History
+from app.model.access import Action, permit
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
 from app.model.station import Station
@@ -54,7 +56,7 @@ class RunningStation:
     ) -> None:
         """`data` is the folder that the caller holds (`app.history.folder.DataFolder`); `overlay` the file by which
         the configuration was made, if there is one."""
-        self.station: Station = configuration.station
+        self._station = configuration.station
         self._clock = clock or SystemClock()
         self._demo = demo
         self._started_ns = self._clock.monotonic_ns()
@@ -84,6 +86,13 @@ class RunningStation:
         self._thread = EngineThread(self._engine, self._on_engine_failure)
 
     @property
+    @permit(Action.VIEW)
+    def station(self) -> Station:
+        """What it is made of."""
+        return self._station
+
+    @property
+    @permit(Action.VIEW)
     def mode(self) -> str:
         """LIVE, DEMO or READ ONLY."""
         return "DEMO" if self._demo else "READ ONLY" if self.station.read_only else "LIVE"
@@ -112,22 +121,27 @@ class RunningStation:
             for part in (self.records, self.history, self.alarms, self.northbound, self._thread, self.commissioning):
                 last_first.callback(part.stop)
 
+    @permit(Action.VIEW)
     def now_ns(self) -> int:
         """The station's time, UTC nanoseconds."""
         return self._clock.now_ns()
 
+    @permit(Action.VIEW)
     def snapshot(self) -> Snapshot:
         """What is true now."""
         return self._engine.table.snapshot(self._clock.now_ns())
 
+    @permit(Action.VIEW)
     def devices(self) -> list[DeviceStatus]:
         """Every connection, in the station's order."""
         return self._engine.devices()
 
+    @permit(Action.VIEW)
     def figures(self, snapshot: Snapshot) -> Figures:
         """The key figures of a snapshot."""
         return self._figures.read(snapshot)
 
+    @permit(Action.EXPORT, changes=True)
     def export(
         self,
         points: Sequence[str],
@@ -141,6 +155,10 @@ class RunningStation:
         request = ExportRequest(tuple(points), start_ns, end_ns, every, path, progress=progress)
         return self.history.export(request)
 
+    def _device_of(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        return (str(arguments["point"]).partition(".")[0],)
+
+    @permit(Action.PROBE, where=_device_of)
     def read_once(self, point: str) -> Future[Updates]:
         """Read one point (full name) from the field now, beside its schedule; one row, which the table takes as well.
 
@@ -148,6 +166,7 @@ class RunningStation:
         """
         return self._thread.ask(self._engine.read_once(self.station.points[self.station.by_name[point]]))
 
+    @permit(Action.VIEW)
     def health(self) -> Health:
         """How the engine is."""
         devices = self._engine.devices()

@@ -174,6 +174,8 @@ class Desk:
             if not isinstance(denied, SecondPersonNeeded):
                 self._tell_denied(actor, call, denied)
             raise denied
+        if session is not None and call.permit.action not in (None, Action.VIEW):
+            self._entrance.sessions.touch(session)
         run = partial(call.run, who=actor) if call.takes_who else call.run
         return self._recorder.run(actor, call, run, second) if call.permit.changes else run()
 

@@ -99,7 +99,7 @@ def _shape(function: Callable[..., Any]) -> _Shape:
     parameters = signature.parameters
     outer = [one for name, one in parameters.items() if name != "who"]
     answer = str(signature.return_annotation)
-    return _Shape(signature.replace(parameters=outer), "who" in parameters, answer.startswith("Future"))
+    return _Shape(signature.replace(parameters=outer), "who" in parameters, answer.startswith(("Future", "Task")))
 
 
 def declared(services: Iterable[tuple[str, type]]) -> Iterator[tuple[str, str, Permit | None]]:

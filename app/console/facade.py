@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
 from app.energy.figures import Figures
 from app.history.export.request import ExportResult
+from app.model.access import Standing
 from app.model.commissioning import Change, Contents, Preview, Trial
 from app.model.station import Station
 from app.model.text import Text
@@ -40,8 +41,42 @@ class AlarmService(JournalService, Protocol):
     def active(self) -> tuple[AlarmRow, ...]:
         """Alarms that are active or unacknowledged."""
 
-    def acknowledge(self, ids: Sequence[int], actor: str) -> object:
-        """Somebody has seen these occurrences."""
+    def acknowledge(self, ids: Sequence[int]) -> Future[tuple[int, ...]]:
+        """Who is signed in has seen these occurrences; those that waited for it. Fails with Denied."""
+
+
+class AccessService(Protocol):
+    """Who is at this console. Futures fail with GridroomError in words."""
+
+    def standing(self) -> Standing:
+        """Who is signed in and how things are."""
+
+    def why_not(self, method: str, devices: Collection[str] | None = None) -> Text | None:
+        """Why `service.method` would be denied now, for these devices; None where it would not."""
+
+    def sign_in(self, name: str, password: str) -> Future[Standing]:
+        """Sign in, over whoever is here."""
+
+    def sign_in_demo(self) -> Standing:
+        """As the demo engineer, where there is one."""
+
+    def name_administrator(self, name: str, password: str) -> Future[Standing]:
+        """The first account of this station."""
+
+    def change_password(self, old: str, new: str) -> Future[Standing]:
+        """One's own."""
+
+    def sign_out(self) -> Standing:
+        """The session ends."""
+
+    def lock(self) -> Standing:
+        """Only looking is left, until somebody signs in."""
+
+    def touch(self) -> None:
+        """Somebody is working here."""
+
+    def confirm(self, method: str, name: str, password: str) -> Future[None]:
+        """A second person stands by for the next call of `service.method`."""
 
 
 class CommissioningService(Protocol):
@@ -91,6 +126,9 @@ class StationFacade(Protocol):
 
     @property
     def commissioning(self) -> CommissioningService: ...
+
+    @property
+    def access(self) -> AccessService: ...
 
     def read_once(self, point: str) -> Future[Updates]:
         """Read one point, full name, from the field now: one row. Fails with DeviceError, or ValueError."""

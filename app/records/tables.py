@@ -155,4 +155,4 @@ audit: Final = Table(
     Index("audit_actor", "actor"),
     Index("audit_what", "what"),
 )
-"""Who did what: a chain, each row's hash over the one before (`app.access.chain`). Triggers refuse change and removal."""
+"""Who did what: a chain, each row's hash over the one before (`app.access.chain`). Triggers refuse any change."""
