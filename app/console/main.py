@@ -57,6 +57,7 @@ class Console:
         """Show it and let values flow."""
         self.bridge.start()
         self.window.show()
+        self.window.greet()
 
     def close(self) -> None:
         """First nothing is delivered any more, then the window goes, then the last settings are written.

@@ -198,6 +198,8 @@ class Standing:
 
     actor: Actor
     """Name empty: nobody."""
+    label: Text = Text("", "")
+    """What the role is called."""
     locked: bool = False
     """Somebody is signed in, but must sign in again before anything but looking."""
     must_change: bool = False
