@@ -1,13 +1,14 @@
-"""The records of a station: one thread writes, a few read, nobody waits for the disk."""
+"""The records of a station: one thread writes, a few read, nobody waits for the disk or the server."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,8 +16,20 @@ from sqlalchemy import Connection, Executable
 
 from app.model.errors import StorageError
 from app.model.text import Text
-from app.records.database import READERS, Database, open_database
-from app.records.troubles import code_of, is_damage, is_trouble, lost_words, needs_reopening, set_aside_words, words
+from app.records.database import READERS, Database, Place
+from app.records.jobs import Deadlines, Job
+from app.records.sqlite import SqliteFile
+from app.records.troubles import (
+    given_up_words,
+    in_doubt_words,
+    is_damage,
+    is_trouble,
+    lost_words,
+    needs_reopening,
+    set_aside_words,
+    trouble_of,
+    words,
+)
 
 T = TypeVar("T")
 
@@ -25,50 +38,50 @@ QUEUE_ROWS: Final = 200_000
 """What waits at most while the disk is full or the file locked; what comes then is refused, and counted."""
 TRANSACTION_ROWS: Final = 20_000
 """One transaction takes what is waiting, up to this: one flush to the disk for many records."""
+STUCK_S: Final = 15.0
+"""A transaction with a server that takes so long while somebody waits in vain is broken off, and done again."""
 
 _log = logging.getLogger("gridroom.records")
-
-
-@dataclass(slots=True)
-class _Job:
-    run: Callable[[Connection], Any]
-    rows: int
-    future: Future[Any]
-
-    # A cancelled future is one that nobody waits for any more: its job is done all the same.
-
-    def done(self, result: Any) -> None:
-        if self.future.set_running_or_notify_cancel():
-            self.future.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        if self.future.set_running_or_notify_cancel():
-            self.future.set_exception(error)
 
 
 class _Refused(Exception):
     """One job of a transaction failed by its own fault."""
 
-    def __init__(self, job: _Job, cause: Exception) -> None:
+    def __init__(self, job: Job, cause: Exception) -> None:
         super().__init__(str(cause))
         self.job = job
         self.cause = cause
 
 
+class _GivenUp(Exception):
+    """A job of a transaction was given up before its COMMIT: it is done again without that job."""
+
+
 class Records:
-    """`records.sqlite` in a data folder. All methods may be called from any thread; `write` and `read` never block.
+    """`records.sqlite` in a data folder, or another place.
+
+    All methods may be called from any thread; `write` and `read` never block.
 
     `on_trouble(key, text)` is told, from any thread, what keeps records from being stored, and with None when that is
-    over. Keys: `records` (the file cannot be written now), `records_lost` (the queue in memory was full) and
+    over. Keys: `records` (nothing can be written now), `records_lost` (the queue in memory was full) and
     `records_damaged` (a damaged file was set aside); the last two are facts and are never over.
     """
 
-    def __init__(self, folder: Path, *, on_trouble: Callable[[str, Text | None], None], retry_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_trouble: Callable[[str, Text | None], None],
+        retry_s: float = 1.0,
+        place: Place | None = None,
+    ) -> None:
+        """`place` instead of the file in `folder`."""
         self.path = folder / FILE_NAME
+        self._place = place or SqliteFile(self.path)
         self._on_trouble = on_trouble
         self._retry_s = retry_s
         self._changed = threading.Condition()
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[Job] = deque()
         self._waiting_rows = 0
         self._lost_rows = 0
         self._running = False
@@ -78,6 +91,9 @@ class Records:
         self._thread: threading.Thread | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._epoch = 0
+        self._set_aside: Path | None = None
+        self._deadlines = Deadlines(self._expired)
+        self._transaction_began = math.inf
 
     # ------------------------------------------------------------------------------------------------- life
 
@@ -105,8 +121,11 @@ class Records:
             self._running = False
             self._changed.notify_all()
         if self._thread:
+            self._thread.join(STUCK_S)
+            self._place.break_off()
             self._thread.join()
             self._thread = None
+        self._deadlines.stop()
         if self._readers:
             self._readers.shutdown()
             self._readers = None
@@ -116,6 +135,16 @@ class Records:
         """`ok`, or in English what is wrong."""
         trouble = self._trouble
         return trouble.en if trouble else "ok"
+
+    @property
+    def name(self) -> str:
+        """Where they are kept, as people are told it."""
+        return self._place.name
+
+    @property
+    def set_aside(self) -> Path | None:
+        """The damaged file that last had to make room; None when none had to since the start."""
+        return self._set_aside
 
     @property
     def epoch(self) -> int:
@@ -130,6 +159,7 @@ class Records:
         parameters: Sequence[Mapping[str, Any]] | None = None,
         *,
         rows: int | None = None,
+        within_s: float = math.inf,
     ) -> Future[Any]:
         """Store something: a statement with its parameters, or a callable that is given the connection.
 
@@ -137,20 +167,24 @@ class Records:
         of rows touched, or what the callable returned. A callable may run again after a rollback, so it does nothing
         but use the connection. `rows` is about how many rows it writes. Fails with StorageError when the queue is
         full or the records are closed, else with what the statement itself raised.
+
+        What cannot be stored `within_s` is given up: it fails with StorageError, and is never stored afterwards. Only
+        where a COMMIT was under way by then is its answer waited for, three times as long; then it fails with the
+        words that nobody knows.
         """
         run = work if not isinstance(work, Executable) else _statement(work, parameters)
-        job = _Job(run, rows if rows is not None else max(1, len(parameters or ())), Future())
+        job = Job(run, rows if rows is not None else max(1, len(parameters or ())), within_s)
         with self._changed:
             if not self._running:
-                closed = Text(f"{self.path} is closed; nothing can be stored", f"{self.path} 已关闭，无法保存")
-                job.future.set_exception(StorageError(closed))
+                closed = Text(f"{self.name} is closed; nothing can be stored", f"{self.name} 已关闭，无法保存")
+                job.fail(StorageError(closed))
             elif self._waiting_rows + job.rows > QUEUE_ROWS:
                 self._lost_rows += job.rows
-                job.future.set_exception(
+                job.fail(
                     StorageError(
                         Text(
-                            f"{self._waiting_rows} records wait for {self.path} already, no room for more",
-                            f"已有 {self._waiting_rows} 条记录等待写入 {self.path}，队列已满",
+                            f"{self._waiting_rows} records wait for {self.name} already, no room for more",
+                            f"已有 {self._waiting_rows} 条记录等待写入 {self.name}，队列已满",
                         )
                     )
                 )
@@ -158,6 +192,8 @@ class Records:
                 self._queue.append(job)
                 self._waiting_rows += job.rows
                 self._changed.notify_all()
+        if math.isfinite(within_s) and not job.future.done():
+            self._deadlines.watch(job)
         return job.future
 
     def read(self, query: Callable[[Connection], T]) -> Future[T]:
@@ -166,7 +202,7 @@ class Records:
         if readers is None:
             failed: Future[T] = Future()
             failed.set_exception(
-                StorageError(Text(f"{self.path} is closed; nothing can be read", f"{self.path} 已关闭，无法读取"))
+                StorageError(Text(f"{self.name} is closed; nothing can be read", f"{self.name} 已关闭，无法读取"))
             )
             return failed
         return readers.submit(self._read, query)
@@ -175,7 +211,7 @@ class Records:
         database = self._database
         if database is None:
             why = self._trouble or Text("it is not open", "未打开")
-            raise StorageError(Text(f"{self.path} cannot be read now: {why.en}", f"{self.path} 目前无法读取：{why.zh}"))
+            raise StorageError(Text(f"{self.name} cannot be read now: {why.en}", f"{self.name} 目前无法读取：{why.zh}"))
         try:
             with database.readers.connect() as connection:
                 return query(connection)
@@ -187,8 +223,8 @@ class Records:
                     self._suspect = True
                     self._changed.notify_all()
             text = Text(
-                f"{self.path} cannot be read: {error}; check the disk",
-                f"{self.path} 无法读取：{error}；请检查磁盘",
+                f"{self.name} cannot be read: {error}; check the disk",
+                f"{self.name} 无法读取：{error}；请检查磁盘",
             )
             raise StorageError(text) from error
 
@@ -200,9 +236,9 @@ class Records:
             with self._changed:
                 self._waiting_rows -= sum(job.rows for job in jobs)
 
-    def _next(self) -> list[_Job] | None:
+    def _next(self) -> list[Job] | None:
         """What goes into one transaction, which may be nothing where only the file wants opening; None at the end."""
-        jobs: list[_Job] = []
+        jobs: list[Job] = []
         rows = 0
         with self._changed:
             while self._running and not self._queue and self._database and not self._suspect:
@@ -215,14 +251,24 @@ class Records:
                 jobs.append(job)
         return jobs
 
-    def _store(self, jobs: list[_Job]) -> None:
+    def _store(self, jobs: list[Job]) -> None:
         """Do the jobs, and again until they are done or the end has come."""
+        receipt: list[int] = []
+        results: list[Any] = []
         while True:
             try:
-                results = self._transact(jobs)
+                if receipt and self._was_stored(receipt[0]):
+                    break
+                receipt.clear()
+                self._unseal(jobs)
+                jobs = [job for job in jobs if not job.given_up]
+                results = self._transact(jobs, receipt)
+                break
             except _Refused as refused:
                 jobs = [job for job in jobs if job is not refused.job]
                 refused.job.fail(refused.cause)
+            except _GivenUp:
+                pass
             except Exception as error:
                 if not is_trouble(error):
                     self._fail(jobs, error)
@@ -230,18 +276,20 @@ class Records:
                 if needs_reopening(error):
                     self._close()
                 if not self._wait_to_retry(error):
-                    self._fail(jobs, StorageError(self.state()))
+                    self._fail(jobs, StorageError(self._trouble or Text.of(str(error))))
                     return
-            else:
-                self._told_over()
-                for job, result in zip(jobs, results, strict=True):
-                    job.done(result)
-                return
+            finally:
+                self._transaction_began = math.inf
+        self._told_over()
+        for job, result in zip(jobs, results, strict=True):
+            job.done(result)
 
-    def _transact(self, jobs: Sequence[_Job]) -> list[Any]:
+    def _transact(self, jobs: Sequence[Job], receipt: list[int]) -> list[Any]:
+        """Do the jobs in one transaction. Where `receipt` holds a number afterwards, its COMMIT was begun."""
         if self._suspect:
             self._suspect = False
             self._close()
+        self._transaction_began = time.monotonic()
         database = self._database or self._open()
         results = []
         with database.writer.begin() as connection:
@@ -249,10 +297,45 @@ class Records:
                 try:
                     results.append(job.run(connection))
                 except Exception as error:
-                    if code_of(error) is not None:
+                    if trouble_of(error) is not None:
                         raise
                     raise _Refused(job, error) from error
+            number = self._place.receipt(connection)
+            self._seal(jobs)
+            if number:
+                receipt.append(number)
         return results
+
+    def _was_stored(self, receipt: int) -> bool:
+        """Whether the transaction was stored whose COMMIT was not answered. Raises while nobody can say."""
+        self._transaction_began = time.monotonic()
+        return self._place.was_stored(self._database or self._open(), receipt)
+
+    def _seal(self, jobs: Sequence[Job]) -> None:
+        with self._changed:
+            if any(job.given_up for job in jobs):
+                raise _GivenUp
+            for job in jobs:
+                job.sealed = True
+
+    def _unseal(self, jobs: Sequence[Job]) -> None:
+        with self._changed:
+            for job in jobs:
+                job.sealed = False
+
+    def _expired(self, job: Job, in_doubt: bool) -> bool:
+        """Give a late job up. False while its COMMIT is under way. On the thread of deadlines."""
+        if time.monotonic() - self._transaction_began > STUCK_S:
+            self._place.break_off()
+        with self._changed:
+            if job.sealed and not in_doubt:
+                return False
+            job.given_up = True
+            if job in self._queue:
+                self._queue.remove(job)
+                self._waiting_rows -= job.rows
+        job.fail(StorageError(in_doubt_words(self.name) if job.sealed else given_up_words(job.within_s, self._trouble)))
+        return True
 
     def _wait_to_retry(self, error: Exception) -> bool:
         """Tell the trouble and wait. False when the records are being closed: then there is no other time."""
@@ -265,7 +348,7 @@ class Records:
             self._changed.wait_for(lambda: not self._running, self._retry_s)
         return True
 
-    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
+    def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
         _log.error("%d jobs could not be stored: %s", len(jobs), error)
         for job in jobs:
             job.fail(error)
@@ -273,11 +356,12 @@ class Records:
     # ------------------------------------------------------------------------------------------ file and trouble
 
     def _open(self) -> Database:
-        database = open_database(self.path)
+        database = self._place.open()
         self._database = database
         if database.set_aside:
+            self._set_aside = database.set_aside
             self._epoch += 1
-            text = set_aside_words(self.path, database.set_aside)
+            text = set_aside_words(self.name, database.set_aside)
             _log.error("%s", text.en)
             self._report("records_damaged", text)
         return database
@@ -289,7 +373,7 @@ class Records:
 
     def _tell(self, error: BaseException) -> None:
         """Tell a trouble once, and again when it becomes another."""
-        text = words(error, self.path, lost=self._lost_rows > 0)
+        text = words(error, self.name, lost=self._lost_rows > 0)
         if text != self._trouble:
             _log.error("%s", text.en)
             self._trouble = text
@@ -299,11 +383,11 @@ class Records:
         with self._changed:
             lost, self._lost_rows = self._lost_rows, 0
         if lost:
-            text = lost_words(self.path, lost)
+            text = lost_words(self.name, lost)
             _log.error("%s", text.en)
             self._report("records_lost", text)
         if self._trouble:
-            _log.warning("records are stored again in %s", self.path)
+            _log.warning("records are stored again in %s", self.name)
             self._trouble = None
             self._report("records", None)
 

@@ -5,9 +5,21 @@ What stands here is the newest form; `app.records.migrations` leads every older 
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, TypeDecorator
+
+
+class _Number(TypeDecorator[float]):
+    """A value that is no number is NULL. SQLite makes it so by itself, PostgreSQL would keep NaN."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Any) -> float | None:
+        return None if value is None or math.isnan(value) else value
+
 
 metadata: Final = MetaData()
 _Row = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER numbers its rows by itself in SQLite
@@ -28,8 +40,8 @@ alarm_journal: Final = Table(
     Column("priority", String, nullable=False),
     Column("message_en", String, nullable=False),
     Column("message_zh", String, nullable=False),
-    Column("value", Float),
-    Column("limit_value", Float),
+    Column("value", _Number),
+    Column("limit_value", _Number),
     Column("unit", String, nullable=False),
     Column("quality", Integer, nullable=False),
     Column("actor", String, nullable=False),
@@ -49,8 +61,8 @@ alarm_active: Final = Table(
     Column("state", String, nullable=False),
     Column("message_en", String, nullable=False),
     Column("message_zh", String, nullable=False),
-    Column("value", Float),
-    Column("limit_value", Float),
+    Column("value", _Number),
+    Column("limit_value", _Number),
     Column("unit", String, nullable=False),
     Column("raised", BigInteger, nullable=False),
     Column("returned", BigInteger, nullable=False),
@@ -69,8 +81,8 @@ event_journal: Final = Table(
     Column("what", String, nullable=False),
     Column("message_en", String, nullable=False),
     Column("message_zh", String, nullable=False),
-    Column("old_value", Float),
-    Column("value", Float),
+    Column("old_value", _Number),
+    Column("value", _Number),
     Column("quality", Integer, nullable=False),
     Index("event_journal_time", "time"),
     Index("event_journal_source", "source"),
@@ -81,7 +93,7 @@ status_last: Final = Table(
     "status_last",
     metadata,
     Column("source", String, primary_key=True),
-    Column("value", Float, nullable=False),
+    Column("value", _Number, nullable=False),
 )
 """The last known state of each status point, so that a change during a standstill is noticed."""
 
@@ -136,7 +148,7 @@ config_version: Final = Table(
 audit: Final = Table(
     "audit",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", _Row, primary_key=True, autoincrement=False),
     Column("time", BigInteger, nullable=False),
     Column("actor", String, nullable=False),
     Column("role", String, nullable=False),
@@ -155,4 +167,4 @@ audit: Final = Table(
     Index("audit_actor", "actor"),
     Index("audit_what", "what"),
 )
-"""Who did what: a chain, each row's hash over the one before (`app.access.chain`). Triggers refuse any change."""
+"""Who did what: a chain, each hash over the row before (`app.access.chain`). Triggers refuse change and removal."""

@@ -308,7 +308,7 @@ def test_a_database_of_a_newer_gridroom_is_refused_and_left_alone(tmp_path: Path
     records.stop()
     with closing(sqlite3.connect(records.path)) as other, other:
         other.execute("UPDATE schema_version SET version = 99")
-    with pytest.raises(StorageError, match=r"newer Gridroom \(records version 99, this one knows 1\)") as caught:
+    with pytest.raises(StorageError, match=r"newer Gridroom \(records version 99, this one knows 0002\)") as caught:
         Records(tmp_path, on_trouble=told).start()
     assert "由更新版本的 Gridroom 写入" in caught.value.text.zh
     assert [path.name for path in tmp_path.iterdir() if "damaged" in path.name] == []
