@@ -17,6 +17,8 @@ from app.model.text import Text
 from app.records.tables import access_version, account, own_role
 
 LONGEST_NAME: Final = 64
+STORED_WITHIN_S: Final = 2.0
+"""What cannot be stored by then is given up, and who asked is told."""
 
 
 class AccountError(GridroomError):

@@ -9,7 +9,7 @@ from typing import Final, NoReturn, Protocol
 from sqlalchemy import Connection
 
 from app.access import accounts, passwords
-from app.access.accounts import AccountError, Register
+from app.access.accounts import STORED_WITHIN_S, AccountError, Register
 from app.access.delays import Delays
 from app.access.roles import ADMINISTRATOR, ENGINEER
 from app.access.sessions import Session, Sessions
@@ -118,7 +118,7 @@ class Entrance:
                 self._audit.append(connection, AuditEntry(actor, "accounts.name_administrator", actor.name))
                 return accounts.load(connection)
 
-            self.take(self._records.write(store).result())
+            self.take(self._records.write(store, within_s=STORED_WITHIN_S).result())
             return self._sign_in(name, password, door)
 
         return self._pool.submit(work)
@@ -138,7 +138,7 @@ class Entrance:
                 self._audit.append(connection, AuditEntry(session.actor, "access.change_password", actor.name))
                 return accounts.load(connection)
 
-            self.take(self._records.write(store).result())
+            self.take(self._records.write(store, within_s=STORED_WITHIN_S).result())
             session.must_change = False
 
         return self._pool.submit(work)
@@ -172,7 +172,7 @@ class Entrance:
             accounts.signed_in(connection, actor.name, now)
             self._audit.append(connection, AuditEntry(actor, "access.sign_in", actor.name))
 
-        self._records.write(store).result()
+        self._records.write(store, within_s=STORED_WITHIN_S).result()
         return self.sessions.begin(actor.name, actor.role, door, must_change=must_change)
 
     def _known(self, name: str, password: str, door: str) -> tuple[Actor, bool]:
@@ -194,7 +194,9 @@ class Entrance:
         self._delays.succeeded(door, key)
         if passwords.is_outdated(found.password_hash):
             hash_ = passwords.hashed(password)
-            self._records.write(lambda connection: accounts.keep_hash(connection, name, hash_)).result()
+            self._records.write(
+                lambda connection: accounts.keep_hash(connection, name, hash_), within_s=STORED_WITHIN_S
+            ).result()
         return Actor(found.row.name, found.row.role, door), found.row.must_change
 
     def _is_over(self, found: accounts.Account) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.access import accounts, passwords
-from app.access.accounts import AccountError, Register
+from app.access.accounts import STORED_WITHIN_S, AccountError, Register
 from app.access.areas import Areas
 from app.access.entrance import Entrance
 from app.model.access import Action, Actor, Changed, Grant, RoleRow, SessionRow, UserRow, permit
@@ -140,7 +140,7 @@ class Accounts:
             store(connection)
             return before, accounts.load(connection)
 
-        before, after = self._records.write(work).result()
+        before, after = self._records.write(work, within_s=STORED_WITHIN_S).result()
         self._entrance.take(after)
         return Changed(None, _of(before, name, role), _of(after, name, role))
 
