@@ -85,9 +85,13 @@ class Desk:
         role = register.roles.get(session.actor.role)
         left_ns = round(limit_s * SECOND_NS) - (self._clock.monotonic_ns() - session.seen_ns)
         return replace(
-            common, actor=session.actor, label=role.label if role else Text.of(session.actor.role), locked=session.locked, must_change=session.must_change,
+            common,
+            actor=session.actor,
+            label=role.label if role else Text.of(session.actor.role),
+            locked=session.locked,
+            must_change=session.must_change,
             locks_at=self._clock.now_ns() + left_ns if limit_s else 0,
-        )  # fmt: skip
+        )
 
     @permit(None)
     def why_not(self, method: str, devices: Collection[str] | None = None) -> Text | None:

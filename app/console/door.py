@@ -12,7 +12,7 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QWidget
 
 from app.console.bridge import Bridge
-from app.console.facade import StationFacade
+from app.facade import StationFacade
 from app.model.access import SecondPersonNeeded, Standing
 from widgets import language
 from widgets.language import told

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 
 from app.console.bridge import Bridge
 from app.console.door import Door
-from app.console.facade import StationFacade
 from app.console.find import FindPanel, Hit, Index
 from app.console.pages.alarms import AlarmsPage
 from app.console.pages.devices import DevicesPage
@@ -23,6 +22,7 @@ from app.console.pages.trends import TrendsPage
 from app.console.rail import Rail
 from app.console.settings import Settings
 from app.console.topbar import TopBar
+from app.facade import StationFacade
 from app.model.access import Standing
 from app.model.views import AlarmRow, DeviceStatus, Health, Series, Snapshot
 from widgets import blink, language, theme

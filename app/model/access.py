@@ -192,13 +192,16 @@ class SessionRow:
     locked: bool
 
 
+NAMELESS: Final = Text("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a door stands: who is signed in, and what may be done next."""
 
     actor: Actor
     """Name empty: nobody."""
-    label: Text = Text("", "")
+    label: Text = NAMELESS
     """What the role is called."""
     locked: bool = False
     """Somebody is signed in, but must sign in again before anything but looking."""

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.console.facade import JournalService
 from app.console.pages.page import Context, Page
+from app.facade import JournalService
 from app.model.config import Priority
 from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow
 from widgets import blink, theme
@@ -245,12 +245,12 @@ class AlarmsPage(Page):
         selected = set(self.table.selected_ids())
         waiting = [row for row in self.model.rows if unacknowledged(row)]
         chosen = [row for row in waiting if row.id in selected]
-        for button, rows_, hint in (
+        for verb, rows_, hint in (
             (self._acknowledge, chosen, tr("Acknowledge the selected alarms (A)")),
             (self._acknowledge_all, waiting, ""),
         ):
             devices = {row.source.partition(".")[0] for row in rows_}
-            self.context.door.allow(button, "alarms.acknowledge", able=bool(rows_), hint=hint, devices=devices)
+            self.context.door.allow(verb, "alarms.acknowledge", able=bool(rows_), hint=hint, devices=devices)
         empty = not self.model.rows
         self._empty.setVisible(empty)
         self.table.setVisible(not empty)

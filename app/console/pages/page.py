@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.console.bridge import Bridge
 from app.console.door import Door
-from app.console.facade import StationFacade
 from app.console.settings import Settings
+from app.facade import StationFacade
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
 from widgets import language
 
