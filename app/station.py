@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Final, cast
 
+from app import __version__
+from app.access.assembly import Access
+from app.access.audit import Audit
 from app.alarms.events import Events
 from app.alarms.service import Alarms
 from app.commissioning.service import Commissioning
@@ -21,16 +26,23 @@ from app.energy.figures import Figures
 from app.energy.service import KeyFigures
 from app.engine.engine import Engine
 from app.engine.thread import EngineThread
+from app.facade import StationFacade
 from app.history.export.request import ExportRequest, ExportResult
 from app.history.service import History
+from app.model.access import Action, Actor, permit
+from app.model.audit import AuditEntry
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
-from app.model.views import DeviceStatus, Health, LinkState, Snapshot
+from app.model.views import DeviceStatus, Health, LinkState, Snapshot, SystemView
 from app.northbound.service import Northbound
 from app.records.service import Records
+from app.system import machine, parts, place
+
+SERVICES: Final = ("history", "alarms", "events", "northbound", "commissioning", "accounts", "audit")
+"""What a door leads to, beside the station itself."""
 
 log = logging.getLogger("gridroom.station")
 
@@ -54,10 +66,11 @@ class RunningStation:
     ) -> None:
         """`data` is the folder that the caller holds (`app.history.folder.DataFolder`); `overlay` the file by which
         the configuration was made, if there is one."""
-        self.station: Station = configuration.station
+        self._station = configuration.station
         self._clock = clock or SystemClock()
         self._demo = demo
         self._started_ns = self._clock.monotonic_ns()
+        self._started_wall_ns = self._clock.now_ns()
         self.data = data
         self.records = Records(data, on_trouble=self._on_trouble)
         self.alarms = Alarms(self.station, self.records, self._clock)
@@ -77,6 +90,10 @@ class RunningStation:
             on_tick=self.alarms.tick,
             on_clock_jump=self._on_clock_jump,
         )
+        self.audit = Audit(self.records, self._clock, self.station.id)
+        self._access = Access(self.records, self.audit, self._clock, lambda: self._station, demo=demo)
+        self.accounts = self._access.accounts
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="station")
         self.commissioning = Commissioning(
             self.station, data / "backups", self._clock, overlay=overlay, locked=_DEMO_LOCKED if demo else None
         )
@@ -84,6 +101,13 @@ class RunningStation:
         self._thread = EngineThread(self._engine, self._on_engine_failure)
 
     @property
+    @permit(Action.VIEW)
+    def station(self) -> Station:
+        """What it is made of."""
+        return self._station
+
+    @property
+    @permit(Action.VIEW)
     def mode(self) -> str:
         """LIVE, DEMO or READ ONLY."""
         return "DEMO" if self._demo else "READ ONLY" if self.station.read_only else "LIVE"
@@ -92,6 +116,9 @@ class RunningStation:
         """The records first and the field last. What started is stopped again when a later part cannot."""
         try:
             self.records.start()
+            self.audit.start()
+            self._access.start()
+            self._note("station.started", details={"config": self.station.config_hash, "version": __version__})
             self.alarms.start()
             self.events.start()
             self.history.start()
@@ -109,25 +136,44 @@ class RunningStation:
         """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
         gc.unfreeze()
         with ExitStack() as last_first:  # each one, also when another fails
-            for part in (self.records, self.history, self.alarms, self.northbound, self._thread, self.commissioning):
+            last_first.callback(self.records.stop)
+            last_first.callback(self.audit.stop)
+            last_first.callback(self._note, "station.stopped")
+            last_first.callback(self._background.shutdown)
+            for part in (
+                self.history, self.alarms, self.northbound, self._thread, self.commissioning, self._access
+            ):  # fmt: skip
                 last_first.callback(part.stop)
 
+    def facade(self, origin: str) -> StationFacade:
+        """The station as it is handed out to a door: a console, a script. Whatever is asked of it passes the gate.
+
+        `origin`: what the audit says of where somebody came from.
+        """
+        services = {name: getattr(self, name) for name in SERVICES}
+        return cast(StationFacade, self._access.facade(origin, self, services))
+
+    @permit(Action.VIEW)
     def now_ns(self) -> int:
         """The station's time, UTC nanoseconds."""
         return self._clock.now_ns()
 
+    @permit(Action.VIEW)
     def snapshot(self) -> Snapshot:
         """What is true now."""
         return self._engine.table.snapshot(self._clock.now_ns())
 
+    @permit(Action.VIEW)
     def devices(self) -> list[DeviceStatus]:
         """Every connection, in the station's order."""
         return self._engine.devices()
 
+    @permit(Action.VIEW)
     def figures(self, snapshot: Snapshot) -> Figures:
         """The key figures of a snapshot."""
         return self._figures.read(snapshot)
 
+    @permit(Action.EXPORT, changes=True)
     def export(
         self,
         points: Sequence[str],
@@ -141,6 +187,10 @@ class RunningStation:
         request = ExportRequest(tuple(points), start_ns, end_ns, every, path, progress=progress)
         return self.history.export(request)
 
+    def _device_of(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        return (str(arguments["point"]).partition(".")[0],)
+
+    @permit(Action.PROBE, where=_device_of)
     def read_once(self, point: str) -> Future[Updates]:
         """Read one point (full name) from the field now, beside its schedule; one row, which the table takes as well.
 
@@ -148,6 +198,18 @@ class RunningStation:
         """
         return self._thread.ask(self._engine.read_once(self.station.points[self.station.by_name[point]]))
 
+    @permit(Action.AUDIT)
+    def system(self) -> Future[SystemView]:
+        """What it runs on."""
+        return self._background.submit(self._system)
+
+    def _system(self) -> SystemView:
+        return SystemView(
+            place(self.data), place(self.station.directory), self.station.config_hash, self._started_wall_ns,
+            machine(), platform.python_version(), parts(),
+        )  # fmt: skip
+
+    @permit(Action.VIEW)
     def health(self) -> Health:
         """How the engine is."""
         devices = self._engine.devices()
@@ -182,6 +244,11 @@ class RunningStation:
         self._engine.computed.restore(last, self._clock.now_ns())
         self._engine.cleaning.restore(last)
 
+    def _note(self, what: str, **more: Any) -> None:
+        """Something that happened to the station itself, for the audit."""
+        actor = Actor("", "config", f"config {self.station.config_hash[:12]}")
+        self.audit.write(AuditEntry(actor, what, self.station.id, **more))
+
     def _on_trouble(self, key: str, message: Text | None) -> None:
         """Trouble of Gridroom's own, logged by who has it, becomes an alarm; None ends it. Any thread."""
         if message is None:
@@ -198,3 +265,4 @@ class RunningStation:
         en = f"the clock was set by {seconds:+.1f} s; check the time source"
         self.alarms.raise_system("clock", Text(en, f"系统时钟跳变 {seconds:+.1f} s，请检查对时"), Priority.MEDIUM)
         self.alarms.clear_system("clock")
+        self._note("clock.jumped", details={"seconds": round(seconds, 3)})

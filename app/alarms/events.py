@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from app.alarms.journal import EVERYTHING, Cell, JournalFilter, export, page
 from app.alarms.wording import Wording
+from app.model.access import Action, permit
 from app.model.clock import Clock
 from app.model.errors import StorageError
 from app.model.quality import usable
@@ -81,12 +82,14 @@ class Events:
             job = partial(self._store, changes=changes, recorded=self._clock.now_ns())
             self._records.write(job, rows=len(changes.point))  # when it fails, the records say so themselves
 
+    @permit(Action.VIEW)
     def journal(
         self, limit: int = 1000, before_id: int | None = None, *, wanted: JournalFilter = EVERYTHING
     ) -> Future[list[JournalRow]]:
         """A page of the journal, the last recorded first; `before_id` is the id of the page before's last row."""
         return self._records.read(page(event_journal, limit, before_id, wanted))
 
+    @permit(Action.EXPORT, changes=True)
     def export_rows(self, wanted: JournalFilter = EVERYTHING, language: str = "en") -> Future[list[tuple[Cell, ...]]]:
         """The journal as cells for a file: a header, then all rows by source time in the station's zone."""
         return self._records.read(export(event_journal, wanted, self._station.zone, language))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +19,7 @@ from app.alarms.judge import Judge, Transitions
 from app.alarms.rules import compile_rules
 from app.alarms.storing import load, store, store_all
 from app.alarms.wording import Wording
+from app.model.access import Action, Actor, permit
 from app.model.clock import Clock
 from app.model.config import Priority
 from app.model.errors import StorageError
@@ -112,10 +113,12 @@ class Alarms:
     # --------------------------------------------------------------------------------------- what people do
 
     @property
+    @permit(Action.VIEW)
     def version(self) -> int:
         """Grows with every change of the list."""
         return self._version
 
+    @permit(Action.VIEW)
     def active(self) -> tuple[AlarmRow, ...]:
         """The list: the worst priority first, of one priority the unacknowledged, of those the newest."""
         version, rows = self._published
@@ -126,6 +129,7 @@ class Alarms:
             self._published = (version, rows)
         return rows
 
+    @permit(Action.VIEW)
     def counts(self) -> Counts:
         """Of the list, by priority."""
         total, unacknowledged = dict.fromkeys(Priority, 0), dict.fromkeys(Priority, 0)
@@ -134,10 +138,16 @@ class Alarms:
             unacknowledged[row.priority] += row.state is not AlarmState.ACTIVE_ACKNOWLEDGED
         return Counts(total, unacknowledged)
 
-    def acknowledge(self, ids: Sequence[int], actor: str) -> tuple[int, ...]:
+    def _devices_of(self, arguments: Mapping[str, Any]) -> set[str]:
+        """The devices whose alarms are named by `ids`; Gridroom's own alarms are the whole station's."""
+        ids = frozenset(arguments["ids"])
+        return {row.source.partition(".")[0] for row in self.active() if row.id in ids}
+
+    @permit(Action.ACKNOWLEDGE, where=_devices_of, changes=True)
+    def acknowledge(self, ids: Sequence[int], who: Actor) -> tuple[int, ...]:
         """Somebody has seen these occurrences. Returns those that were waiting for it; others are ignored."""
         with self._lock:
-            done = self._book.acknowledge(ids, actor, self._clock.now_ns())
+            done = self._book.acknowledge(ids, who.name, self._clock.now_ns())
             self._save()
         return tuple(done)
 
@@ -164,12 +174,14 @@ class Alarms:
                 self._book.returned(row.source, row.condition, message=message, time=self._clock.now_ns())
                 self._save()
 
+    @permit(Action.VIEW)
     def journal(
         self, limit: int = 1000, before_id: int | None = None, *, wanted: JournalFilter = EVERYTHING
     ) -> Future[list[JournalRow]]:
         """A page of the journal, the last recorded first; `before_id` is the id of the page before's last row."""
         return self._records.read(page(alarm_journal, limit, before_id, wanted))
 
+    @permit(Action.EXPORT, changes=True)
     def export_rows(self, wanted: JournalFilter = EVERYTHING, language: str = "en") -> Future[list[tuple[Cell, ...]]]:
         """The journal as cells for a file: a header, then all rows by source time in the station's zone."""
         return self._records.read(export(alarm_journal, wanted, self._station.zone, language))

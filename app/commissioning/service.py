@@ -13,6 +13,7 @@ from app.commissioning.editing import append, difference, put, remove
 from app.commissioning.trial import try_device
 from app.configuration import configure
 from app.history.whole import write_whole
+from app.model.access import Action, permit
 from app.model.clock import Clock, to_datetime
 from app.model.commissioning import Change, Contents, Preview, TemplateName, Trial
 from app.model.errors import ConfigFaults, Fault, GridroomError, mend_of
@@ -42,7 +43,7 @@ class Commissioning:
         self._backups = backups
         self._clock = clock
         self._overlay = overlay
-        self.locked = locked
+        self._locked = locked
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="commissioning")
         self._trials = ThreadPoolExecutor(1, thread_name_prefix="trial")
         """Beside the worker: while a device keeps a trial waiting, what one types is judged all the same."""
@@ -51,6 +52,12 @@ class Commissioning:
         """Wait for what runs. Nothing may be asked afterwards."""
         self._trials.shutdown(cancel_futures=True)
         self._worker.shutdown(cancel_futures=True)
+
+    @property
+    @permit(Action.VIEW)
+    def locked(self) -> Text | None:
+        """Why nothing may be saved here, whoever asks; None where it may."""
+        return self._locked
 
     def text(self) -> str:
         """The station's file as it stands. Raises EditError."""
@@ -62,18 +69,22 @@ class Commissioning:
         form: dict[str, Any] = source.data["devices"][_position(source, device)]
         return form
 
+    @permit(Action.CONFIGURE)
     def templates(self) -> Future[list[TemplateName]]:
         """Every template that this station may name, its own first."""
         return self._worker.submit(self._templates)
 
+    @permit(Action.CONFIGURE)
     def contents(self) -> Future[Contents]:
         """What stands in the file, and what a new device may name. Fails with EditError."""
         return self._worker.submit(self._contents)
 
+    @permit(Action.CONFIGURE)
     def template_points(self, template: str) -> Future[list[dict[str, Any]]]:
         """The points of a template as they stand in its file. Fails with EditError where there is none of the name."""
         return self._worker.submit(self._template_points, template)
 
+    @permit(Action.CONFIGURE)
     def connection_keys(self, driver_name: str) -> Future[Mapping[str, object]]:
         """The keys that a driver's connection may have, each with its default; None where there is none.
 
@@ -81,6 +92,7 @@ class Commissioning:
         """
         return self._worker.submit(lambda: driver(driver_name).keys() if driver_name in names() else {})
 
+    @permit(Action.CONFIGURE)
     def preview(self, changes: Change | Sequence[Change], text: str | None = None) -> Future[Preview]:
         """What changes, one after the other, would make of the file, or of `text`, an earlier preview's.
 
@@ -88,10 +100,12 @@ class Commissioning:
         """
         return self._worker.submit(self._preview, [changes] if isinstance(changes, Change) else list(changes), text)
 
+    @permit(Action.CONFIGURE)
     def judge(self, text: str) -> Future[Preview]:
         """A text that a person edited as a whole, judged as the station's file."""
         return self._worker.submit(self._judged, text)
 
+    @permit(Action.CONFIGURE, changes=True)
     def save(self, preview: Preview) -> Future[Path]:
         """Write it, keeping the version before; the path of that. The station takes it with its next start.
 
@@ -99,6 +113,7 @@ class Commissioning:
         """
         return self._worker.submit(self._save, preview)
 
+    @permit(Action.CONFIGURE, changes=True)
     def try_(self, device: str, text: str | None = None, seconds: float = LISTEN_S) -> Future[Trial]:
         """Try a device of the file, or of `text`, over a connection of its own. Fails with ConfigFaults, EditError."""
 
@@ -157,8 +172,8 @@ class Commissioning:
         return tuple(found)
 
     def _save(self, preview: Preview) -> Path:
-        if self.locked is not None:
-            raise EditError(self.locked)
+        if self._locked is not None:
+            raise EditError(self._locked)
         if preview.faults:
             first = preview.faults[0]
             raise EditError(Text(f"it is not saved: {first}", f"未保存：{first}"))

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.console.facade import StationFacade
+from app.facade import StationFacade
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
 
 T = TypeVar("T")

@@ -79,8 +79,8 @@ class Engineering(QObject):
             now = self._context.bridge.snapshot.taken
             self._editor.show_trial(trial.device, trial.trouble, trial.took_ms, answers, now)
 
-        future = self._context.facade.commissioning.try_(device, preview.text)
-        self._context.bridge.ask(future, self, show, self._refuse, slot="trial")
+        service = self._context.facade.commissioning
+        self._context.door.do(lambda: service.try_(device, preview.text), self, show, self._refuse, slot="trial")
 
     def _on_save(self) -> None:
         preview = self._preview
@@ -95,8 +95,8 @@ class Engineering(QObject):
             self._editor.look_again()  # the file may be another now: the difference is shown anew
             self._refuse(error)
 
-        future = self._context.facade.commissioning.save(preview)
-        self._context.bridge.ask(future, self, show, refuse, slot="save")
+        service = self._context.facade.commissioning
+        self._context.door.do(lambda: service.save(preview), self, show, refuse, slot="save")
 
     def _reopen(self, device: str, kept: Path) -> None:
         """The file as it is now, and where the version before is."""

@@ -84,8 +84,11 @@ class ExportBar(QFrame):
         """Begin writing; a running one is called off."""
         self._context.settings.set("export.folder", str(path.parent))
         self._share, self._began_s = 0.0, time.monotonic()
-        future = self._context.facade.export(points, start_ns, end_ns, every, path, self._on_progress)
-        self._context.bridge.ask(future, self, self._on_done, self._on_error, slot=_SLOT)
+        facade = self._context.facade
+        self._context.door.do(
+            lambda: facade.export(points, start_ns, end_ns, every, path, self._on_progress),
+            self, self._on_done, self._on_error, slot=_SLOT,
+        )  # fmt: skip
         self._text.setText(tr("Writing {file}", file=path.name))
         self._text.setToolTip(str(path))
         self._show(running=True)

@@ -9,9 +9,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject
 from PySide6.QtWidgets import QApplication
 
 from app.console.bridge import Bridge
-from app.console.facade import StationFacade
 from app.console.settings import Settings
 from app.console.window import Heartbeat, MainWindow
+from app.facade import StationFacade
 from widgets import fonts, language, stylesheet, theme
 
 
@@ -57,6 +57,7 @@ class Console:
         """Show it and let values flow."""
         self.bridge.start()
         self.window.show()
+        self.window.greet()
 
     def close(self) -> None:
         """First nothing is delivered any more, then the window goes, then the last settings are written.

@@ -14,11 +14,11 @@ from PySide6.QtCore import QBuffer, QCoreApplication, QEvent, QEventLoop
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QApplication
 
-from app.console.facade import StationFacade
 from app.console.main import Console, application
 from app.console.pages.devices import DevicesPage
 from app.console.pages.trends import TrendsPage
 from app.console.window import PAGES, MainWindow
+from app.facade import StationFacade
 from app.model.config import DeviceKind
 from app.model.errors import StorageError, mend_of
 from app.model.station import Station

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.model.errors import GridroomError, mend_of, wrong_input
+from app.place import here
 from app.starting import Ending, on_end, running
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def opened(station: Path, data: Path | None, overlay: Path | None, verb: str) ->
         from app.console.main import Console, application
 
         application()
-        console = Console(facade, facade.data / "console.json")
+        console = Console(facade.facade(here("console")), facade.data / "console.json")
         try:
             console.open()
             yield console
@@ -82,7 +83,7 @@ def screenshots(
 
         _make(output)
         ending.wait(warm_s)
-        with closing(render(facade, output, sizes=sizes)) as pictures:
+        with closing(render(facade.facade(here("screenshots")), output, sizes=sizes)) as pictures:
             while not ending.told() and (picture := next(pictures, None)) is not None:
                 sys.stdout.write(f"{picture}\n")
                 written += 1

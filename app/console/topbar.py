@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
+from app.model.access import Standing
 from app.model.station import Station
 from app.model.views import Health
 from widgets import language, theme
@@ -17,6 +18,7 @@ from widgets.times import clock_text
 
 HEIGHT: Final = 40
 _LONGEST_WORDS: Final = 40
+_LONGEST_NAME: Final = 16
 _MODE_ICONS: Final = {"LIVE": "live", "DEMO": "demo", "READ ONLY": "read-only", "SHADOW": "shadow"}
 
 
@@ -26,12 +28,17 @@ class TopBar(QFrame):
     back_asked = Signal()
     forward_asked = Signal()
     find_asked = Signal()
+    sign_in_asked = Signal()
+    lock_asked = Signal()
+    sign_out_asked = Signal()
+    password_asked = Signal()
 
     def __init__(self, station: Station, mode: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._station, self._mode_word = station, mode
         self._health: Health | None = None
         self._now_ns = 0
+        self._standing: Standing | None = None
         self.setObjectName("topbar")
         self.setFixedHeight(HEIGHT)
         self._name = QLabel()
@@ -79,6 +86,15 @@ class TopBar(QFrame):
     def _user_menu(self) -> QMenu:
         menu = QMenu(self)
         self._menu_titles: list[tuple[QAction, str]] = []
+        self._door_actions: dict[str, QAction] = {}
+        for title, asked in (
+            ("Sign in", self.sign_in_asked), ("Lock (Ctrl+L)", self.lock_asked), ("Sign out", self.sign_out_asked),
+            ("Change password", self.password_asked),
+        ):  # fmt: skip
+            action = menu.addAction("", asked.emit)
+            self._door_actions[title] = action
+            self._menu_titles.append((action, title))
+        menu.addSeparator()
         for title, choices, now, choose in (
             ("Language", (("en", "English"), ("zh", "中文")), language.name(), language.choose),
             ("Theme", (("light", "Light"), ("dark", "Dark")), theme.name(), theme.choose),
@@ -122,6 +138,31 @@ class TopBar(QFrame):
                 label.setProperty("state", "bad" if bad else "")
                 label.style().polish(label)
 
+    def set_standing(self, standing: Standing) -> None:
+        """Who is at this screen."""
+        self._standing = standing
+        here = bool(standing.actor.name)
+        for title, shown in (
+            ("Sign in", True),
+            ("Lock (Ctrl+L)", here and not standing.locked),
+            ("Sign out", here),
+            ("Change password", here and not standing.locked and not standing.demo),
+        ):
+            self._door_actions[title].setVisible(shown)
+        self._describe_user()
+
+    def _describe_user(self) -> None:
+        standing, spoken = self._standing, language.name()
+        if standing is None or not standing.actor.name:
+            self.user.setText(tr("nobody signed in"))
+            self.user.setToolTip(tr("Sign in, language and theme"))
+            return
+        name = standing.actor.name if not standing.demo else tr("demo engineer")
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+        state = tr("locked") if standing.locked else standing.label.in_(spoken)
+        self.user.setText(shown if standing.demo and not standing.locked else f"{shown} · {state}")
+        self.user.setToolTip(f"{name} · {state}")
+
     def set_time(self, now_ns: int) -> None:
         """The station's time."""
         if now_ns // 1_000_000_000 != self._now_ns // 1_000_000_000:
@@ -137,8 +178,7 @@ class TopBar(QFrame):
         ):  # fmt: skip
             button.setToolTip(tr(text))
             button.setAccessibleName(tr(text))
-        self.user.setText(tr("not signed in"))
-        self.user.setToolTip(tr("Language and theme; accounts come later"))
+        self._describe_user()
         for action, text in self._menu_titles:
             action.setText(tr(text) if text != "中文" else text)
         if self._health is not None:

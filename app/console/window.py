@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +12,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QResizeEve
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from app.console.bridge import Bridge
-from app.console.facade import StationFacade
+from app.console.door import Door
 from app.console.find import FindPanel, Hit, Index
 from app.console.pages.alarms import AlarmsPage
 from app.console.pages.devices import DevicesPage
@@ -23,10 +22,13 @@ from app.console.pages.trends import TrendsPage
 from app.console.rail import Rail
 from app.console.settings import Settings
 from app.console.topbar import TopBar
+from app.facade import StationFacade
+from app.model.access import Standing
 from app.model.views import AlarmRow, DeviceStatus, Health, Series, Snapshot
 from widgets import blink, language, theme
 from widgets.banner import AlarmBanner
 from widgets.faceplate import SPARK_NS, Faceplate
+from widgets.sign_in import SignInPanel
 
 log = logging.getLogger("gridroom.console")
 
@@ -40,14 +42,6 @@ _SPARK_EVERY_S = 30
 _SETTINGS = [("en", "English"), ("zh", "Chinese"), ("light", "Light"), ("dark", "Dark")]
 
 
-def person() -> str:
-    """Who acts while there are no accounts: the person signed in to the machine."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user, or a system without user names
-        return "console"
-
-
 class MainWindow(QWidget):
     """Everything that is on the screen. `Bridge` and `Settings` are given, and outlive it."""
 
@@ -57,7 +51,9 @@ class MainWindow(QWidget):
         self._seconds = 0
         blink.set_still(settings.get("alarms.still", False))
         self.intents = Intents(self)
-        context = Context(facade, bridge, settings, self.intents, person())
+        self.sign_in = SignInPanel(self)
+        self.door = Door(facade, bridge, self.sign_in)
+        context = Context(facade, bridge, settings, self.intents, self.door)
         station = facade.station
         self.topbar = TopBar(station, facade.mode)
         self.rail = Rail([(page.name, page.title) for page in PAGES])
@@ -82,6 +78,7 @@ class MainWindow(QWidget):
         self._on_alarms(bridge.alarm_rows)
         self._on_health(bridge.health_now, bridge.devices)
         self.topbar.set_time(bridge.snapshot.taken)
+        self._on_standing(self.door.standing)
         self._title()
 
     def _lay_out(self) -> None:
@@ -109,6 +106,11 @@ class MainWindow(QWidget):
         self.topbar.back_asked.connect(self.back)
         self.topbar.forward_asked.connect(self.forward)
         self.topbar.find_asked.connect(self.finder.open)
+        self.topbar.sign_in_asked.connect(self.door.ask)
+        self.topbar.lock_asked.connect(self.door.lock)
+        self.topbar.sign_out_asked.connect(self.door.sign_out)
+        self.topbar.password_asked.connect(self.door.change_password)
+        self.door.changed.connect(self._on_standing)
         self.banner.clicked.connect(lambda: self.show_alarms(""))
         self.finder.chosen.connect(self._on_found)
         self.intents.device.connect(self.show_device)
@@ -129,6 +131,7 @@ class MainWindow(QWidget):
             "Alt+Left": self.back,
             "Alt+Right": self.forward,
             "Ctrl+K": self.finder.open,
+            "Ctrl+L": self._on_lock_key,
             "Esc": self.close_drawer,
             "F6": self._next_area,
         }
@@ -203,6 +206,8 @@ class MainWindow(QWidget):
         """Close what is open over or beside the page."""
         if self.finder.isVisible():
             self.finder.close_again()
+        elif self.sign_in.isVisible():
+            self.sign_in.close_again()
         elif self.faceplate.isVisible():
             self._settings.set("window.drawer", self.faceplate.width())
             self.faceplate.hide()
@@ -253,6 +258,23 @@ class MainWindow(QWidget):
             if child.isVisible() and child.isEnabled() and child.focusPolicy() & Qt.FocusPolicy.TabFocus:
                 child.setFocus(Qt.FocusReason.TabFocusReason)
                 return
+
+    # ------------------------------------------------------------------------------------------------ who is here
+
+    def greet(self) -> None:
+        """At the start: where nobody is named yet, ask for the administrator."""
+        if self.door.standing.first_start:
+            self.door.ask()
+
+    def _on_standing(self, standing: Standing) -> None:
+        self.topbar.set_standing(standing)
+
+    def _on_lock_key(self) -> None:
+        standing = self.door.standing
+        if standing.actor.name and not standing.locked:
+            self.door.lock()
+        else:
+            self.door.ask()
 
     # --------------------------------------------------------------------------------------------------- live
 
@@ -334,6 +356,7 @@ class MainWindow(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.finder.move((self.width() - self.finder.width()) // 2, self.topbar.height() + 12)
+        self.sign_in.move(self.width() - self.sign_in.width() - 8, self.topbar.height() + 8)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.remember()

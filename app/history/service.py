@@ -22,6 +22,7 @@ from app.history.recorder import Recorder
 from app.history.settings import Settings
 from app.history.trouble import Troubles
 from app.history.writer import Failures, Shelf, Writer
+from app.model.access import Action, permit
 from app.model.clock import SECOND_NS, Clock
 from app.model.errors import StorageError, words_of
 from app.model.station import Station
@@ -139,6 +140,7 @@ class History:
         """What each point held when the station last ran: name -> (value, quality, time in UTC nanoseconds)."""
         return dict(self._last)
 
+    @permit(Action.VIEW)
     def query(self, points: Sequence[str], start_ns: int, end_ns: int, pixels: int) -> Task[list[Series]]:
         """Trends of these points (full names) over start <= time < end, drawn for a width of `pixels`.
 

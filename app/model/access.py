@@ -192,12 +192,17 @@ class SessionRow:
     locked: bool
 
 
+NAMELESS: Final = Text("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a door stands: who is signed in, and what may be done next."""
 
     actor: Actor
     """Name empty: nobody."""
+    label: Text = NAMELESS
+    """What the role is called."""
     locked: bool = False
     """Somebody is signed in, but must sign in again before anything but looking."""
     must_change: bool = False

@@ -362,12 +362,25 @@ class HistoryForm(Form):
     retention: RetentionForm = RetentionForm()
 
 
+class AccessForm(Form):
+    """Who may: what a station asks beyond accounts and roles."""
+
+    lock_after: DurationS | Literal["never"] = 1800.0
+    second_person: tuple[Literal["export", "acknowledge", "configure", "secrets", "accounts"], ...] = ()
+
+    @property
+    def lock_after_s(self) -> float:
+        """0 for never."""
+        return 0.0 if self.lock_after == "never" else float(self.lock_after)
+
+
 class StationForm(Form):
     """The whole `station.yaml`."""
 
     version: Literal[1]
     station: StationHeadForm
     history: HistoryForm = HistoryForm()
+    access: AccessForm = AccessForm()
     topology: tuple[NodeForm, ...] = ()
     devices: tuple[DeviceForm, ...] = ()
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.config import (
+    AccessForm,
     BlocksForm,
     ControlForm,
     DeviceKind,
@@ -141,6 +142,7 @@ class Station:
     config_hash: str = ""
     """SHA-256 of all files that made it, hex."""
     demo: bool = field(default=False)
+    access: AccessForm = field(default_factory=AccessForm)
 
     @cached_property
     def zone(self) -> ZoneInfo:

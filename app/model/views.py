@@ -194,3 +194,30 @@ class JournalRow:
     value: float
     quality: int
     actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder of the station and the disk below it."""
+
+    path: str
+    used_bytes: int
+    """By what Gridroom has stored there."""
+    free_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """What the station runs on."""
+
+    data: Place
+    config: Place
+    config_hash: str
+    """SHA-256 of all files of the configuration."""
+    started: int
+    """UTC nanoseconds."""
+    machine: str
+    python: str
+    parts: tuple[tuple[str, str, str], ...]
+    """(name, version, licence) of Gridroom and every library it runs on, as their packages say."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from app.model.access import Action, permit
 from app.model.clock import Clock
 from app.model.station import Station
 from app.model.text import Text
@@ -70,6 +71,7 @@ class Northbound:
         for serving in self._servings:
             serving.take(updates)
 
+    @permit(Action.VIEW)
     def status(self) -> list[CentreStatus]:
         """Every centre, in the order of the file."""
         return [serving.status() for serving in self._servings]

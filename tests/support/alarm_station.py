@@ -33,7 +33,7 @@ SHORT = {
 }
 
 
-def load(folder: Path, devices: Sequence[Mapping[str, Any]]) -> Station:
+def load(folder: Path, devices: Sequence[Mapping[str, Any]], **more: Any) -> Station:
     """A station of devices as a file would describe them, on the memory driver unless they say otherwise."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
@@ -41,6 +41,7 @@ def load(folder: Path, devices: Sequence[Mapping[str, Any]]) -> Station:
         "station": {
             "id": "s", "name": "S", "timezone": "Asia/Shanghai", "location": {"latitude": 0, "longitude": 0}
         },
+        **more,
         "devices": [{"kind": "pcs", "connection": {"driver": "memory"}, **device} for device in devices],
     }  # fmt: skip
     (folder / "station.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")

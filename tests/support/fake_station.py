@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import yaml
 from app.commissioning.service import Commissioning
 from app.energy.figures import FigureReader, Figures
 from app.energy.today import DayBaseline
+from app.model.access import Actor, Standing, WrongPassword
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
 from app.model.errors import TransportError
@@ -247,11 +248,76 @@ class FakeHistory:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+def answered(result: Any) -> Future[Any]:
+    """A future that is done."""
+    future: Future[Any] = Future()
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+    return future
+
+
+class FakeAccess:
+    """A door where somebody stands already; a test changes who, and what he may not."""
+
+    def __init__(self) -> None:
+        self.standing_now = Standing(Actor("li", "operator", "console"), Text("operator", "值班员"))
+        self.denied: dict[str, Text] = {}
+        """`service.method` -> why not."""
+        self.passwords: dict[str, str] = {}
+        """Name -> the password that lets in; anybody else is refused."""
+        self.touched = 0
+        self.confirmed: list[tuple[str, str]] = []
+
+    def standing(self) -> Standing:
+        return self.standing_now
+
+    def why_not(self, method: str, devices: Collection[str] | None = None) -> Text | None:
+        return self.denied.get(method)
+
+    def become(self, **changed: Any) -> Standing:
+        self.standing_now = replace(self.standing_now, **changed)
+        return self.standing_now
+
+    def sign_in(self, name: str, password: str) -> Future[Standing]:
+        if self.passwords.get(name) != password:
+            return answered(WrongPassword(Text("name or password is wrong", "名称或密码错误")))
+        return answered(self.become(actor=Actor(name, "operator", "console"), locked=False, first_start=False))
+
+    def sign_in_demo(self) -> Standing:
+        return self.become(actor=Actor("demo engineer", "engineer", "console"), locked=False)
+
+    def name_administrator(self, name: str, password: str) -> Future[Standing]:
+        self.passwords[name] = password
+        return self.sign_in(name, password)
+
+    def change_password(self, old: str, new: str) -> Future[Standing]:
+        self.passwords[self.standing_now.actor.name] = new
+        return answered(self.become(must_change=False))
+
+    def sign_out(self) -> Standing:
+        return self.become(actor=Actor(""), locked=False)
+
+    def lock(self) -> Standing:
+        return self.become(locked=True)
+
+    def touch(self) -> None:
+        self.touched += 1
+
+    def confirm(self, method: str, name: str, password: str) -> Future[None]:
+        if self.passwords.get(name) != password:
+            return answered(WrongPassword(Text("name or password is wrong", "名称或密码错误")))
+        self.confirmed.append((method, name))
+        return answered(None)
+
+
 class FakeAlarms:
     """Alarm rows that a test sets; acknowledging is remembered and done."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, access: FakeAccess) -> None:
         self._clock = clock
+        self.access = access
         self._rows: tuple[AlarmRow, ...] = ()
         self._version = 0
         self.acknowledged: list[tuple[tuple[int, ...], str]] = []
@@ -268,7 +334,8 @@ class FakeAlarms:
     def active(self) -> tuple[AlarmRow, ...]:
         return self._rows
 
-    def acknowledge(self, ids: Sequence[int], actor: str) -> None:
+    def acknowledge(self, ids: Sequence[int]) -> Future[tuple[int, ...]]:
+        actor = self.access.standing_now.actor.name
         self.acknowledged.append((tuple(ids), actor))
         now = self._clock.now_ns()
         kept = []
@@ -280,6 +347,7 @@ class FakeAlarms:
                 continue
             kept.append(row)
         self.set(*kept)
+        return answered(tuple(ids))
 
     def journal(self, limit: int = 1000, before_id: int | None = None) -> Future[list[JournalRow]]:
         rows = [row for row in reversed(self.journal_rows) if before_id is None or row.id < before_id]
@@ -371,8 +439,9 @@ class FakeStation:
         self.clock = clock or SystemClock()
         self.moving = moving
         self.history = FakeHistory(station, self.clock)
-        self.alarms = FakeAlarms(self.clock)
-        self.events = FakeAlarms(self.clock)
+        self.access = FakeAccess()
+        self.alarms = FakeAlarms(self.clock, self.access)
+        self.events = FakeAlarms(self.clock, self.access)
         self.commissioning = Commissioning(
             station, station.directory / "backups", self.clock,
             locked=Text("the demo station stays as it is", "演示站保持原样") if locked else None,

@@ -87,11 +87,14 @@ def main() -> None:
     from app.starting import running
 
     station, data, overlay = map(Path, sys.argv[1:4])
-    with running(station, data, overlay, "test") as facade, Listener(("127.0.0.1", 0), authkey=KEY) as listener:
+    with (
+        running(station, data, overlay, "test") as running_station,
+        Listener(("127.0.0.1", 0), authkey=KEY) as listener,
+    ):
         sys.stdout.write(f"{listener.address[1]}\n")
         sys.stdout.flush()
         with listener.accept() as connection:
-            serve(connection, facade)
+            serve(connection, running_station.facade("test"))
 
 
 if __name__ == "__main__":

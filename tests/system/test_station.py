@@ -18,6 +18,7 @@ from app.configuration import configure
 from app.demo import DEMO, DemoSimulator
 from app.history.folder import DataFolder
 from app.model import quality as q
+from app.model.access import Actor
 from app.model.views import AlarmState, LinkState
 from app.station import RunningStation
 
@@ -139,7 +140,7 @@ def test_acknowledgement_and_totals_survive_a_restart(tmp_path: Path, simulator:
     try:
         until(lambda: any(row.source == "inv2._online" for row in first.facade.alarms.active()))
         alarm = next(row for row in first.facade.alarms.active() if row.source == "inv2._online")
-        first.facade.alarms.acknowledge([alarm.id], "operator 1")
+        first.facade.alarms.acknowledge([alarm.id], Actor("operator 1"))
         until(lambda: np.isfinite(first.read("park.load_day_kwh")[0]) and first.read("park.load_day_kwh")[0] > 0.2)
         total = first.read("park.load_day_kwh")[0]
     finally:

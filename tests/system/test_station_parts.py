@@ -11,6 +11,7 @@ import pytest
 from app.configuration import configure
 from app.headless import status_line
 from app.history.folder import DataFolder
+from app.model.access import Actor
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.errors import StorageError
 from app.model.updates import Updates
@@ -162,7 +163,7 @@ def test_a_clock_that_was_set_is_told_once_and_is_over(folder: Path) -> None:
         until(lambda: any(row.source == "_system.clock" for row in one.alarms.active()))
         row = next(row for row in one.alarms.active() if row.source == "_system.clock")
         assert row.state is AlarmState.RETURNED_UNACKNOWLEDGED and "-7200.0 s" in row.message.en
-        one.alarms.acknowledge([row.id], "operator")
+        one.alarms.acknowledge([row.id], Actor("operator"))
         assert all(row.source != "_system.clock" for row in one.alarms.active())
         clock.ahead_s = 0.0
         until(lambda: any(row.source == "_system.clock" for row in one.alarms.active()))

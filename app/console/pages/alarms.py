@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.console.facade import JournalService
 from app.console.pages.page import Context, Page
+from app.facade import JournalService
 from app.model.config import Priority
 from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow
 from widgets import blink, theme
@@ -103,6 +103,10 @@ class AlarmsPage(Page):
         keep(self._acknowledge_all, "checks")
         self._still = QCheckBox()
         self._still.setChecked(blink.still())
+        self._trouble = QLabel()
+        self._trouble.setProperty("trouble", True)
+        self._trouble.setWordWrap(True)
+        self._trouble.hide()
         self._empty = QLabel()
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setProperty("soft", True)
@@ -143,6 +147,7 @@ class AlarmsPage(Page):
         column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(8)
         column.addLayout(head)
+        column.addWidget(self._trouble)
         column.addWidget(self._empty, 1)
         column.addWidget(self.table, 1)
         self.tabs.setDocumentMode(True)
@@ -158,7 +163,6 @@ class AlarmsPage(Page):
         for i, text in enumerate(("Active", "Alarm journal", "Event journal")):
             self.tabs.setTabText(i, tr(text))
         self._acknowledge.setText(tr("Acknowledge"))
-        self._acknowledge.setToolTip(tr("Acknowledge the selected alarms (A)"))
         self._acknowledge_all.setText(tr("Acknowledge all shown"))
         self.filter.setPlaceholderText(tr("Filter by device, text or id"))
         self.filter.setAccessibleName(tr("Filter by device, text or id"))
@@ -180,7 +184,17 @@ class AlarmsPage(Page):
         """Tell the station that these were seen."""
         wanted = [row.id for row in self.model.rows if row.id in set(ids) and unacknowledged(row)]
         if wanted:
-            self.context.facade.alarms.acknowledge(wanted, self.context.actor)
+            self._trouble.hide()
+            self.context.door.do(
+                lambda: self.context.facade.alarms.acknowledge(wanted), self, lambda _: None, self._on_refused
+            )
+
+    def _on_refused(self, error: BaseException) -> None:
+        self._trouble.setText(tr("Not acknowledged: {why}", why=told(error)))
+        self._trouble.show()
+
+    def show_rights(self) -> None:
+        self._describe()
 
     # --------------------------------------------------------------------------------------------------- live
 
@@ -229,8 +243,14 @@ class AlarmsPage(Page):
             button.setIcon(priority_icon(priority, calm=not numbers[priority]))
             button.setToolTip(tr("Show or hide this priority; the number is what is unacknowledged"))
         selected = set(self.table.selected_ids())
-        self._acknowledge.setEnabled(any(row.id in selected and unacknowledged(row) for row in self.model.rows))
-        self._acknowledge_all.setEnabled(any(unacknowledged(row) for row in self.model.rows))
+        waiting = [row for row in self.model.rows if unacknowledged(row)]
+        chosen = [row for row in waiting if row.id in selected]
+        for verb, rows_, hint in (
+            (self._acknowledge, chosen, tr("Acknowledge the selected alarms (A)")),
+            (self._acknowledge_all, waiting, ""),
+        ):
+            devices = {row.source.partition(".")[0] for row in rows_}
+            self.context.door.allow(verb, "alarms.acknowledge", able=bool(rows_), hint=hint, devices=devices)
         empty = not self.model.rows
         self._empty.setVisible(empty)
         self.table.setVisible(not empty)

@@ -147,10 +147,9 @@ class DevicesPage(Page):
         self._trend.setToolTip(tr("Show the selected points on the Trends page (Enter)"))
         self._faceplate.setText(tr("Faceplate"))
         self._read.setText(tr("Read now"))
-        self._read.setToolTip(tr("Read the selected points once, beside their schedule (Ctrl+R)"))
         self._add.setText(tr("Add device"))
         self._edit.setText(tr("Edit"))
-        self._edit.setToolTip(tr("Change this device in the station's file (F2)"))
+        self.show_rights()
         self._describe()
 
     def main_widget(self) -> QWidget:
@@ -199,8 +198,7 @@ class DevicesPage(Page):
         self._notice.hide()
         self.card.show_devices([self.station.by_id[id_] for id_ in ids])
         self.card.set_status(self.context.bridge.devices, self.context.bridge.snapshot)
-        self._edit.setEnabled(len(ids) == 1)
-        self._on_selection()
+        self.show_rights()
         self._describe()
         if self.right.currentWidget() is self.editor and len(ids) == 1 and not self.editor.dirty:
             self.editor.open_device(ids[0])
@@ -222,20 +220,18 @@ class DevicesPage(Page):
 
     def read_now(self) -> None:
         """Ask the field for the selected points, beside their schedule."""
-        names = self.table.selected_points()
-        if names:
-            self.readings.read(names)
+        if self._read.isEnabled():
+            self.readings.read(self.table.selected_points())
 
     def edit(self) -> None:
         """Open the chosen device in the editor."""
-        if len(self._ids) == 1:
+        if self._edit.isEnabled():
             self.engineering.edit(self._ids[0])
 
     def _show_editor(self, *, shown: bool) -> None:
         self._notice.hide()
         self.right.setCurrentIndex(int(shown))
-        self._add.setEnabled(not shown)
-        self._edit.setEnabled(not shown and len(self._ids) == 1)
+        self.show_rights()
         if not shown:
             self.tree.setFocus()
 
@@ -247,8 +243,18 @@ class DevicesPage(Page):
         self._notice.setText(words)
         self._notice.show()
 
+    def show_rights(self) -> None:
+        door, editing = self.context.door, self.right.currentWidget() is self.editor
+        door.allow(self._add, "commissioning.contents", able=not editing)
+        hint = tr("Change this device in the station's file (F2)")
+        door.allow(self._edit, "commissioning.contents", able=not editing and len(self._ids) == 1, hint=hint)
+        self._on_selection()
+
     def _on_selection(self) -> None:
-        self._read.setEnabled(bool(self.table.selected_rows()))
+        names = self.table.selected_points()
+        devices = {name.partition(".")[0] for name in names}
+        hint = tr("Read the selected points once, beside their schedule (Ctrl+R)")
+        self.context.door.allow(self._read, "station.read_once", able=bool(names), hint=hint, devices=devices)
 
     def _on_table_menu(self, at: QPoint) -> None:
         self.table_menu().popup(self.table.viewport().mapToGlobal(at))
@@ -261,7 +267,7 @@ class DevicesPage(Page):
         for text, act in (
             (tr("Read now"), self.read_now), (tr("Send to trend"), self._on_trend), (tr("Copy"), self.table.copy),
         ):  # fmt: skip
-            menu.addAction(text, act).setEnabled(chosen)
+            menu.addAction(text, act).setEnabled(chosen if act != self.read_now else self._read.isEnabled())
         return menu
 
     def _on_faceplate(self) -> None:

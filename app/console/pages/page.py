@@ -12,8 +12,9 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from app.console.bridge import Bridge
-from app.console.facade import StationFacade
+from app.console.door import Door
 from app.console.settings import Settings
+from app.facade import StationFacade
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
 from widgets import language
 
@@ -41,8 +42,8 @@ class Context:
     bridge: Bridge
     settings: Settings
     intents: Intents
-    actor: str
-    """Who acts: the person at the machine, until accounts exist."""
+    door: Door
+    """Who is here, and what he may do."""
 
 
 class Page(QWidget):
@@ -61,10 +62,14 @@ class Page(QWidget):
         bridge.values.connect(self._on_values)
         bridge.alarms.connect(self._on_alarms)
         bridge.health.connect(self._on_health)
+        context.door.changed.connect(self.show_rights)
         language.changed.connect(self.retranslate)
 
     def retranslate(self) -> None:
         """Set every text anew. Called after the page is built and when the language changes."""
+
+    def show_rights(self) -> None:
+        """Enable what who is here may do, and say why not of the rest. Called when that has changed."""
 
     def main_widget(self) -> QWidget:
         """Where the keyboard goes when the page is chosen by a key."""

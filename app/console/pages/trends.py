@@ -153,7 +153,7 @@ class TrendsPage(Page):
         self._to.setToolTip(tr("To, in the station's time"))
         self._show_range.setText(tr("Show"))
         self._export.setText(tr("Export"))
-        self._export.setToolTip(tr("Write what is seen to a file"))
+        self.show_rights()
         self._clear.setText(tr("Remove all"))
         self._describe()
 
@@ -176,7 +176,7 @@ class TrendsPage(Page):
         self.view.set_pens([self._pen(name) for name in names])
         self.tree.points.set_chosen(names)
         self._clear.setEnabled(bool(names))
-        self._export.setEnabled(bool(names))
+        self.show_rights()
         self.take_alarms(self.context.bridge.alarm_rows)
         self._describe()
         self._load()
@@ -284,6 +284,10 @@ class TrendsPage(Page):
 
     def _on_export(self, every: str, suffix: str) -> None:
         self.exporting.ask_file(list(self._pens), *self.view.shown_range(), every, suffix)
+
+    def show_rights(self) -> None:
+        hint = tr("Write what is seen to a file")
+        self.context.door.allow(self._export, "station.export", able=bool(self._pens), hint=hint)
 
     def remember(self) -> None:
         settings = self.context.settings

@@ -306,7 +306,7 @@ def test_the_key_a_acknowledges_what_is_selected(
     assert [row.id for row in alarms.model.rows] == [2, 1, 3]
     alarms.table.selectRow(0)
     qtbot.keyClick(alarms.table, Qt.Key.Key_A)
-    assert facade.alarms.acknowledged == [((2,), alarms.context.actor)]
+    assert facade.alarms.acknowledged == [((2,), "li")]
     console.bridge.refresh()
     assert [row.id for row in alarms.model.rows if row.state is AlarmState.ACTIVE_UNACKNOWLEDGED] == [1]
 
@@ -343,7 +343,7 @@ def test_selection_survives_an_acknowledgement_elsewhere(
     three(facade)
     console.bridge.refresh()
     alarms.table.selectRow(1)
-    facade.alarms.acknowledge([1], "other")
+    facade.alarms.acknowledge([1])
     facade.alarms.set(*facade.alarms.active())
     console.bridge.refresh()
     assert alarms.table.selected_ids() == [1]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.alarms.journal import JournalFilter
+from app.model.access import Actor
 from app.model.config import Priority
 from app.model.text import Text
 from app.model.views import AlarmState
@@ -41,7 +42,7 @@ def test_states(name: str, tmp_path: Path) -> None:
     for deed, listed, line in TABLES[name]:
         plant.clock.advance(1)
         if deed == "A":
-            plant.alarms.acknowledge([row.id for row in plant.alarms.active()], "li")
+            plant.alarms.acknowledge([row.id for row in plant.alarms.active()], Actor("li"))
         else:
             plant.give(("d.p", 95.0 if deed == "H" else 50.0))
         expected += [line] if line else []
@@ -57,7 +58,7 @@ def test_every_transition_is_journaled_with_time_value_limit_and_actor(tmp_path:
     raised = plant.only()
     assert raised.raised == clock.now_ns() - 500
     clock.advance(2)
-    assert plant.alarms.acknowledge([raised.id], "wang") == (raised.id,)
+    assert plant.alarms.acknowledge([raised.id], Actor("wang")) == (raised.id,)
     acknowledged = plant.only()
     assert (acknowledged.acknowledged, acknowledged.acknowledged_by) == (clock.now_ns(), "wang")
     clock.advance(2)
@@ -85,7 +86,7 @@ def test_raised_again_is_a_new_occurrence_that_an_old_acknowledgement_does_not_t
     plant.give(("d.p", 96.0))
     again = plant.only()
     assert again.id != seen.id and again.raised == seen.raised + 10**9 and again.value == 96.0
-    assert plant.alarms.acknowledge([seen.id], "li") == ()
+    assert plant.alarms.acknowledge([seen.id], Actor("li")) == ()
     assert plant.listed() == ["h active"]
     plant.stop()
 
@@ -94,7 +95,7 @@ def test_unknown_numbers_are_ignored(tmp_path: Path) -> None:
     plant = Plant(one_point(tmp_path, alarms={"h": 90}), tmp_path / "data")
     plant.give(("d.p", 95.0))
     id_ = plant.only().id
-    assert plant.alarms.acknowledge([0, -5, 10**18, id_, id_], "li") == (id_,)
+    assert plant.alarms.acknowledge([0, -5, 10**18, id_, id_], Actor("li")) == (id_,)
     plant.stop()
 
 
@@ -105,7 +106,7 @@ def test_acknowledging_from_another_thread_while_alarms_come(tmp_path: Path) -> 
 
     def operator() -> None:
         while not stop.is_set():
-            done.extend(plant.alarms.acknowledge([row.id for row in plant.alarms.active()], "li"))
+            done.extend(plant.alarms.acknowledge([row.id for row in plant.alarms.active()], Actor("li")))
 
     thread = threading.Thread(target=operator)
     thread.start()
@@ -114,7 +115,7 @@ def test_acknowledging_from_another_thread_while_alarms_come(tmp_path: Path) -> 
         plant.give(("d.p", 50.0))
     stop.set()
     thread.join()
-    done.extend(plant.alarms.acknowledge([row.id for row in plant.alarms.active()], "li"))
+    done.extend(plant.alarms.acknowledge([row.id for row in plant.alarms.active()], Actor("li")))
     assert plant.listed() == []
     assert len(done) == len(set(done))
     lines = [row.what for row in plant.alarms.journal(limit=10_000).result()[::-1]] if plant.settle() is None else []
@@ -131,7 +132,7 @@ def test_the_list_is_sorted_and_counted(tmp_path: Path) -> None:
         plant.clock.advance(1)
         plant.give((f"d.p{i}", 95.0))
     by_source = {row.source: row.id for row in plant.alarms.active()}
-    plant.alarms.acknowledge([by_source["d.p4"]], "li")  # the newest of the urgent
+    plant.alarms.acknowledge([by_source["d.p4"]], Actor("li"))  # the newest of the urgent
     assert [row.source for row in plant.alarms.active()] == ["d.p3", "d.p1", "d.p4", "d.p5", "d.p2", "d.p0"]
     counts = plant.alarms.counts()
     assert counts.total == {Priority.URGENT: 3, Priority.HIGH: 1, Priority.MEDIUM: 1, Priority.LOW: 1}
@@ -179,7 +180,7 @@ def test_system_alarms(tmp_path: Path) -> None:
         "system",
         AlarmState.ACTIVE_UNACKNOWLEDGED,
     )
-    alarms.acknowledge([first.id], "li")
+    alarms.acknowledge([first.id], Actor("li"))
     version = alarms.version
     alarms.raise_system("history", Text("disk still full", "磁盘仍满"), Priority.HIGH)  # in other words
     row = plant.only()

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from app.alarms.judge import Judge
 from app.alarms.rules import Rules, compile_rules
+from app.model.access import Actor
 from app.model.clock import SECOND_NS
 from app.model.quality import IV, NT, RANGE, UNUSABLE
 from app.model.updates import Updates
@@ -238,7 +239,7 @@ class OneAlarm(RuleBasedStateMachine):
 
     @rule()
     def acknowledge(self) -> None:
-        self.plant.alarms.acknowledge([row.id for row in self.plant.alarms.active()], "li")
+        self.plant.alarms.acknowledge([row.id for row in self.plant.alarms.active()], Actor("li"))
         self.alarm.acknowledge()
 
     @rule()

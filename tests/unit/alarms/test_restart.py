@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from app.model.access import Actor
 from app.model.config import Priority
 from app.model.quality import NT
 from app.model.text import Text
@@ -39,7 +40,7 @@ def test_what_is_still_true_keeps_its_time_and_its_acknowledgement(two: Plant) -
     two.give(("d.a", 95.0), ("d.b", 96.0), ("d.c", 97.0), ("d.e", 98.0))
     ids = {row.source: row.id for row in two.alarms.active()}
     two.clock.advance(1)
-    two.alarms.acknowledge([ids["d.a"], ids["d.c"]], "li")
+    two.alarms.acknowledge([ids["d.a"], ids["d.c"]], Actor("li"))
     two.clock.advance(1)
     two.give(("d.e", 10.0))
     before = two.alarms.active()
@@ -62,7 +63,7 @@ def test_what_is_still_true_keeps_its_time_and_its_acknowledgement(two: Plant) -
 def test_numbers_go_on_after_a_restart(two: Plant) -> None:
     two.give(("d.a", 95.0))
     first = two.only().id
-    two.alarms.acknowledge([first], "li")
+    two.alarms.acknowledge([first], Actor("li"))
     two.give(("d.a", 10.0))
     two.restart()
     two.give(("d.a", 95.0))
@@ -112,7 +113,7 @@ def test_nothing_comes_back_from_the_dead(two: Plant) -> None:
     two.settle()
     two.give(*(("d.a", value) for value in (10.0, 95.0, 10.0, 95.0)))
     two.restart()
-    two.alarms.acknowledge([two.only().id], "li")
+    two.alarms.acknowledge([two.only().id], Actor("li"))
     two.give(("d.a", 10.0))
     two.restart()
     assert two.listed() == []
@@ -256,7 +257,7 @@ def test_a_list_that_cannot_be_read_at_the_start_comes_later(
     two: Plant, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two.give(("d.a", 95.0), ("d.b", 95.0), ("d.c", 95.0))
-    two.alarms.acknowledge([row.id for row in two.alarms.active()], "li")
+    two.alarms.acknowledge([row.id for row in two.alarms.active()], Actor("li"))
     before = {row.source: row for row in two.alarms.active()}
     two.stop()
     monkeypatch.setattr("app.records.database.BUSY_TIMEOUT_S", 0.05)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
 from app.energy.figures import Figures
 from app.history.export.request import ExportResult
+from app.model.access import Grant, RoleRow, SessionRow, Standing, UserRow
+from app.model.audit import AuditFilter, AuditRow, Verdict
 from app.model.commissioning import Change, Contents, Preview, Trial
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
-from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow, Series, Snapshot
+from app.model.views import AlarmRow, DeviceStatus, Health, JournalRow, Series, Snapshot, SystemView
 
 
 class HistoryService(Protocol):
@@ -40,8 +42,42 @@ class AlarmService(JournalService, Protocol):
     def active(self) -> tuple[AlarmRow, ...]:
         """Alarms that are active or unacknowledged."""
 
-    def acknowledge(self, ids: Sequence[int], actor: str) -> object:
-        """Somebody has seen these occurrences."""
+    def acknowledge(self, ids: Sequence[int]) -> Future[tuple[int, ...]]:
+        """Who is signed in has seen these occurrences; those that waited for it. Fails with Denied."""
+
+
+class AccessService(Protocol):
+    """Who is at this console. Futures fail with GridroomError in words."""
+
+    def standing(self) -> Standing:
+        """Who is signed in and how things are."""
+
+    def why_not(self, method: str, devices: Collection[str] | None = None) -> Text | None:
+        """Why `service.method` would be denied now, for these devices; None where it would not."""
+
+    def sign_in(self, name: str, password: str) -> Future[Standing]:
+        """Sign in, over whoever is here."""
+
+    def sign_in_demo(self) -> Standing:
+        """As the demo engineer, where there is one."""
+
+    def name_administrator(self, name: str, password: str) -> Future[Standing]:
+        """The first account of this station."""
+
+    def change_password(self, old: str, new: str) -> Future[Standing]:
+        """One's own."""
+
+    def sign_out(self) -> Standing:
+        """The session ends."""
+
+    def lock(self) -> Standing:
+        """Only looking is left, until somebody signs in."""
+
+    def touch(self) -> None:
+        """Somebody is working here."""
+
+    def confirm(self, method: str, name: str, password: str) -> Future[None]:
+        """A second person stands by for the next call of `service.method`."""
 
 
 class CommissioningService(Protocol):
@@ -70,6 +106,50 @@ class CommissioningService(Protocol):
         """Read every point of a device once, over a connection of its own."""
 
 
+class AccountsService(Protocol):
+    """Users, roles and sessions. Futures fail with GridroomError in words; without the right all is denied."""
+
+    def users(self) -> list[UserRow]: ...
+
+    def roles(self) -> list[RoleRow]: ...
+
+    def areas(self) -> list[tuple[str, Text]]:
+        """What a grant may name: id and name of the station, its elements, its devices."""
+
+    def add(self, name: str, role: str) -> Future[str]:
+        """A new account; the answer is its password for one sign-in."""
+
+    def reset(self, name: str) -> Future[str]:
+        """Another password for one sign-in, which is the answer."""
+
+    def set_disabled(self, name: str, disabled: bool, reason: str = "") -> Future[None]: ...
+
+    def set_role(self, name: str, role: str, reason: str = "") -> Future[None]: ...
+
+    def copy_role(self, role: str, name: str, label: Text) -> Future[None]: ...
+
+    def change_role(self, name: str, label: Text, grants: Collection[Grant]) -> Future[None]: ...
+
+    def remove_role(self, name: str) -> Future[None]: ...
+
+    def sessions(self) -> list[SessionRow]: ...
+
+    def end_session(self, id_: str, *, reason: str = "") -> Future[bool]: ...
+
+
+class AuditService(Protocol):
+    """Who did what."""
+
+    def rows(self, wanted: AuditFilter, limit: int = 500, before_id: int | None = None) -> Future[list[AuditRow]]:
+        """A page, the newest first."""
+
+    def verify(self, heads: Sequence[Path] = ()) -> Future[Verdict]:
+        """Recompute the whole chain, and compare it with heads that were kept elsewhere."""
+
+    def export(self, path: Path, wanted: AuditFilter) -> Future[int]:
+        """Write it to a .csv or .xlsx file; how many rows."""
+
+
 class StationFacade(Protocol):
     """One running station. Thread-safe; answers are plain data."""
 
@@ -91,6 +171,15 @@ class StationFacade(Protocol):
 
     @property
     def commissioning(self) -> CommissioningService: ...
+
+    @property
+    def access(self) -> AccessService: ...
+
+    @property
+    def accounts(self) -> AccountsService: ...
+
+    @property
+    def audit(self) -> AuditService: ...
 
     def read_once(self, point: str) -> Future[Updates]:
         """Read one point, full name, from the field now: one row. Fails with DeviceError, or ValueError."""
@@ -115,6 +204,9 @@ class StationFacade(Protocol):
         every: raw, 1s, 5s, 15min or 1h. progress: told the share done, on another thread. Cancelling the future leaves
         no file. Fails with GridroomError in words.
         """
+
+    def system(self) -> Future[SystemView]:
+        """What it runs on."""
 
     def health(self) -> Health:
         """How the engine is."""
