@@ -8,9 +8,15 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from app.model.errors import StorageError
+
 BUSY_TIMEOUT_S: Final = 5.0
 """How long a transaction waits for another program's."""
 READERS: Final = 2
+
+
+class PlaceHeld(StorageError):
+    """Another engine keeps its records there now; when it has ended, the place is free."""
 
 
 @dataclass(frozen=True, slots=True)

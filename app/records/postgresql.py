@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from app.model.errors import StorageError
 from app.model.text import Text
 from app.records import database as settings
-from app.records.database import READERS, Database
+from app.records.database import READERS, Database, PlaceHeld
 from app.records.migrations.moving import judge, move
 
 CONNECT_S: Final = 2
@@ -122,12 +122,12 @@ class PostgresqlServer:
         return engine
 
     def _hold(self, connection: Connection) -> None:
-        """Be the only engine of this station, for as long as the connection lasts. Raises StorageError where one is."""
+        """Be the only engine of this station, for as long as the connection lasts. Raises PlaceHeld where one is."""
         with connection.begin():
             question = text("SELECT pg_try_advisory_lock(hashtext(:name), 1)")
             if connection.execute(question, {"name": self.schema}).scalar():
                 return
-        raise StorageError(
+        raise PlaceHeld(
             Text(
                 f"another engine stores the records of a station of this id in {self.name}; stop it, or give this "
                 "station an id of its own",

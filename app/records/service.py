@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Executable
 
 from app.model.errors import StorageError
 from app.model.text import Text
-from app.records.database import READERS, Database, Place
+from app.records.database import READERS, Database, Place, PlaceHeld
 from app.records.jobs import Deadlines, Job
 from app.records.sqlite import SqliteFile
 from app.records.troubles import (
@@ -104,10 +104,8 @@ class Records:
         """
         try:
             self._open()
-        except StorageError:
-            raise
         except Exception as error:
-            if not is_trouble(error):
+            if not is_trouble(error) or (isinstance(error, StorageError) and not isinstance(error, PlaceHeld)):
                 raise
             self._tell(error)  # the writer tries again
         self._running = True
@@ -262,7 +260,7 @@ class Records:
                 receipt.clear()
                 self._unseal(jobs)
                 jobs = [job for job in jobs if not job.given_up]
-                results = self._transact(jobs, receipt)
+                self._transact(jobs, results, receipt)
                 break
             except _Refused as refused:
                 jobs = [job for job in jobs if job is not refused.job]
@@ -284,14 +282,17 @@ class Records:
         for job, result in zip(jobs, results, strict=True):
             job.done(result)
 
-    def _transact(self, jobs: Sequence[Job], receipt: list[int]) -> list[Any]:
-        """Do the jobs in one transaction. Where `receipt` holds a number afterwards, its COMMIT was begun."""
+    def _transact(self, jobs: Sequence[Job], results: list[Any], receipt: list[int]) -> None:
+        """Do the jobs in one transaction, their answers into `results`.
+
+        Where `receipt` holds a number afterwards, its COMMIT was begun: it may be stored even where this raises.
+        """
+        results.clear()
         if self._suspect:
             self._suspect = False
             self._close()
         self._transaction_began = time.monotonic()
         database = self._database or self._open()
-        results = []
         with database.writer.begin() as connection:
             for job in jobs:
                 try:
@@ -304,7 +305,6 @@ class Records:
             self._seal(jobs)
             if number:
                 receipt.append(number)
-        return results
 
     def _was_stored(self, receipt: int) -> bool:
         """Whether the transaction was stored whose COMMIT was not answered. Raises while nobody can say."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.records.database import Place
@@ -127,6 +128,19 @@ class Postgresql:
     def kill(self) -> None:
         """As a power cut."""
         self.stop(signal.SIGQUIT)  # of the whole family at once; SIGKILL would orphan its children
+
+    def pause(self) -> None:
+        """All its processes stand still, with their sockets open."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, what: signal.Signals) -> None:
+        assert self._process is not None
+        family = psutil.Process(self._process.pid)
+        for one in (family, *family.children()):
+            one.send_signal(what)
 
     def remove(self) -> None:
         self.stop()

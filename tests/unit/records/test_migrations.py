@@ -54,9 +54,7 @@ def opened(folder: Path, work: Callable[[Connection], Any], place: Place | None 
         records.stop()
 
 
-def test_the_last_revision_is_what_the_tables_say(
-    tmp_path: Path, place_of: Callable[[Path], Place | None]
-) -> None:
+def test_the_last_revision_is_what_the_tables_say(tmp_path: Path, place_of: Callable[[Path], Place | None]) -> None:
     def differences(connection: Connection) -> list[Any]:
         found = compare_metadata(MigrationContext.configure(connection), metadata)
         return [one for one in found if "alembic_version" not in str(one)]
