@@ -1,0 +1,76 @@
+"""Reading the audit: a page of it, or all that matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, Connection, Select, literal, select
+
+from app.access.chain import COLUMNS
+from app.model.audit import AuditFilter, AuditRow
+from app.records.tables import audit
+
+_PORTION: Final = 1000
+_SEARCHED: Final = ("actor", "what", "target", "reason", "details", "before", "after")
+_BETWEEN: Final = literal("\n")
+_columns: Final = [audit.c[name] for name in COLUMNS]
+
+
+def page(connection: Connection, wanted: AuditFilter, limit: int, before_id: int | None) -> list[AuditRow]:
+    """The newest rows first; `before_id` is the id of the last row of the page before."""
+    statement = _matching(connection, wanted).order_by(audit.c.id.desc()).limit(limit)
+    if before_id is not None:
+        statement = statement.where(audit.c.id < before_id)
+    return [AuditRow(*row) for row in connection.execute(statement)]
+
+
+def matching(connection: Connection, wanted: AuditFilter) -> Iterator[AuditRow]:
+    """The oldest row first."""
+    statement = _matching(connection, wanted).order_by(audit.c.id)
+    with connection.execution_options(yield_per=_PORTION).execute(statement) as rows:
+        for row in rows:
+            yield AuditRow(*row)
+
+
+def bare_rows(connection: Connection) -> Iterator[Sequence[Any]]:
+    """Every row by id, as the database's own driver gives it: whoever verifies looks at each."""
+    names = ", ".join(f'"{name}"' for name in COLUMNS)
+    statement = f"SELECT {names} FROM audit ORDER BY id"
+    raw = cast(Any, connection.connection.driver_connection)
+    # A named cursor of PostgreSQL's leaves the rows at the server until they are wanted.
+    cursor = raw.cursor() if connection.dialect.name == "sqlite" else raw.cursor(name="audit_rows")
+    try:
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(_PORTION):
+            yield from rows
+    finally:
+        cursor.close()
+
+
+def _matching(connection: Connection, wanted: AuditFilter) -> Select[Any]:
+    statement = select(*_columns)
+    if wanted.text:
+        everything: ColumnElement[str] = audit.c[_SEARCHED[0]]
+        for name in _SEARCHED[1:]:
+            everything = everything + _BETWEEN + audit.c[name]
+        statement = statement.where(_holds(connection, everything, wanted.text))
+    if wanted.actor:
+        statement = statement.where(_holds(connection, audit.c.actor, wanted.actor))
+    if wanted.what:
+        statement = statement.where(_holds(connection, audit.c.what, wanted.what))
+    if wanted.results:
+        statement = statement.where(audit.c.result.in_(wanted.results))
+    if wanted.start:
+        statement = statement.where(audit.c.time >= wanted.start)
+    if wanted.end:
+        statement = statement.where(audit.c.time < wanted.end)
+    return statement
+
+
+def _holds(connection: Connection, column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether a text stands anywhere in it, without regard to the case of Latin letters; no letter is special."""
+    pattern = "%" + "".join(f"\\{c}" if c in "%_\\" else c for c in text.replace("\0", "")) + "%"
+    if connection.dialect.name == "sqlite":
+        return column.like(pattern, escape="\\")  # SQLite's LIKE is without case, and twice as fast as lower()
+    return column.ilike(pattern, escape="\\")
