@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+
 from app.model.clock import Clock
 from app.model.errors import ProtocolError, ReadOnlyError, RefusedByDevice, TransportError
 from app.model.station import Device, Point

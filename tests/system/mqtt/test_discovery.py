@@ -11,9 +11,10 @@ from app.model.clock import SystemClock
 from app.model.errors import TransportError
 from drivers.contract import Discovering
 from drivers.mqtt import mqtt
-from tests.support.mqtt_broker import Amqtt, Mosquitto, free_port
+from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device
 from tests.support.mqtt_peer import Peer
+from tests.support.ports import free_port
 from tests.support.sparkplug_payloads import DBIRTH, NBIRTH
 from tests.system.mqtt.conftest import Lines, until
 from tests.system.mqtt.test_reading import T_NS, at
