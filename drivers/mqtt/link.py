@@ -26,6 +26,8 @@ log = logging.getLogger("gridroom.mqtt")
 
 REBIRTH_EVERY_S: Final = 10.0
 """A node is not asked for its births more often: each costs it more than the gap that it mends."""
+_EARLY_S: Final = 0.05
+"""That a timer may ring before its time."""
 MOST_HELD: Final = 500_000
 """Rows that wait for devices which the engine has not come to yet."""
 SHORT_S: Final = 10.0
@@ -197,8 +199,8 @@ class MqttLink(Link):
 
     async def _ask_in_time(self, session: Session) -> None:
         """Ask as soon as one may be asked: what shows a gap may be the last message for hours."""
-        while (quiet_s := min((self._quiet_s(node) for node in self._incomplete()), default=0.0)) > 0:
-            await asyncio.sleep(quiet_s)
+        quiet_s = min((self._quiet_s(node) for node in self._incomplete()), default=0.0)
+        await asyncio.sleep(max(0.0, quiet_s) + _EARLY_S)
         if session is self._session:
             await self._ask_for_births(session)
 
