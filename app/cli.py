@@ -25,7 +25,7 @@ TRACEBACK: Final = "GRIDROOM_TRACEBACK"
 """Set in the environment, an error that nobody foresaw is raised as it is."""
 _DEMO: Final = "demo"
 
-_VERBS: Final = ("console", "engine", "check", "sim", "export", "screenshots", "bench", "schema")
+_VERBS: Final = ("console", "engine", "check", "discover", "sim", "export", "screenshots", "bench", "schema")
 
 
 class _Words(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gridroom {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for declare in (_console, _engine, _check, _sim, _export, _screenshots, _bench, _schema):
+    for declare in (_console, _engine, _check, _discover, _sim, _export, _screenshots, _bench, _schema):
         declare(verbs)
     return parser
 
@@ -208,6 +208,19 @@ def _check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _station(parser)
     parser.add_argument("--overlay", type=_path, metavar="FILE", help="judge it with this overlay")
     parser.set_defaults(run=lambda o: _import("app.headless").check(o.station, o.overlay))
+
+
+def _discover(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "discover",
+        "Look for devices in the field, and print them as a station file would have them.",
+        "gridroom discover mqtt host=192.168.1.5 user=gridroom password=env:BROKER1 > found.yaml",
+    )
+    parser.add_argument("driver", metavar="DRIVER", help="as in `connection: {driver: ...}`")
+    parser.add_argument("keys", metavar="KEY=VALUE", nargs="*", help="what else `connection` says, such as host=NAME")
+    parser.add_argument("--listen", type=_duration, default="10s", metavar="10s", help="look around for this long")
+    parser.set_defaults(run=lambda o: _import("app.headless").discover(o.driver, o.keys, o.listen))
 
 
 def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

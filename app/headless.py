@@ -1,4 +1,4 @@
-"""The verbs that need no screen: engine, check, sim, export, schema.
+"""The verbs that need no screen: engine, check, discover, sim, export, schema.
 
 Heavy libraries come with the rooms that a verb imports itself: that a data folder is held is said before they are.
 """
@@ -13,7 +13,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from concurrent.futures import CancelledError
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +44,32 @@ def check(station: Path, overlay: Path | None) -> int:
         raise ConfigFaults(configuration.absent)
     found = configuration.station
     print(f"{found.directory}: good, {_count(found.devices, 'device')}, {_count(found.points, 'point')}")
+    return DONE
+
+
+def discover(driver: str, keys: Sequence[str], seconds: float) -> int:
+    """Print what a driver finds on one connection, as devices of a station file."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    from app.commissioning.discovery import discover as look_around
+    from app.commissioning.discovery import written
+    from app.model.clock import SystemClock
+
+    connection = {}
+    for word in keys:
+        key, is_, value = word.partition("=")
+        try:
+            connection[key] = YAML(typ="safe").load(value)
+        except YAMLError:
+            connection[key] = value
+        if not (key and is_):
+            raise wrong_input(f"'{word}' is no key of a connection", "write KEY=VALUE, such as host=192.168.1.5")
+    found = look_around(driver, connection, SystemClock(), seconds)
+    if found:
+        print(written(found), end="")
+    seen = f"{_count(found, 'device')}; look them through before they go into a file" if found else "nobody was found"
+    print(f"gridroom discover: {seen}", file=sys.stderr)
     return DONE
 
 

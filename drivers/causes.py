@@ -12,8 +12,11 @@ from app.model.text import Text
 _NO_WAY: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
 
-def cause(error: Exception, timeout_s: float) -> Text:
-    """What an OSError, TimeoutError or ValueError of opening a connection means. `timeout_s`: how long was waited."""
+def cause(error: Exception, timeout_s: float, host: str = "host") -> Text:
+    """What an OSError, TimeoutError or ValueError of opening a connection means.
+
+    `timeout_s`: how long was waited; `host`: the key of a connection that says where it leads.
+    """
     number = getattr(error, "errno", None)
     if isinstance(error, ConnectionRefusedError):
         return Text(
@@ -22,13 +25,13 @@ def cause(error: Exception, timeout_s: float) -> Text:
         )
     if isinstance(error, socket.gaierror):
         return Text(
-            "there is no such host name; check `host` and the name service",
-            "主机名无法解析；请检查 host 和域名服务",
+            f"there is no such host name; check `{host}` and the name service",
+            f"主机名无法解析；请检查 {host} 和域名服务",
         )
     if number in _NO_WAY:
         return Text(
-            "there is no way to this address; check `host`, cable and route",
-            "网络不可达；请检查 host、网线和路由",
+            f"there is no way to this address; check `{host}`, cable and route",
+            f"网络不可达；请检查 {host}、网线和路由",
         )
     if isinstance(error, TimeoutError):
         waited = format_duration(timeout_s)

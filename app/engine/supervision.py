@@ -31,6 +31,8 @@ LONGEST_BACK_OFF_S: Final = 30.0
 JITTER: Final = 0.2
 MOST_NAMED: Final = 8
 """Points named in one line of the log."""
+MOST_REASONS: Final = 3
+"""Reasons told of one point a connection: one that quotes what the device sent may be another at every read."""
 
 Publish = Callable[[Updates], None]
 
@@ -213,9 +215,9 @@ class Supervisor:
             why = self._remarked[self._groups[0].points[0].name]
             raise RefusedByDevice(
                 Text(
-                    f"it refuses all of its points: {why.en}; compare its unit number and addresses with the device's "
-                    "own register list",
-                    f"设备拒绝了所有测点：{why.zh}；请与设备自己的寄存器表核对单元号和地址",
+                    f"it refuses all of its points: {why.en}; compare its connection and the addresses of its points "
+                    "with the device's own list",
+                    f"设备拒绝了所有测点：{why.zh}；请与设备自己的点表核对连接参数和测点地址",
                 )
             )
 
@@ -259,8 +261,9 @@ class Supervisor:
         new: dict[Text, list[str]] = {}
         named: list[str] = []
         for name, why in remarks.items():
-            if why not in self._said.setdefault(name, []):
-                self._said[name].append(why)
+            said = self._said.setdefault(name, [])
+            if why not in said and len(said) < MOST_REASONS:
+                said.append(why)
                 named.append(name)
                 new.setdefault(why, []).append(self._place(name))
         if any(name in self._refused for name in named):
@@ -268,16 +271,15 @@ class Supervisor:
         for why, places in new.items():
             more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
             log.warning(
-                "device %s has no value for %s%s, marked IV: %s; compare address and type with the device's own "
-                "register list",
+                "device %s has no value for %s%s, marked IV: %s; compare the address with the device's own list",
                 self.device.id, ", ".join(places[:MOST_NAMED]), more, why.en,
             )  # fmt: skip
 
     def _place(self, name: str) -> str:
-        """`meter1.p_kw (table input, register 52)`: a point, and where it was looked for."""
+        """`meter1.p_kw (table input, register 52, type f32)`: a point, and where it was looked for."""
         point = next((p for p in (*self.device.points, *self.device.texts) if p.name == name), None)
         address = (point.form.address or {}) if point is not None else {}
-        where = ", ".join(f"{key} {address[key]}" for key in ("table", "register") if key in address)
+        where = ", ".join(f"{key} {value}" for key, value in address.items() if isinstance(value, str | int))
         return f"{name} ({where})" if where else name
 
     async def _read_texts(self) -> None:

@@ -19,6 +19,7 @@ from drivers.bacnet.polling import BacnetPlan
 from drivers.bacnet.reading import as_number, read_one
 from drivers.bacnet.wire import Denied, Wire, Wires
 from drivers.contract import Deliver, Link, Plan
+from drivers.remarks import Remarks
 
 
 class BacnetLink(Link):
@@ -41,7 +42,7 @@ class BacnetLink(Link):
             )
             for device in devices
         }
-        self._remarks: dict[str, Mapping[str, Text]] = {}
+        self._remarks = Remarks()
 
     async def connect(self) -> None:
         if self._wire is None:
@@ -76,7 +77,7 @@ class BacnetLink(Link):
         except TransportError:
             self._part(plan.peer)
             raise
-        self._note_remarks(plan.peer.device)
+        self._remarks.note(plan.peer.device, plan.names, plan.remarks)
         return updates
 
     async def read_texts(self, device: Device) -> Mapping[str, str]:
@@ -85,7 +86,7 @@ class BacnetLink(Link):
         return {device.texts[row].id: text for row, text in texts.items()}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        return self._remarks.get(device.id, {})
+        return self._remarks.of(device.id)
 
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         """Tells the changes of the points that the device lets us subscribe to; all of them are polled as well."""
@@ -145,9 +146,3 @@ class BacnetLink(Link):
         self._met.discard(peer.device)
         for plan in self._plans[peer.device]:
             plan.start_afresh()
-
-    def _note_remarks(self, device: str) -> None:
-        """A new mapping each time, because other threads read it."""
-        found = {name: why for plan in self._plans[device] for name, why in plan.remarks.items()}
-        if found != self._remarks.get(device, {}):
-            self._remarks[device] = found

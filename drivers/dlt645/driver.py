@@ -42,6 +42,9 @@ class Dlt645Driver(Driver):
                 found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
         return found
 
+    def keys(self) -> Mapping[str, object]:
+        return connections.OFFERED
+
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Meters of one line that disagree about it, or that have one address."""
         found = []

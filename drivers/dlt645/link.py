@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from app.model.clock import Clock
 from app.model.station import Device, Point
@@ -14,8 +13,7 @@ from drivers.contract import Link, Plan
 from drivers.dlt645.connection import peer_of
 from drivers.dlt645.line import Line
 from drivers.dlt645.polling import Dlt645Plan
-
-_NO_REMARKS: Final[Mapping[str, Text]] = {}
+from drivers.remarks import Remarks
 
 
 class Dlt645Link(Link):
@@ -26,9 +24,8 @@ class Dlt645Link(Link):
         self._clock = clock
         self._peers = {device.id: peer_of(device) for device in devices}
         self._timeout_s = max(peer.timeout_s for peer in self._peers.values())
-        self._plans: dict[str, list[Dlt645Plan]] = {device.id: [] for device in devices}
         self._texts = {device.id: self._prepare(device, device.texts) for device in devices if device.texts}
-        self._remarks: dict[str, Mapping[str, Text]] = {}
+        self._remarks = Remarks()
 
     async def connect(self) -> None:
         await self._line.open(self._timeout_s)
@@ -40,9 +37,7 @@ class Dlt645Link(Link):
         return self._prepare(device, points)
 
     def _prepare(self, device: Device, points: Sequence[Point]) -> Dlt645Plan:
-        plan = Dlt645Plan(device.id, self._peers[device.id], points)
-        self._plans[device.id].append(plan)
-        return plan
+        return Dlt645Plan(device.id, self._peers[device.id], points)
 
     async def read(self, plan: Plan) -> Updates:
         if not isinstance(plan, Dlt645Plan):
@@ -58,7 +53,7 @@ class Dlt645Link(Link):
         return {device.texts[row].id: text for row, text in plan.texts().items()}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        return self._remarks.get(device.id, _NO_REMARKS)
+        return self._remarks.of(device.id)
 
     async def _poll(self, plan: Dlt645Plan) -> None:
         """Ask for every identifier, in turns of one; the first that is not answered ends it."""
@@ -74,7 +69,7 @@ class Dlt645Link(Link):
                 else:
                     plan.refuse(ask, answer.data[0], self._clock.monotonic_ns())
         finally:
-            self._note_remarks(plan.device)
+            self._remarks.note(plan.device, plan.names, plan.remarks())
 
     async def _retry_refused(self, plan: Dlt645Plan) -> None:
         for refusal in plan.retry(self._clock.monotonic_ns()):
@@ -83,9 +78,3 @@ class Dlt645Link(Link):
                 plan.put_off(refusal, answer.data[0], self._clock.monotonic_ns())
             else:
                 plan.restore(refusal)
-
-    def _note_remarks(self, device: str) -> None:
-        found: dict[str, Text] = {}
-        for plan in self._plans[device]:
-            found |= plan.remarks()
-        self._remarks[device] = found

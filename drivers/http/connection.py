@@ -26,6 +26,12 @@ POLL_KEYS: Final = (
     "url", "every", "headers", "timeout", "user", "password", "token", "max_bytes", "ca", "fingerprint",
 )  # fmt: skip
 HOOK_KEYS: Final = ("webhook", "secret", "host", "port", "silence", "window", "per_minute", "max_bytes")
+OFFERED: Final[Mapping[str, object]] = {
+    "url": "", "webhook": "", "every": "", "headers": "", "token": "", "user": "", "password": "", "timeout": TIMEOUT,
+    "secret": "", "host": HOST, "port": PORT, "silence": SILENCE, "window": WINDOW, "per_minute": PER_MINUTE,
+    "max_bytes": MAX_BYTES, "ca": "", "fingerprint": "",
+}  # fmt: skip
+"""What a form offers, with what is given; empty where nothing is. Of `url` and `webhook`, one must be."""
 _BOUNDS_BYTES: Final = (1, 524_288)
 """Half a MiB of JSON takes the loop's thread about 15 ms."""
 _TELLTALE: Final = re.compile(r"auth|cookie|token|secret|passw|key|sign", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from app.model.clock import Clock
@@ -30,6 +30,9 @@ class HttpDriver(Driver):
             faults = addresses.faults(point.form.address) or _faults_in_use(device, point, judged=not found)
             complaints += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
         return complaints
+
+    def keys(self) -> Mapping[str, object]:
+        return connections.OFFERED
 
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Devices that could be taken for each other by the one who receives their messages."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
@@ -21,6 +21,7 @@ from drivers.http.address import Address
 from drivers.http.asking import Asker
 from drivers.http.connection import Poll
 from drivers.http.reading import Reader
+from drivers.remarks import Remarks
 
 _OF_THIS_URL: Final = range(400, 500)
 """Statuses that say something of one URL only; those of the whole server are dealt with before."""
@@ -73,7 +74,7 @@ class Part:
     """Their indices in the table."""
     document: Document | None = None
     updates: Updates | None = None
-    remarks: Mapping[str, Text] | None = None
+    remarks: Mapping[str, Text] = field(default_factory=dict)
 
     def take(self, document: Document) -> Updates:
         """The values in a document, worked out once."""
@@ -105,9 +106,8 @@ class PollLink(Link):
         self._polls = {device.id: Poll.of(device) for device in devices}
         self._askers = {device.id: Asker(device.id, self._polls[device.id], clock) for device in devices}
         self._resources: dict[tuple[str, URL], Resource] = {}
-        self._plans: dict[str, list[HttpPlan]] = {device.id: [] for device in devices}
         self._texts = {device.id: self._parts(device, device.texts) for device in devices if device.texts}
-        self._remarks: dict[str, Mapping[str, Text]] = {}
+        self._remarks = Remarks()
 
     async def connect(self) -> None:
         """Nothing is sent: each request finds or opens its connection."""
@@ -124,9 +124,7 @@ class PollLink(Link):
             await session.close()
 
     def plan(self, device: Device, points: Sequence[Point]) -> Plan:
-        plan = HttpPlan(device.id, self._parts(device, points))
-        self._plans[device.id].append(plan)
-        return plan
+        return HttpPlan(device.id, self._parts(device, points))
 
     async def read(self, plan: Plan) -> Updates:
         if not isinstance(plan, HttpPlan):
@@ -142,7 +140,8 @@ class PollLink(Link):
                 batches.append(part.refuse(refusal.text, self._clock.now_ns()))
         if refusals and len(refusals) == len(plan.parts):
             raise refusals[0]
-        self._note_remarks(plan.device)
+        for part in plan.parts:
+            self._remarks.note(plan.device, part.reader.names, part.remarks)
         return Updates.join(batches)
 
     async def read_texts(self, device: Device) -> Mapping[str, str]:
@@ -153,7 +152,7 @@ class PollLink(Link):
         return {text.id: found[text.name] for text in device.texts if text.name in found}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        return self._remarks.get(device.id, {})
+        return self._remarks.of(device.id)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -176,13 +175,6 @@ class PollLink(Link):
         if (device, url) not in self._resources:
             self._resources[device, url] = Resource(self._askers[device], url, poll.every_s, self._clock)
         return self._resources[device, url]
-
-    def _note_remarks(self, device: str) -> None:
-        """A new mapping each time, because other threads read it."""
-        parts = [part for plan in self._plans[device] for part in plan.parts]
-        found = {name: why for part in parts for name, why in (part.remarks or {}).items()}
-        if found != self._remarks.get(device, {}):
-            self._remarks[device] = found
 
 
 def with_suffix(url: URL, suffix: str) -> URL:

@@ -67,5 +67,5 @@ def unreached(where: str, error: aiohttp.ClientError | OSError, timeout_s: float
                 f"the certificate of {where} is not trusted: {said}; give `ca` or `fingerprint`",
                 f"{where} 的证书不可信：{said}；请填写 ca 或 fingerprint",
             )
-    why = cause(error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error, timeout_s)
+    why = cause(error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error, timeout_s, "url")
     return Text(f"no connection to {where}: {why.en}", f"无法连接 {where}：{why.zh}")

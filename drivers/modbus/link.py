@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
 
 from app.model.clock import Clock
 from app.model.errors import ProtocolError, ReadOnlyError, RefusedByDevice, TransportError
@@ -18,9 +17,8 @@ from drivers.modbus.exceptions import LASTING, mend, words
 from drivers.modbus.line import Ask, Endpoint, Line
 from drivers.modbus.polling import ModbusPlan
 from drivers.modbus.requests import Peer, Request
+from drivers.remarks import Remarks
 from drivers.turns import Precedence
-
-_NO_REMARKS: Final[Mapping[str, Text]] = {}
 
 
 class ModbusLink(Link):
@@ -32,9 +30,10 @@ class ModbusLink(Link):
         self._read_only = read_only
         self._peers = {device.id: peer_of(device) for device in devices}
         self._timeout_s = max(peer.timeout_s for peer in self._peers.values())
-        self._plans: dict[str, list[ModbusPlan]] = {device.id: [] for device in devices}
+        self._remarks = Remarks()
+        self._refusals = Remarks()
+        """Of the remarks, those of points that a device refuses."""
         self._texts = {device.id: self._prepare(device, device.texts) for device in devices if device.texts}
-        self._remarks: dict[str, Mapping[str, Text]] = {}
 
     async def connect(self) -> None:
         await self._line.open(self._timeout_s)
@@ -49,29 +48,30 @@ class ModbusLink(Link):
 
     def _prepare(self, device: Device, points: Sequence[Point]) -> ModbusPlan:
         plan = ModbusPlan(device.id, self._peers[device.id], points, device.blocks)
-        self._plans[device.id].append(plan)
-        if plan.unreadable:
-            self._note_remarks(device.id)
+        self._note(plan)
         return plan
 
     async def read(self, plan: Plan) -> Updates:
         if not isinstance(plan, ModbusPlan):
             raise TypeError(f"{type(plan).__name__} was not made by this driver's plan()")
-        await self._poll(plan)
-        updates = plan.updates(self._clock.now_ns())
-        if plan.has_news:
-            self._note_remarks(plan.device)
-        return updates
+        try:
+            await self._poll(plan)
+            return plan.updates(self._clock.now_ns())
+        finally:
+            self._note(plan)
 
     async def read_texts(self, device: Device) -> Mapping[str, str]:
         plan = self._texts.get(device.id)
         if plan is None:
             return {}
-        await self._poll(plan)
+        try:
+            await self._poll(plan)
+        finally:
+            self._note(plan)
         return {device.texts[row].id: text for row, text in plan.texts().items()}
 
     def remarks(self, device: Device) -> Mapping[str, Text]:
-        return self._remarks.get(device.id, _NO_REMARKS)
+        return self._remarks.of(device.id)
 
     async def registers(self, device: str, start: int, count: int, precedence: Precedence) -> bytes | None:
         """Holding registers as they are; None where the device says that they do not exist. Raises as `read` does."""
@@ -84,7 +84,7 @@ class ModbusLink(Link):
         raise _refusal(request, answer[1])
 
     def refused(self, device: Device) -> Collection[str]:
-        return {name for plan in self._plans[device.id] for name in plan.refused()}
+        return self._refusals.of(device.id).keys()
 
     async def _poll(self, plan: ModbusPlan) -> None:
         """Ask for every block, in turns of one request."""
@@ -103,7 +103,6 @@ class ModbusLink(Link):
         if code not in LASTING:
             raise _refusal(plan.asks[place].request, code)
         plan.refuse(place, code, self._clock.monotonic_ns())
-        self._note_remarks(plan.device)
 
     async def _retry_refused(self, plan: ModbusPlan) -> None:
         refusal = plan.retry(self._clock.monotonic_ns())
@@ -112,18 +111,15 @@ class ModbusLink(Link):
         answer = await self._line.ask(refusal.ask.request, Precedence.POLL)
         if not answer[0] & 0x80:
             plan.start_afresh()
-            self._note_remarks(plan.device)
         elif answer[1] in LASTING:
             plan.put_off(refusal, self._clock.monotonic_ns())
         else:
             raise _refusal(refusal.ask.request, answer[1])
 
-    def _note_remarks(self, device: str) -> None:
-        """A new mapping each time, because other threads read it."""
-        found: dict[str, Text] = {}
-        for plan in self._plans[device]:
-            found |= plan.remarks()
-        self._remarks[device] = found
+    def _note(self, plan: ModbusPlan) -> None:
+        remarks = plan.remarks()
+        self._remarks.note(plan.device, plan.names, remarks)
+        self._refusals.note(plan.device, plan.names, {name: remarks[name] for name in plan.refused()})
 
     # ------------------------------------------------------------------------------------------------------- writing
 

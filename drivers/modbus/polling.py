@@ -89,8 +89,6 @@ class ModbusPlan(Plan):
         self._scale = np.array([point.form.scale for point in points])
         self._offset = np.array([point.form.offset for point in points])
         self._strange = np.zeros(len(points), np.uint8)
-        self._told = bytes(len(points))
-        """`_strange` as it stood when its remarks were fetched."""
         self._scaled = bool((self._scale != 1).any() or (self._offset != 0).any())
 
     # ------------------------------------------------------------------------------------------------- what answered
@@ -129,7 +127,7 @@ class ModbusPlan(Plan):
         """What each answer that is no number was, instead: a position in `_STRANGE`."""
         kind = np.where(np.isnan(raw), 1, np.where(np.isinf(raw), 2, 3))
         kind[self._missing] = 0  # nothing answered
-        self._strange[:] = np.where(bad, kind, 0)
+        self._strange[self._numbers] = np.where(bad, kind, 0)[self._numbers]
 
     def texts(self) -> dict[int, str]:
         """Row -> text, of every row that was taken: strings as they are, numbers as they print."""
@@ -177,7 +175,6 @@ class ModbusPlan(Plan):
 
     def remarks(self) -> dict[str, Text]:
         """Full point name -> why it has no value."""
-        self._told = self._strange.tobytes()
         found = {self.names[row]: _STRANGE[self._strange[row]] for row in np.flatnonzero(self._strange)}
         found |= {self.names[row]: why for row, why in self.unreadable.items()}
         for refusal in self.refusals:
@@ -187,11 +184,6 @@ class ModbusPlan(Plan):
     def refused(self) -> list[str]:
         """Full names of the points that the device refuses, or that cannot be asked for."""
         return [self.names[row] for row in self._missing]
-
-    @property
-    def has_news(self) -> bool:
-        """Whether other points than before came as no number."""
-        return self._strange.tobytes() != self._told
 
     def _note_missing(self) -> None:
         refused = {row for refusal in self.refusals for row in refusal.ask.block.rows}

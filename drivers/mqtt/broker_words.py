@@ -17,6 +17,8 @@ TAKEN_OVER: Final = 0x8E
 """Session taken over (MQTT 5, 3.14.2.1): somebody else came with our client id."""
 NOBODY: Final = 0x10
 """No matching subscribers (MQTT 5, 3.4.2.1)."""
+_UNSPECIFIED: Final = 0x80
+"""What paho says where it does not know more than that the connection is gone."""
 _BAD_LOGIN: Final = (0x86, 0x87)
 _BAD_VERSION: Final = 0x84
 _BAD_ID: Final = 0x85
@@ -93,7 +95,11 @@ def stolen(broker: Broker) -> Text:
 
 def lost(reason: ReasonCode) -> Text:
     words = reason.getName().lower()
-    return Text(f"the connection was lost ({words})", f"连接已断开（{words}）")
+    said, told = ("", "") if reason.value == _UNSPECIFIED else (f" ({words})", f"（{words}）")
+    return Text(
+        f"the connection was lost{said}; check that the broker runs, and the network",
+        f"连接已断开{told}；请检查 MQTT 服务器是否运行以及网络",
+    )
 
 
 def untaken(reason: ReasonCode) -> Text:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app.model.clock import Clock
 from app.model.errors import TransportError
+from app.model.text import Text
 from drivers.contract import Proposal
 from drivers.mqtt import connection as connections
 from drivers.mqtt import edgex, sparkplug, topics
@@ -30,7 +31,12 @@ Points = dict[str, dict[str, Any]]
 
 
 async def discover(connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
-    """Proposals of what published within this time, in the order in which it was heard. Raises TransportError."""
+    """Proposals of what published within this time, in the order in which it was heard.
+
+    Raises TransportError, also where the connection is wrongly described.
+    """
+    for fault in connections.faults({key: value for key, value in connection.items() if key != "topic"}):
+        raise TransportError(Text.of(str(fault)))
     broker = connections.broker_of(connection)
     broker = replace(broker, client_id=f"gridroom-{secrets.token_hex(6)}", will=None, host_id=None)
     found = Found(connection)

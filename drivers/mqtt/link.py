@@ -26,6 +26,8 @@ log = logging.getLogger("gridroom.mqtt")
 
 REBIRTH_EVERY_S: Final = 10.0
 """A node is not asked for its births more often: each costs it more than the gap that it mends."""
+_EARLY_S: Final = 0.05
+"""That a timer may ring before its time."""
 MOST_HELD: Final = 500_000
 """Rows that wait for devices which the engine has not come to yet."""
 SHORT_S: Final = 10.0
@@ -165,8 +167,8 @@ class MqttLink(Link):
         if not waiting:
             session.delivered(batch)
         session.pause(self._held_rows > MOST_HELD)
-        if self._due_for_birth(now) and (self._asking is None or self._asking.done()):
-            self._asking = asyncio.create_task(self._ask_for_births(session), name=f"births at {self._broker.place}")
+        if (self._asking is None or self._asking.done()) and self._incomplete():
+            self._asking = asyncio.create_task(self._ask_in_time(session), name=f"births at {self._broker.place}")
 
     def _release(self, session: Session) -> None:
         """Deliver what was held for devices that are there now; a batch is acknowledged with its last part."""
@@ -186,20 +188,26 @@ class MqttLink(Link):
                 its_session.delivered(batch)
         session.pause(self._held_rows > MOST_HELD)
 
-    def _due_for_birth(self, now: int) -> list[EdgeNode]:
-        """The nodes to ask for their births: something of them is not known, and they were not asked of late."""
-        every_ns = REBIRTH_EVERY_S * SECOND_NS
-        return [
-            node
-            for key, node in self._roster.nodes.items()
-            if not self._read_only and now - self._asked_ns.get(key, -every_ns) >= every_ns and node.incomplete
-        ]
+    def _incomplete(self) -> list[EdgeNode]:
+        """The nodes to ask for their births: something of them is not known. None in a read-only station."""
+        return [] if self._read_only else [node for node in self._roster.nodes.values() if node.incomplete]
+
+    def _quiet_s(self, node: EdgeNode) -> float:
+        """How long it must not be asked yet."""
+        asked_ns = self._asked_ns.get((node.group, node.node))
+        return 0.0 if asked_ns is None else REBIRTH_EVERY_S - (self._clock.monotonic_ns() - asked_ns) / SECOND_NS
+
+    async def _ask_in_time(self, session: Session) -> None:
+        """Ask as soon as one may be asked: what shows a gap may be the last message for hours."""
+        quiet_s = min((self._quiet_s(node) for node in self._incomplete()), default=0.0)
+        await asyncio.sleep(max(0.0, quiet_s) + _EARLY_S)
+        if session is self._session:
+            await self._ask_for_births(session)
 
     async def _ask_for_births(self, session: Session) -> None:
-        """Sparkplug's rebirth request. None in a read-only station."""
-        now = self._clock.monotonic_ns()
-        for node in self._due_for_birth(now):
-            self._asked_ns[node.group, node.node] = now
+        """Sparkplug's rebirth request."""
+        for node in [node for node in self._incomplete() if self._quiet_s(node) <= 0]:
+            self._asked_ns[node.group, node.node] = self._clock.monotonic_ns()
             payload = sparkplug.rebirth_request(self._clock.now_ns())
             try:
                 await session.publish(sparkplug.command_topic(node.group, node.node, ""), payload, 0)

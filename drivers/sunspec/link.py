@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from app.model.clock import Clock
@@ -31,26 +32,18 @@ class SunSpecLink(ModbusLink):
         self._devices = {device.id: device for device in devices}
         self._chains: dict[str, Chain] = {}
         self._walking = {device.id: asyncio.Lock() for device in devices}
-        self._prepared: dict[str, list[SunSpecPlan]] = {device.id: [] for device in devices}
-        self._text_plans = {d.id: self._keep(SunSpecPlan(d.id, d.texts)) for d in devices if d.texts}
+        self._text_plans = {d.id: SunSpecPlan(d.id, d.texts) for d in devices if d.texts}
 
     # ------------------------------------------------------------------------------------------------------- reading
 
     def plan(self, device: Device, points: Sequence[Point]) -> Plan:
-        return self._keep(SunSpecPlan(device.id, points))
-
-    def _keep(self, plan: SunSpecPlan) -> SunSpecPlan:
-        self._prepared[plan.device].append(plan)
-        return plan
+        return SunSpecPlan(device.id, points)
 
     async def read(self, plan: Plan) -> Updates:
         if not isinstance(plan, SunSpecPlan):
             raise TypeError(f"{type(plan).__name__} was not made by this driver's plan()")
-        resolved = await self._ask_all(plan)
-        try:
+        async with self._asked(plan) as resolved:
             return resolved.updates(self._clock.now_ns())
-        except ProtocolError as error:
-            raise self._lost(plan.device, error) from None
 
     async def read_texts(self, device: Device) -> Mapping[str, str]:
         plan = self._text_plans.get(device.id)
@@ -58,21 +51,33 @@ class SunSpecLink(ModbusLink):
 
     async def texts_of(self, device: Device) -> Mapping[str, str]:
         """Texts by point id, of points that need not be those that the link was opened with. Raises as `read` does."""
-        return await self._read_texts(self._keep(SunSpecPlan(device.id, device.texts)))
+        return await self._read_texts(SunSpecPlan(device.id, device.texts))
 
     async def _read_texts(self, plan: SunSpecPlan) -> Mapping[str, str]:
-        resolved = await self._ask_all(plan)
-        return {plan.points[row].id: text for row, text in resolved.texts().items()}
+        async with self._asked(plan) as resolved:
+            return {plan.points[row].id: text for row, text in resolved.texts().items()}
 
-    async def _ask_all(self, plan: SunSpecPlan) -> Resolved:
+    @contextlib.asynccontextmanager
+    async def _asked(self, plan: SunSpecPlan) -> AsyncIterator[Resolved]:
+        """Everything of the plan was answered or refused; what its answers come to is remarked afterwards."""
         try:
             chain = await self.chain(plan.device)
             resolved = plan.resolve(chain, self._peers[plan.device], self._devices[plan.device].blocks)
-            self._plans[plan.device] = [p.resolved.modbus for p in self._prepared[plan.device] if p.resolved]
-            await self._poll(resolved.modbus)
+            try:
+                await self._poll(resolved.modbus)
+                yield resolved
+            finally:
+                self._note_resolved(plan, resolved)
         except (TransportError, ProtocolError) as error:
             raise self._lost(plan.device, error) from None
-        return resolved
+
+    def _note_resolved(self, plan: SunSpecPlan, resolved: Resolved) -> None:
+        """Of the plan's own points: registers that are read along have names that nobody knows."""
+        names = [point.name for point in plan.points]
+        remarks, refused = resolved.modbus.remarks(), set(resolved.modbus.refused())
+        found = {**resolved.remarks, **{name: remarks[name] for name in names if name in remarks}}
+        self._remarks.note(plan.device, names, found)
+        self._refusals.note(plan.device, names, {name: remarks[name] for name in names if name in refused})
 
     def _lost(self, device: str, error: DeviceError) -> DeviceError:
         """Walk the chain again before the next read: what comes back may be another device, or another firmware."""
@@ -91,14 +96,6 @@ class SunSpecLink(ModbusLink):
 
                 self._chains[device] = await walk(registers, BASES if base is None else (base,))
             return self._chains[device]
-
-    def remarks(self, device: Device) -> Mapping[str, Text]:
-        known = {point.name for point in (*device.points, *device.texts)}
-        found = {name: why for name, why in super().remarks(device).items() if name in known}
-        for plan in self._prepared[device.id]:
-            if plan.resolved is not None:
-                found |= {name: why for name, why in plan.resolved.remarks.items() if name not in found}
-        return found
 
     # ------------------------------------------------------------------------------------------------------- writing
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -14,6 +13,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.support.ports import free_port
 
 WAIT_S = 10.0
 
@@ -26,12 +27,6 @@ def program(name: str = "mosquitto") -> str | None:
 def runs_mosquitto() -> bool:
     """Whether tests run against mosquitto. In CI they do, and fail where it is missing."""
     return program() is not None or os.environ.get("CI") == "true"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Mosquitto:
@@ -60,19 +55,17 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Mosquitto:
-        with (self.folder / "mosquitto.log").open("ab") as log:
+        log = self.folder / "mosquitto.log"
+        with log.open("wb") as file:
             self._process = subprocess.Popen(
-                [self._program, "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log
+                [self._program, "-c", str(self.folder / "mosquitto.conf")], stdout=file, stderr=file
             )
         end = time.monotonic() + WAIT_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError((self.folder / "mosquitto.log").read_text(encoding="utf-8")) from None
-                time.sleep(0.02)
+        while " running\n" not in log.read_text(encoding="utf-8"):  # on its port: another's would answer as well
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(log.read_text(encoding="utf-8"))
+            time.sleep(0.02)
+        return self
 
     def stop(self) -> None:
         if self._process is not None:

@@ -108,6 +108,22 @@ async def test_values_come_with_their_scale_quality_and_time(
     assert opened[0].remarks(device("d", {}, [])).keys() == {"d.good"}
 
 
+async def test_why_a_point_had_no_value_when_it_was_read_once_ends_with_its_next_value(
+    server: WebServer, open_link: Open, clock: ManualClock
+) -> None:
+    """A person reads it by a plan of its own, its scan by another."""
+    one = device("d", {"url": f"{server.url}/api"}, P)
+    scanned = open_link(f"{server.url}/api")
+    by_hand = (scanned[0], scanned[0].plan(one, one.points))
+    server.pages["/api"] = {"p": None}
+    await read(by_hand)
+    assert scanned[0].remarks(one).keys() == {"d.p"}
+    server.pages["/api"] = {"p": 1}
+    clock.advance(1)
+    await read(scanned)
+    assert scanned[0].remarks(one) == {}
+
+
 async def test_scans_of_one_period_share_one_request_and_periods_do_not_drift(
     server: WebServer, open_link: Open, clock: ManualClock
 ) -> None:
@@ -357,6 +373,11 @@ async def test_a_port_where_nobody_listens(open_link: Open) -> None:
     with pytest.raises(TransportError, match=f"no connection to {url}: connection refused") as caught:
         await read(open_link(url))
     assert f"无法连接 {url}：连接被拒绝" in caught.value.text.zh
+
+
+async def test_a_name_that_is_nobody_s_is_said_of_the_key_that_has_it(open_link: Open) -> None:
+    with pytest.raises(TransportError, match="no such host name; check `url`|no whole answer"):
+        await read(open_link("http://nowhere.invalid/", timeout="5s"))
 
 
 async def test_a_certificate_is_trusted_by_its_authority_or_its_fingerprint_and_not_otherwise(open_link: Open) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ from drivers.http.hooks import PENDING
 from drivers.http.receiving import HookLink
 from drivers.http.signature import SIGNATURE, TIMESTAMP, sign
 from tests.support.devices import device, point
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.asyncio
 
@@ -32,12 +32,6 @@ SECRETS = {"a": "the secret of a", "b": "the secret of b"}
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for id_, secret in SECRETS.items():
         monkeypatch.setenv(f"HOOK_{id_.upper()}", secret)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @dataclass

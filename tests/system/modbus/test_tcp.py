@@ -117,6 +117,28 @@ async def test_what_is_no_number_is_invalid(peer: Peer, open_link: Open) -> None
 
 
 @pytest.mark.asyncio
+async def test_what_was_read_last_of_a_point_says_whether_it_has_a_value(peer: Peer, open_link: Open) -> None:
+    """A person reads it by a plan of its own, its scan by another. A text is no number, and nothing is wrong with it."""
+    await peer.stop()
+    await peer.start([SimData(0, values=[*_floats(math.nan), 0x4142, 0x4300], datatype=DataType.REGISTERS)])
+    points = [
+        point("p", {"table": "holding", "register": 0, "type": "f32"}),
+        point("sn", {"table": "holding", "register": 2, "type": "string", "count": 2}, kind="text"),
+    ]
+    meter = device("m", {"host": "127.0.0.1", "port": peer.port}, points)
+    link = open_link(tcp(), meter)
+    scanned, by_hand = (link.plan(meter, meter.points) for _ in range(2))
+    for _ in range(2):
+        assert await link.read_texts(meter) == {"sn": "ABC"}
+    assert link.remarks(meter) == {}
+    await link.read(by_hand)
+    assert link.remarks(meter).keys() == {"m.p"} and not link.refused(meter)
+    assert await link.write(meter.points[0], 2.0) == 2.0
+    await link.read(scanned)
+    assert link.remarks(meter) == {}
+
+
+@pytest.mark.asyncio
 async def test_registers_that_do_not_exist_are_found_and_left_out(
     peer: Peer, open_link: Open, clock: ManualClock
 ) -> None:

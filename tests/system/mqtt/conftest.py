@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -136,6 +137,31 @@ async def lines() -> AsyncIterator[Lines]:
     yield lines
     await lines.close()
     assert unhandled == []
+
+
+@contextlib.asynccontextmanager
+async def cable(port: int) -> AsyncIterator[tuple[int, Callable[[], None]]]:
+    """Between us and a broker: the port of our end, and how to pull it out."""
+    ends: list[asyncio.StreamWriter] = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, to_them = await asyncio.open_connection("127.0.0.1", port)
+        ends.extend((writer, to_them))
+        await asyncio.gather(carry(reader, to_them), carry(theirs, writer))
+
+    def pull() -> None:
+        for end in ends:
+            end.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], pull
+        pull()
 
 
 async def until(condition: Callable[[], object], what: str, *, timeout_s: float = 10.0) -> None:

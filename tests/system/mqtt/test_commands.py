@@ -18,7 +18,7 @@ from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point, point
 from tests.support.mqtt_peer import Peer
 from tests.support.sparkplug_payloads import DBIRTH, NBIRTH
-from tests.system.mqtt.conftest import Lines, StartBroker, until
+from tests.system.mqtt.conftest import Lines, StartBroker, cable, until
 from tests.system.mqtt.test_reading import at
 
 pytestmark = pytest.mark.asyncio
@@ -197,6 +197,21 @@ async def test_our_own_presence_is_said_and_our_will_kept(
     await until(lambda: there.heard == [("gridroom/status", b"online")], "our word")
     await link.close()
     await until(lambda: there.heard[1:] == [("gridroom/status", b"gone")], "our goodbye")
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_our_will_is_said_by_the_broker_where_we_could_not_say_goodbye(
+    start_broker: StartBroker, peer: Connect, lines: Lines, version: str
+) -> None:
+    broker = start_broker()
+    async with cable(broker.port) as (port, pull):
+        m1 = device("m1", at(port, version=version, will={"topic": "gridroom/status"}), [json_point("p")])
+        watched = await lines.watch(lines.open(m1), m1)
+        pull()
+        assert "the connection was lost; check that the broker runs, and the network" in await watched.loss()
+    late = peer(broker.port, "gridroom/#")
+    await until(lambda: late.heard == [("gridroom/status", b"offline")], "our will, retained")
 
 
 async def test_a_sparkplug_host_says_its_state(broker: Mosquitto | Amqtt, peer: Connect, lines: Lines) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from app.configuration import configure
 from app.model.clock import SystemClock
 from app.model.errors import TransportError
 from drivers.contract import Discovering
 from drivers.mqtt import mqtt
-from tests.support.mqtt_broker import Amqtt, Mosquitto, free_port
+from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device
-from tests.support.mqtt_peer import Peer
+from tests.support.mqtt_peer import VERSION, Peer
+from tests.support.ports import free_port
 from tests.support.sparkplug_payloads import DBIRTH, NBIRTH
 from tests.system.mqtt.conftest import Lines, until
 from tests.system.mqtt.test_reading import T_NS, at
@@ -68,6 +72,26 @@ async def test_whoever_publishes_is_proposed(
     watched = await lines.watch(lines.open(m1), m1)
     there.send("edgex/events/device/ds/Meter/Meter-01/All", EVENT)
     await until(lambda: watched.values() == [12.5], "its value")
+
+
+async def test_what_the_command_finds_goes_into_a_file_as_it_is(
+    broker: Mosquitto | Amqtt, peer: Callable[..., Peer], tmp_path: Path
+) -> None:
+    there = peer(broker.port)
+    there.send("plant/meter1/state", {"p": {"kw": 1.5}, "U [V]": 230}, retain=True)
+    keys = ["host=127.0.0.1", f"port={broker.port}", f"version={VERSION}", "topic=plant/#"]
+    command = [sys.executable, "-m", "app", "discover", "mqtt", *keys, "--listen", "1s"]
+    found = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await found.communicate()
+    assert found.returncode == 0
+    head = "version: 1\nstation: {id: s, name: S, timezone: UTC, location: {latitude: 0, longitude: 0}}\n"
+    (tmp_path / "station.yaml").write_bytes(head.encode() + out)
+    station = configure(tmp_path).station
+    assert [point.name for point in station.points if not point.own] == [
+        "plant_meter1_state.p_kw",
+        "plant_meter1_state.u_v",
+    ]
+    assert "# JSON on plant/meter1/state" in out.decode()
 
 
 async def test_a_broker_that_is_not_there_is_told() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from app.model import quality as q
 from app.model.text import Text
+from drivers.mqtt.sparkplug_b_pb2 import Payload
 from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point, point
 from tests.support.mqtt_peer import VERSION, Peer
@@ -229,6 +230,26 @@ async def test_a_sparkplug_device_lives_from_birth_to_death(
     assert past == (9.0, 0, T_NS - 60_000_000_000) and now == (3.25, 0, T_NS + 1_000_000), "the past stays behind"
     there.send("spBv1.0/plant/DDEATH/edge/dev", DDEATH)
     assert "Sparkplug plant/edge/dev: it died (DDEATH)" in await watched.loss()
+
+
+async def test_a_gap_right_after_a_rebirth_asks_for_another_though_nothing_more_comes(
+    broker: Mosquitto | Amqtt, peer: Connect, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at once, which would cost the node too much; and not never: a node may have nothing new to say for hours."""
+    monkeypatch.setattr("drivers.mqtt.link.REBIRTH_EVERY_S", 1.0)
+    m1 = sparkplug_device(broker.port)
+    link = lines.open(m1)
+    there = peer(broker.port, "spBv1.0/plant/NCMD/edge")
+    watched = await lines.watch(link, m1, until_online=False)
+    await until(lambda: there.heard, "a request for its births")
+    there.send("spBv1.0/plant/NBIRTH/edge", NBIRTH)
+    there.send("spBv1.0/plant/DBIRTH/edge/dev", DBIRTH)
+    await until(lambda: watched.online, "the birth")
+    gap = Payload.FromString(DDATA)
+    gap.seq = 9
+    there.send("spBv1.0/plant/DDATA/edge/dev", gap.SerializeToString())
+    await until(lambda: len(there.heard) == 2, "another request")
+    assert [metric.name for metric in Payload.FromString(there.heard[1][1]).metrics] == ["Node Control/Rebirth"]
 
 
 async def test_the_will_of_an_edge_node_loses_its_devices(

@@ -34,6 +34,12 @@ def test_a_cause_says_what_to_do_in_both_languages(error: Exception, en: str, zh
     assert zh in text.zh and "；" in text.zh
 
 
+def test_the_key_that_is_named_is_one_that_the_connection_has() -> None:
+    for error in (socket.gaierror(-2, "Name or service not known"), OSError(errno.EHOSTUNREACH, "No route to host")):
+        text = cause(error, 3.0, "url")
+        assert "check `url`" in text.en and "请检查 url" in text.zh and "host`" not in text.en
+
+
 @pytest.mark.parametrize("code", [*NAMES, 99])
 def test_every_refusal_of_a_modbus_device_is_said_in_both_languages(code: int) -> None:
     for text in (words(code), mend(code)):

@@ -19,6 +19,7 @@ from app.model.errors import ConfigFaults
 from app.model.views import LinkState
 from drivers import registry
 from drivers.absent import AbsentDriver
+from tests.support.devices import device
 from tests.support.plugin import SOUND, install
 
 Install = Callable[..., None]
@@ -55,6 +56,18 @@ FAULTY = {
     "old": (SOUND.replace("= 1", "= 7"), "Sound", "is for version 7 of the driver contract; this Gridroom has 1"),
     "silent": (SOUND.replace("contract_version = 1", "pass"), "Sound", "is for no version of the driver contract"),
 }
+
+
+@pytest.mark.parametrize("word", registry._FACTORIES)
+def test_a_form_offers_the_keys_that_a_driver_of_ours_knows(word: str) -> None:
+    driver = registry.driver(word)
+    offered = driver.keys()
+    assert offered, "the person would have to know them"
+    for key, value in offered.items():
+        alone = {key: "x" if value in (None, "") else value}
+        ways = (alone, {"webhook": "/d", **alone}) if word == "http" else (alone,)
+        told = [{one.what for one in driver.check(device("d", way, []))} for way in ways]
+        assert any(f"unknown key '{key}' in connection" not in what for what in told)
 
 
 def write_station(folder: Path, driver: str, host: str = "127.0.0.1") -> None:

@@ -291,7 +291,7 @@ async def test_why_a_point_has_no_value_is_said_once_and_a_new_reason_as_well(
     tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without a screen nobody sees an IV."""
-    device = DEVICE.format(id="a").replace("address: {}", "address: {table: holding, register: 52}", 1)
+    device = DEVICE.format(id="a").replace("address: {}", "address: {path: $.p, url: /a, map: {RUN: 1}}", 1)
     field.refusing["a.p"] = "exception 2, illegal data address"
     async with running(tmp_path, device):
         await until(lambda: field.reads.count("a") > 6)
@@ -301,12 +301,27 @@ async def test_why_a_point_has_no_value_is_said_once_and_a_new_reason_as_well(
                 seen = len(field.reads)
                 await until(lambda seen=seen: len(field.reads) > seen + 4)  # type: ignore[misc]
     said = [record.getMessage() for record in caplog.records if "marked IV" in record.getMessage()]
-    mend = "compare address and type with the device's own register list"
-    a_p = "a.p (table holding, register 52)"
+    mend = "compare the address with the device's own list"
+    a_p = "a.p (path $.p, url /a)"
     assert said == [
         f"device a has no value for {a_p}, marked IV: exception 2, illegal data address; {mend}",
         f"device a has no value for a.slow, marked IV: the device sent NaN; {mend}",
     ]
+
+
+@pytest.mark.asyncio
+async def test_a_reason_that_is_another_at_every_read_does_not_fill_the_log(
+    tmp_path: Path, field: MemoryField, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It quotes what the device sent, and a device sends anything."""
+    async with running(tmp_path, "a") as (engine, _):
+        await until(lambda: state(engine, "a") is LinkState.ONLINE)
+        for count in range(8):
+            field.numberless = {"a.slow": f"the text 'error {count}' where a number should be"}
+            seen = len(field.reads)
+            await until(lambda seen=seen: len(field.reads) > seen + 4)  # type: ignore[misc]
+        assert "'error 7'" in engine.devices()[0].remarks["a.slow"].en, "the card has the newest"
+    assert len([record for record in caplog.records if "a.slow" in record.getMessage()]) == supervision.MOST_REASONS
 
 
 @pytest.mark.asyncio

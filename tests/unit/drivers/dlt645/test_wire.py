@@ -13,26 +13,11 @@ from drivers.dlt645 import requests
 from drivers.dlt645.frames import Frame, address_bytes, build
 from drivers.dlt645.requests import Peer
 from drivers.dlt645.wire import Owed, Wire
+from tests.support.nowhere import Nowhere
 
 A, B = address_bytes("000012345678"), address_bytes("202411110002")
 REQUEST = requests.read(Peer("m", A), 0x02030000)
 RIGHT = Frame(A, 0x91, bytes.fromhex("00000302") + b"123")
-
-
-class Sink(asyncio.Transport):
-    """Takes what is written, and goes nowhere."""
-
-    def write(self, data: object) -> None:
-        pass
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-    def abort(self) -> None:
-        pass
 
 
 def anything(source: random.Random) -> bytes:
@@ -57,7 +42,7 @@ async def fuzz(count: int, seed: int) -> None:
     """
     source, owed, swallowed = random.Random(seed), Owed(), 0
     wire = Wire(Endpoint("h:1", tcp_params("h:1", "h", 1)), owed)
-    wire.connection_made(Sink())
+    wire.connection_made(Nowhere())
     for _ in range(count // 10):
         answer = asyncio.ensure_future(wire.exchange(REQUEST, 60.0))
         await asyncio.sleep(0)
@@ -89,7 +74,7 @@ async def test_the_same_for_a_million_pieces() -> None:
 @pytest.mark.asyncio
 async def test_silence_and_rubbish_end_with_the_declared_errors() -> None:
     wire = Wire(Endpoint("h:1", tcp_params("h:1", "h", 1)), Owed())
-    wire.connection_made(Sink())
+    wire.connection_made(Nowhere())
     with pytest.raises(TransportError, match="meter 000012345678 at h:1 did not answer within"):
         await wire.exchange(REQUEST, 0.01)
     answer = asyncio.ensure_future(wire.exchange(REQUEST, 0.01))
