@@ -25,7 +25,7 @@ TRACEBACK: Final = "GRIDROOM_TRACEBACK"
 """Set in the environment, an error that nobody foresaw is raised as it is."""
 _DEMO: Final = "demo"
 
-_VERBS: Final = ("console", "engine", "check", "discover", "sim", "export", "screenshots", "bench", "schema")
+_VERBS: Final = ("console", "engine", "check", "discover", "sim", "export", "screenshots", "bench", "schema", "audit")
 
 
 class _Words(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

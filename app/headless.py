@@ -167,7 +167,7 @@ def sim(
     if overlay is not None and (overlay.is_dir() or not overlay.parent.is_dir()):
         raise wrong_input(f"no overlay can be written to {overlay}", "name a file in a folder that is there with -o")
     found = configure(station_directory(station)).station
-    start_ns = _moment(start, found.timezone) if start is not None else None
+    start_ns = moment(start, found.timezone) if start is not None else None
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     asyncio.run(
         run(
@@ -201,7 +201,7 @@ def _export(
     from app.history.reader import export_from_folder
 
     found = configure(station_directory(station)).station
-    request = ExportRequest(points, _moment(start, found.timezone), _moment(end, found.timezone), every, output)
+    request = ExportRequest(points, moment(start, found.timezone), moment(end, found.timezone), every, output)
     before = "; the file that was there is replaced" if output.exists() else ""
     try:
         done = export_from_folder(found, folder, request, ending.told)
@@ -217,7 +217,7 @@ def _export(
     return DONE
 
 
-def _moment(text: str, timezone: str) -> int:
+def moment(text: str, timezone: str) -> int:
     """UTC nanoseconds of an ISO 8601 time; without an offset it is the station's zone."""
     from zoneinfo import ZoneInfo
 

@@ -38,6 +38,7 @@ from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, Health, LinkState, Snapshot, SystemView
 from app.northbound.service import Northbound
+from app.records.places import place_of
 from app.records.service import Records
 from app.system import machine, parts, place
 
@@ -72,7 +73,8 @@ class RunningStation:
         self._started_ns = self._clock.monotonic_ns()
         self._started_wall_ns = self._clock.now_ns()
         self.data = data
-        self.records = Records(data, on_trouble=self._on_trouble)
+        place = place_of(self.station, data, sole=True)
+        self.records = Records(data, on_trouble=self._on_trouble, place=place)
         self.alarms = Alarms(self.station, self.records, self._clock)
         self.events = Events(self.station, self.records, self._clock)
         self.history = History(
@@ -90,7 +92,11 @@ class RunningStation:
             on_tick=self.alarms.tick,
             on_clock_jump=self._on_clock_jump,
         )
-        self.audit = Audit(self.records, self._clock, self.station.id)
+        heads = self.station.audit.heads
+        self.audit = Audit(
+            self.records, self._clock, self.station.id, zone=self.station.zone, logs=data / "logs",
+            heads=self.station.directory / heads if heads else None, on_trouble=self._on_trouble,
+        )  # fmt: skip
         self._access = Access(self.records, self.audit, self._clock, lambda: self._station, demo=demo)
         self.accounts = self._access.accounts
         self._background = ThreadPoolExecutor(1, thread_name_prefix="station")

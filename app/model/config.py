@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,11 +21,13 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from app.model.cleaning import CleanForm, fits_point, leaves_alarms
 from app.model.fields import DURATION_FORM, DurationS, Finite, Form, State, duration_s
 from app.model.roles import ROLES
+from app.model.secrets import is_reference
 from app.model.text import Text
 from app.model.units import UNITS
 
@@ -374,6 +377,48 @@ class AccessForm(Form):
         return 0.0 if self.lock_after == "never" else float(self.lock_after)
 
 
+class RecordsForm(Form):
+    """Where accounts, audit and journals are kept: in the data folder, or on a PostgreSQL server."""
+
+    url: str | None = None
+    password: str | None = None
+    """A reference to a secret."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_secrets(cls, given: Any) -> Any:
+        """Judged as a whole: what is told of a single value shows it, and this one may hold a password."""
+        if not isinstance(given, dict):
+            return given
+        url, password = given.get("url"), given.get("password")
+        if password is not None and not is_reference(password):
+            raise ValueError("password stands in the file; write 'password: secret:NAME' or 'password: env:NAME'")
+        if password is not None and url is None:
+            raise ValueError("a password without a url; add 'url: postgresql://user@host/db', or remove it")
+        if url is not None:
+            _judge_server(url)
+        return given
+
+
+def _judge_server(url: object) -> None:
+    form = "write postgresql://user@host/db"
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValueError(f"url is not the address of a server; {form}") from None
+    if parts.password is not None or "password" in parts.query.lower():
+        raise ValueError(f"a password stands in the url; {form} and 'password: secret:NAME' or 'password: env:NAME'")
+    if parts.scheme != "postgresql" or not parts.hostname or not parts.path.strip("/") or not port_fits:
+        raise ValueError(f"url is not the address of a PostgreSQL database; {form}")
+
+
+class AuditForm(Form):
+    """Where the audit proves itself beside the records."""
+
+    heads: str | None = None
+
+
 class StationForm(Form):
     """The whole `station.yaml`."""
 
@@ -381,6 +426,8 @@ class StationForm(Form):
     station: StationHeadForm
     history: HistoryForm = HistoryForm()
     access: AccessForm = AccessForm()
+    records: RecordsForm = RecordsForm()
+    audit: AuditForm = AuditForm()
     topology: tuple[NodeForm, ...] = ()
     devices: tuple[DeviceForm, ...] = ()
 

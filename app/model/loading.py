@@ -173,7 +173,7 @@ class _Loading:
         station = Station(
             head.id, head.name, head.timezone, head.location, head.limits, head.grid_meter, head.read_only,
             form.history, form.topology, tuple(devices), tuple(self.points), self.directory, self.digest.hexdigest(),
-            access=form.access,
+            access=form.access, records=form.records, audit=form.audit,
         )  # fmt: skip
         return Loaded(station, self.source, self.lines, self.connections, self.doubt), self.faults
 

@@ -143,6 +143,8 @@ class Station:
     """SHA-256 of all files that made it, hex."""
     demo: bool = field(default=False)
     access: AccessForm = field(default_factory=AccessForm)
+    records: RecordsForm = field(default_factory=RecordsForm)
+    audit: AuditForm = field(default_factory=AuditForm)
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -46,6 +47,9 @@ class Place(Protocol):
         Raises StorageError when it belongs to a newer Gridroom or to something else; errors of the disk, the server
         and other programs come as they are: those are worth another try.
         """
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection that reads and changes nothing, for a program beside the engine. Raises as `open` does."""
 
     def receipt(self, connection: Connection) -> int:
         """Something by which to ask later whether this transaction was stored; 0 where nobody needs to ask."""

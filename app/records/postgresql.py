@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -68,6 +68,17 @@ class PostgresqlServer:
             writer.dispose()
             raise
         return Database(writer, self._engine(readonly=True))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """As `Place.reading`."""
+        engine = self._engine(readonly=True)
+        try:
+            with engine.connect() as connection:
+                judge(connection, self.name)
+                yield connection
+        finally:
+            engine.dispose()
 
     def receipt(self, connection: Connection) -> int:
         """The transaction's number, by which the server tells later what became of it."""

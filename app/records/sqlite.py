@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from app.model.errors import StorageError
+from app.model.text import Text
 from app.records import database as settings
 from app.records.database import READERS, Database
 from app.records.migrations.moving import Standing, judge, move
@@ -44,6 +45,20 @@ class SqliteFile:
             aside = _set_aside(self.path)
             writer = self._prepared()
         return Database(writer, _engine(self.path, readonly=True), aside)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """As `Place.reading`; raises StorageError where there is no file."""
+        if not self.path.exists():
+            raise StorageError(
+                Text(
+                    f"there are no records in {self.path}; give the data folder of a station that has run with --data",
+                    f"{self.path} 不存在；请用 --data 指定运行过的站点的数据文件夹",
+                )
+            )
+        with _only_reading(self.path) as connection:
+            judge(connection, self.name)
+            yield connection
 
     def receipt(self, connection: Connection) -> int:
         """None is needed: a COMMIT that fails here was none."""

@@ -90,7 +90,7 @@ def needs_reopening(error: BaseException) -> bool:
     return trouble_of(error) not in (Trouble.BUSY, Trouble.FULL)
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """The first line of what the library said."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
@@ -99,7 +99,7 @@ def _cause(error: BaseException) -> str:
 
 def words(error: BaseException, name: str, *, lost: bool) -> Text:
     """What happened, where, what to do, and what was kept. `lost`: the queue in memory was full for some."""
-    cause = _cause(error)
+    said = cause(error)
     match trouble_of(error):
         case Trouble.BUSY:
             what = Text(f"{name} is locked by another program; close it", f"{name} 被其他程序锁定；请关闭该程序")
@@ -109,20 +109,20 @@ def words(error: BaseException, name: str, *, lost: bool) -> Text:
             what = Text(f"{name} is damaged; it is being set aside", f"{name} 已损坏；正在移至一旁")
         case Trouble.ACCESS:
             what = Text(
-                f"{name} cannot be written ({cause}); check its permissions",
-                f"{name} 无法写入（{cause}）；请检查权限",
+                f"{name} cannot be written ({said}); check its permissions",
+                f"{name} 无法写入（{said}）；请检查权限",
             )
         case Trouble.AWAY:
             what = Text(
-                f"{name} cannot be reached ({cause}); check the server, the network, the user and the password",
-                f"{name} 无法连接（{cause}）；请检查服务器、网络、用户名和密码",
+                f"{name} cannot be reached ({said}); check the server, the network, the user and the password",
+                f"{name} 无法连接（{said}）；请检查服务器、网络、用户名和密码",
             )
         case _ if isinstance(error, StorageError):
             what = error.text
         case _:
             what = Text(
-                f"writing {name} failed ({cause}); check the disk and its free space",
-                f"写入 {name} 失败（{cause}）；请检查磁盘及剩余空间",
+                f"writing {name} failed ({said}); check the disk and its free space",
+                f"写入 {name} 失败（{said}）；请检查磁盘及剩余空间",
             )
     en = f"Records are not being stored: {what.en}. They wait in memory and will be written by themselves."
     zh = f"记录未能保存：{what.zh}。新记录暂存内存，恢复后自动写入。"
