@@ -299,7 +299,7 @@ class _Loading:
         ):
             self.connections |= {(form.id, key): (source, (*path, key)) for key in keys}
         self._secrets(form.id, connection)
-        connection = self._with_tls_files(connection)
+        connection = with_tls_files(connection, self.directory)
         driver = connection.pop("driver", None)
         unread = (form.template and known is None) or (self.overlay is not None and self.overlay.faults)
         if unread:
@@ -351,14 +351,6 @@ class _Loading:
                     f"{key} stands in the file",
                     f"write '{key}: secret:NAME' or '{key}: env:NAME'",
                 )
-
-    def _with_tls_files(self, connection: dict[str, Any]) -> dict[str, Any]:
-        """The connection with the files of its `tls` in the station's folder, from wherever the program was started."""
-        tls = connection.get("tls")
-        if not isinstance(tls, dict):
-            return connection
-        names = {key: tls[key] for key in _TLS_FILES if isinstance(tls.get(key), str) and tls[key]}
-        return connection | {"tls": tls | {key: str(self.directory / name) for key, name in names.items()}}
 
     def _points(self, form: DeviceForm, template: _Template | None, here: Path_) -> list[Point]:
         """The template's points and the device's own, merged by id, in that order. Index -1 marks a text."""
@@ -517,6 +509,15 @@ class _Loading:
             near = get_close_matches(id_, sorted(known), 1)
             mend = f"did you mean '{near[0]}'?" if near else "correct the id, or add it"
             self._fault(source or self.source, path, f"{what} '{id_}'", mend)
+
+
+def with_tls_files(connection: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """The connection with the files of its `tls` in the station's folder, from wherever the program was started."""
+    tls = connection.get("tls")
+    if not isinstance(tls, dict):
+        return connection
+    names = {key: tls[key] for key in _TLS_FILES if isinstance(tls.get(key), str) and tls[key]}
+    return connection | {"tls": tls | {key: str(directory / name) for key, name in names.items()}}
 
 
 def _sound_part(device: dict[str, Any]) -> DeviceForm | None:

@@ -24,6 +24,10 @@ class Text:
         first = next(iter(value.values()))
         return Text(value.get("en", first), value.get("zh", first))
 
+    def __str__(self) -> str:
+        """The English: for logs and the command line."""
+        return self.en
+
     def in_(self, language: str) -> str:
         """The text in `en` or `zh`."""
         return self.zh if language == "zh" else self.en

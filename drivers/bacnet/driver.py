@@ -15,7 +15,7 @@ from drivers.bacnet.connection import Peer, interface_of
 from drivers.bacnet.discovery import look_around
 from drivers.bacnet.link import BacnetLink
 from drivers.bacnet.wire import Wires
-from drivers.contract import Complaint, Driver, Link, Proposal
+from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 
 
 class BacnetDriver(Driver):
@@ -61,6 +61,8 @@ class BacnetDriver(Driver):
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
         return BacnetLink(devices, clock, self._wires, read_only=read_only)
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
         """Who answers a Who-Is on the network of `interface`, or at `address` where one is given."""
-        return await look_around(self._wires, connection, seconds)
+        return await look_around(self._wires, connection, seconds, found)

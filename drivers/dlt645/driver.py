@@ -13,7 +13,7 @@ from app.model.durations import parse_duration_s
 from app.model.errors import DeviceError, ProtocolError, TransportError
 from app.model.station import Device, Point
 from app.model.text import Text
-from drivers.contract import Complaint, Driver, Link, Proposal
+from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 from drivers.dlt645 import address as addresses
 from drivers.dlt645 import connection as connections
 from drivers.dlt645 import frames, requests
@@ -69,7 +69,9 @@ class Dlt645Driver(Driver):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         return Dlt645Link(connections.endpoint_of(devices[0].connection), devices, clock)
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
         """The meter that is alone on this line, found by the wildcard address. `connection` is without `address`.
 
         Raises TransportError where the line cannot be opened or is wrongly described.
@@ -89,7 +91,9 @@ class Dlt645Driver(Driver):
             return ()
         finally:
             await line.close()
-        return (_proposal(known, answer),)
+        proposal = _proposal(known, answer)
+        found(proposal)
+        return (proposal,)
 
 
 def _faults_in_use(point: Point) -> list[KeyFault]:
@@ -121,4 +125,6 @@ def _proposal(connection: Mapping[str, Any], address: bytes) -> Proposal:
         "template": "dlt645/three_phase",
         "connection": {"driver": "dlt645", **connection, "address": digits},
     }
-    return Proposal(device, f"a meter answered on {connections.line_of(connection)} with its address {digits}")
+    line = connections.line_of(connection)
+    why = Text(f"a meter answered on {line} with its address {digits}", f"{line} 上的电能表以地址 {digits} 应答")
+    return Proposal(device, why)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from app.model.clock import Clock
 from app.model.station import Device
-from drivers.contract import Complaint, Driver, Link, Proposal
+from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 from drivers.mqtt import address as addresses
 from drivers.mqtt import connection as connections
 from drivers.mqtt.rosters import WRITTEN
+
+_OF_DISCOVERY: Final = ("driver", "topic")
 
 
 class MqttDriver(Driver):
@@ -52,8 +54,15 @@ class MqttDriver(Driver):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         return MqttLink(connections.broker_of(devices[0].connection), devices, clock, read_only=read_only)
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
-        """Listen to everything, or to what `connection` says as `topic`, for this long. Raises TransportError."""
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
+        """Listen to everything, or to what `connection` says as `topic`, for this long.
+
+        Raises TransportError, and KeyFault where the connection is wrong.
+        """
         from drivers.mqtt.discovery import discover
 
-        return await discover(connection, clock, seconds)
+        for fault in connections.faults({key: value for key, value in connection.items() if key not in _OF_DISCOVERY}):
+            raise fault
+        return await discover(connection, clock, seconds, found)

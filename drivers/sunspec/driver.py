@@ -8,7 +8,7 @@ from typing import Any, Final
 from app.model.clock import Clock
 from app.model.config import PointKind
 from app.model.station import Device, Point
-from drivers.contract import Complaint, Driver, Link, Proposal
+from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 from drivers.judging import KeyFault
 from drivers.modbus import connection as connections
 from drivers.modbus.address import LAST, Type
@@ -53,7 +53,9 @@ class SunSpecDriver(Driver):
         endpoint = connections.endpoint_of(self._kind, devices[0].connection)
         return SunSpecLink(endpoint, devices, clock, read_only=read_only)
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
         """The device on this connection, with every point that it implements.
 
         Raises TransportError where it does not answer in time, ProtocolError where it has no SunSpec map, KeyFault
@@ -62,7 +64,9 @@ class SunSpecDriver(Driver):
         for fault in _connection_faults(self._kind, connection):
             raise fault
         endpoint = connections.endpoint_of(self._kind, connection)
-        return [await look_around(endpoint, {"driver": WORDS[self._kind], **connection}, clock, seconds)]
+        proposal = await look_around(endpoint, {"driver": WORDS[self._kind], **connection}, clock, seconds)
+        found(proposal)
+        return [proposal]
 
 
 def _connection_faults(kind: Kind, connection: Mapping[str, Any]) -> list[KeyFault]:
