@@ -22,8 +22,10 @@ class ConnectionForm(QWidget):
     driver_chosen = Signal(str)
     """Answer with `set_keys`."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, *, complete: bool = True, parent: QWidget | None = None) -> None:
+        """`complete`: a connection to one device; otherwise what a search needs, which the search itself judges."""
         super().__init__(parent)
+        self._complete = complete
         self._draft: DeviceDraft | None = None
         self._known: Mapping[str, object] = {}
         self._faults: list[tuple[tuple[str, ...], str]] = []
@@ -62,7 +64,8 @@ class ConnectionForm(QWidget):
 
     def set_drivers(self, drivers: Sequence[str]) -> None:
         """Every driver word."""
-        self.driver.set_choices([("", tr("no connection")), *((word, word) for word in drivers)])
+        none = [("", tr("no connection"))] if self._complete else []
+        self.driver.set_choices([*none, *((word, word) for word in drivers)])
 
     def show_draft(self, draft: DeviceDraft) -> None:
         """Fill the lines from it."""
@@ -125,7 +128,8 @@ class ConnectionForm(QWidget):
             if is_secret(key):
                 field.set_placeholder("secret:NAME, env:NAME")
             elif key in self._known:
-                field.set_placeholder(tr("must be given") if default is None else line_of(default))
+                needed = tr("must be given") if self._complete else ""
+                field.set_placeholder(needed if default is None else line_of(default))
 
     def _on_driver(self) -> None:
         if self._draft is None:

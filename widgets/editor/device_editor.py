@@ -186,12 +186,13 @@ class DeviceEditor(QWidget):
             self.show_refusal(tr("The file has no device '{device}' any more.", device=device))
 
     def open_new(self, like: Mapping[str, Any] | None = None) -> None:
-        """Begin a new device, as a copy of another one if that is given."""
+        """Begin a new device, like another one or a found one if that is given; its id is kept where it is free."""
         taken = {str(form.get("id")) for form in self._contents.devices}
         form = copy.deepcopy(dict(like if like is not None else _NEW))
+        wish = str(form.get("id") or "")
         stem = str(form.get("id") or form.get("kind") or "device").rstrip("0123456789") or "device"
         number = next(n for n in range(1, len(taken) + 2) if f"{stem}{n}" not in taken)
-        form["id"] = f"{stem}{number}"
+        form["id"] = wish if wish and wish not in taken else f"{stem}{number}"
         self._open(DeviceDraft(None, form))
         self.forms.setCurrentIndex(0)
         self.device.focus()
