@@ -22,6 +22,11 @@ SERIAL_KEYS: Final = ("device", "baudrate", "parity", "stopbits")
 TCP_KEYS: Final = ("host", "port")
 _OF_EVERY: Final = ("address", "timeout", "gap")
 KEYS: Final = (*SERIAL_KEYS, *TCP_KEYS, *_OF_EVERY)
+OFFERED: Final[Mapping[str, object]] = {
+    "address": None, "device": "", "baudrate": BAUDRATE, "parity": PARITY, "stopbits": STOPBITS, "host": "", "port": "",
+    "timeout": TIMEOUT, "gap": "",
+}  # fmt: skip
+"""What a form offers, with what is given; empty where nothing is, or where one of two ways needs it."""
 
 
 def is_serial(connection: Mapping[str, Any]) -> bool:

@@ -26,6 +26,12 @@ POLL_KEYS: Final = (
     "url", "every", "headers", "timeout", "user", "password", "token", "max_bytes", "ca", "fingerprint",
 )  # fmt: skip
 HOOK_KEYS: Final = ("webhook", "secret", "host", "port", "silence", "window", "per_minute", "max_bytes")
+OFFERED: Final[Mapping[str, object]] = {
+    **dict.fromkeys(POLL_KEYS, ""), "timeout": TIMEOUT, "max_bytes": MAX_BYTES,
+    **dict.fromkeys(("webhook", "secret"), ""), "host": HOST, "port": PORT, "silence": SILENCE, "window": WINDOW,
+    "per_minute": PER_MINUTE,
+}  # fmt: skip
+"""What a form offers: the keys of polling, then those of a webhook; empty where nothing is given."""
 _BOUNDS_BYTES: Final = (1, 524_288)
 """Half a MiB of JSON takes the loop's thread about 15 ms."""
 _TELLTALE: Final = re.compile(r"auth|cookie|token|secret|passw|key|sign", re.IGNORECASE)

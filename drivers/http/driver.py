@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from app.model.clock import Clock
@@ -43,6 +43,9 @@ class HttpDriver(Driver):
                 what = f"secret {theirs['secret']} is {first.id}'s already: a message to one would pass for the other"
                 found.append(Complaint(other.id, "", "secret", what, "give each device its own secret"))
         return found
+
+    def keys(self) -> Mapping[str, object]:
+        return connections.OFFERED
 
     def line(self, device: Device) -> str:
         return connections.line_of(device.connection)

@@ -39,6 +39,9 @@ class SunSpecDriver(Driver):
                 found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
         return found
 
+    def keys(self) -> Mapping[str, object]:
+        return {**{key: connections.DEFAULTS.get(key) for key in self._kind.keys}, "base": ""}
+
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Devices of one serial line that disagree about the line."""
         return line_complaints(self._kind, devices)

@@ -129,7 +129,7 @@ class ConnectionForm(QWidget):
                 field.set_placeholder("secret:NAME, env:NAME")
             elif key in self._known:
                 needed = tr("must be given") if self._complete else ""
-                field.set_placeholder(needed if default is None else line_of(default))
+                field.set_placeholder(needed if default is None else line_of(default) if default != "" else "")
 
     def _on_driver(self) -> None:
         if self._draft is None:

@@ -419,6 +419,8 @@ class DeviceEditor(QWidget):
     def _retranslate(self) -> None:
         self._title.setText(tr("New device") if self.draft.before is None else tr("Edit"))
         self.which.setAccessibleName(tr("Device of the file"))
+        if self.draft.before is None and self.which.count():
+            self.which.setItemText(0, tr("new device"))
         self.duplicate.setText(tr("Duplicate"))
         self.remove.setText(tr("Remove device"))
         self.try_.setText(tr("Test connection"))
