@@ -45,8 +45,9 @@ class Complaint:
     point: str
     key: str
     """The key in `address` or `connection` that is wrong; empty for the whole."""
-    what: str
-    mend: str
+    what: Text | str
+    mend: Text | str
+    """Plain text stands for both languages."""
 
 
 class Plan:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from app.commissioning.errors import EditError
 from app.model.clock import Clock
 from app.model.commissioning import Proposal
+from app.model.errors import words_of
 from app.model.loading import SECRET_KEYS, with_tls_files
 from app.model.secrets import is_reference
 from app.model.text import Text
@@ -57,7 +58,7 @@ async def look_around(
     try:
         await finder.discover(with_tls_files(asked, directory), clock, seconds, tell)
     except ValueError as error:  # keys that the driver does not take
-        raise EditError(_words(error)) from error
+        raise EditError(words_of(error)) from error
 
 
 def _as_asked(proposal: Proposal, asked: Mapping[str, Any]) -> Proposal:
@@ -66,8 +67,3 @@ def _as_asked(proposal: Proposal, asked: Mapping[str, Any]) -> Proposal:
     if "tls" not in asked or "tls" not in connection:
         return proposal
     return replace(proposal, device={**proposal.device, "connection": {**connection, "tls": asked["tls"]}})
-
-
-def _words(error: ValueError) -> Text:
-    said = getattr(error, "text", None)
-    return said if isinstance(said, Text) else Text.of(str(error))

@@ -142,7 +142,8 @@ class Commissioning:
         source = YamlSource(self._file)
         if source.faults:
             first = source.faults[0]
-            raise EditError(Text(f"{first}; mend the file in an editor first", f"{first}；请先用编辑器改正该文件"))
+            said = first.line_of(first.file)
+            raise EditError(Text(f"{said.en}; mend the file in an editor first", f"{said.zh}；请先用编辑器改正该文件"))
         return source
 
     def _preview(self, changes: Sequence[Change], text: str | None) -> Preview:
@@ -186,8 +187,8 @@ class Commissioning:
         if self.locked is not None:
             raise EditError(self.locked)
         if preview.faults:
-            first = preview.faults[0]
-            raise EditError(Text(f"it is not saved: {first}", f"未保存：{first}"))
+            first = preview.faults[0].line_of(self._file)
+            raise EditError(first.at(Text("it is not saved", "未保存")))
         before = self._source().text
         if _digest(before) != preview.before:
             raise EditError(

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.console.pages.page import Context
 from app.model.commissioning import Contents, Proposal
-from app.model.errors import GridroomError
+from app.model.errors import words_of
 from widgets.editor.finder import DeviceFinder
 from widgets.language import told
 
@@ -81,4 +81,4 @@ class Finding(QObject):
 
     def _refuse(self, error: BaseException) -> None:
         self._look.stop()
-        self._finder.show_refusal(error.text if isinstance(error, GridroomError) else str(error))
+        self._finder.show_refusal(words_of(error))

@@ -49,14 +49,32 @@ class Dlt645Driver(Driver):
             for key, default in _OF_THE_LINE.items():
                 ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
                 if ours != theirs:
-                    what = f"{key} {theirs} on {self.line(other)}, where {first.id} has {ours}"
-                    found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
+                    what = Text(
+                        f"{key} {theirs} on {self.line(other)}, where {first.id} has {ours}",
+                        f"{self.line(other)} 上 {key} 为 {theirs}，而 {first.id} 为 {ours}",
+                    )
+                    found.append(
+                        Complaint(
+                            other.id,
+                            "",
+                            key,
+                            what,
+                            Text("give all devices of one line the same", "同一线路上的设备应一致"),
+                        )
+                    )
         seen: dict[str, str] = {}
         for device in devices:
             digits = connections.digits(device.connection["address"])
             if digits in seen:
-                what = f"address {digits} on {self.line(device)} is that of {seen[digits]} already"
-                found.append(Complaint(device.id, "", "address", what, "give each meter its own address"))
+                what = Text(
+                    f"address {digits} on {self.line(device)} is that of {seen[digits]} already",
+                    f"{self.line(device)} 上的地址 {digits} 已属于 {seen[digits]}",
+                )
+                found.append(
+                    Complaint(
+                        device.id, "", "address", what, Text("give each meter its own address", "请为每台表计分配地址")
+                    )
+                )
             seen.setdefault(digits, device.id)
         return found
 
@@ -102,8 +120,20 @@ class Dlt645Driver(Driver):
 def _faults_in_use(point: Point) -> list[KeyFault]:
     """What is wrong with a sound address for this point."""
     if point.kind in _WRITTEN:
-        what = f"a {point.kind} would be written, which needs the meter's password"
-        return [KeyFault("di", what, "this driver only reads: write kind measurement, status, counter or text")]
+        what = Text(
+            f"a {point.kind} would be written, which needs the meter's password",
+            f"写入 {point.kind} 类测点需要表计口令",
+        )
+        return [
+            KeyFault(
+                "di",
+                what,
+                Text(
+                    "this driver only reads: write kind measurement, status, counter or text",
+                    "本驱动只读：请写类别 measurement、status、counter 或 text",
+                ),
+            )
+        ]
     return []
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.model.clock import Clock
 from app.model.station import Device
+from app.model.text import Text
 from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 from drivers.mqtt import address as addresses
 from drivers.mqtt import connection as connections
@@ -38,8 +39,14 @@ class MqttDriver(Driver):
         found = []
         for first, other in pairwise(devices):
             for key, ours, theirs in connections.disagreements(first.connection, other.connection):
-                what = f"{key} {theirs} at {self.line(other)}, where {first.id} has {ours}"
-                mend = "give all devices of one broker the same, or a `client_id` of their own"
+                what = Text(
+                    f"{key} {theirs} at {self.line(other)}, where {first.id} has {ours}",
+                    f"{self.line(other)} 上 {key} 为 {theirs}，而 {first.id} 为 {ours}",
+                )
+                mend = Text(
+                    "give all devices of one broker the same, or a `client_id` of their own",
+                    "同一代理上的设备应一致，或各用自己的 client_id",
+                )
                 found.append(Complaint(other.id, "", key, what, mend))
         return found
 

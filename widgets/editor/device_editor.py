@@ -343,11 +343,11 @@ class DeviceEditor(QWidget):
         preview = self._preview
         faults = preview.faults if preview is not None else ()
         places = preview.places if preview is not None else ()
-        placed = [(place, f"{fault.what}; {fault.mend}") for fault, place in zip(faults, places, strict=False) if place]
+        placed = [(place, fault.words) for fault, place in zip(faults, places, strict=False) if place]
         for form in (self.device, self.connection, self.points):
             form.set_faults(placed)
         local = self._problems()
-        listed = [f"{fault.file.name}:{fault.line}: {fault.what}; {fault.mend}" for fault in faults]
+        listed = [fault.line_of(fault.file.name).in_(language.name()) for fault in faults]
         self.faults.show_lines([*local, *listed])
         self._titles()
 
@@ -429,6 +429,7 @@ class DeviceEditor(QWidget):
         self.faults.setPlaceholderText(tr("Nothing is wrong. What is will stand here, with its line and the mend."))
         self.difference.setAccessibleName(tr("Difference"))
         self.faults.setAccessibleName(tr("Faults"))
+        self._show_faults()
         self._refresh()
 
 

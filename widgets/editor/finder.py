@@ -21,7 +21,7 @@ from widgets.editor.draft import DeviceDraft
 from widgets.editor.fields import TextField, called
 from widgets.editor.templates import kind_text
 from widgets.icons import keep
-from widgets.language import tr
+from widgets.language import both, tr
 from widgets.tables import Table
 
 FOUND_TITLES: Final = ("Device", "Kind", "Points", "In the file", "Found")
@@ -226,7 +226,7 @@ class DeviceFinder(QWidget):
     # -------------------------------------------------------------------------------------------------- doing
 
     def _on_seconds(self) -> None:
-        self.seconds.set_problem("" if self._seconds() > 0 else tr("write a duration, such as 10s"))
+        self.seconds.set_problem(None if self._seconds() > 0 else both("write a duration, such as 10s"))
         self._refresh()
 
     def _seconds(self) -> float:

@@ -31,7 +31,7 @@ NEEDS_NONE = {"HH", "H", "L", "LL"}
 def said(file: Path) -> Iterator[str]:
     """Literals that go through `tr` in a file."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and _name(node.func) in {"tr", "called", "_say"} and node.args:
+        if isinstance(node, ast.Call) and _name(node.func) in {"tr", "both", "called", "_say"} and node.args:
             for part in ast.walk(node.args[0]):
                 if isinstance(part, ast.Constant) and isinstance(part.value, str):
                     yield part.value
