@@ -102,12 +102,12 @@ def interface_of(connection: Mapping[str, Any]) -> Place:
 def _interface_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     try:
         interface_of(connection)
-    except ValueError as error:
+    except Wrong as error:
         mend = Text(
             "write an address of this machine, its mask and a port, such as 192.168.1.5/24:47808",
             "请写本机的地址、掩码和端口，例如 192.168.1.5/24:47808",
         )
-        return [KeyFault("interface", Text(f"interface {error}", f"interface {error}"), mend)]
+        return [KeyFault("interface", Text(f"interface {error}", f"interface {error.text.zh}"), mend)]
     return []
 
 
@@ -125,12 +125,12 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     else:
         try:
             Place.of(connection["address"])
-        except ValueError as error:
+        except Wrong as error:
             mend = Text(
                 "write such as 192.168.1.30, 192.168.1.30:47809, or 2001:15@192.168.1.30 behind a router",
                 "例如 192.168.1.30、192.168.1.30:47809，路由器之后的写 2001:15@192.168.1.30",
             )
-            found.append(KeyFault("address", Text(f"address {error}", f"address {error}"), mend))
+            found.append(KeyFault("address", Text(f"address {error}", f"address {error.text.zh}"), mend))
     if "device" not in connection:
         found.append(
             KeyFault(
