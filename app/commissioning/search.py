@@ -10,8 +10,8 @@ from typing import Any, Final
 from app.commissioning.errors import EditError
 from app.model.clock import Clock
 from app.model.commissioning import Proposal
+from app.model.connections import SECRET_KEYS, with_tls_files
 from app.model.errors import words_of
-from app.model.loading import SECRET_KEYS, with_tls_files
 from app.model.secrets import is_reference
 from app.model.text import Text
 from drivers.contract import Discovering, Found

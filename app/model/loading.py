@@ -24,6 +24,7 @@ from app.model.config import (
     StationForm,
     TemplateForm,
 )
+from app.model.connections import OF_ANY_DRIVER, SECRET_KEYS, with_tls_files
 from app.model.errors import ConfigFaults, Fault
 from app.model.explaining import explain
 from app.model.own_points import own_points
@@ -45,10 +46,8 @@ _NO_FORM: Final = StationForm.model_validate(
 _LONGEST_NAME: Final = 100
 _ID: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TEMPLATE_NAME: Final = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
-_OF_ANY_DRIVER: Final = ("unit", "timeout", "gap")
-_TLS_FILES: Final = ("ca", "cert", "certificate", "key")
-"""Keys of a connection's `tls` that name a file, whatever the driver."""
-SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
+_OWN_ID: Final = Text("give it an id of its own", "请另取一个 id")
+_VENDOR_MODEL: Final = Text("write VENDOR/MODEL", "请写 厂商/型号")
 
 
 @dataclass(slots=True)
@@ -147,14 +146,8 @@ class _Loading:
 
     def run(self) -> tuple[Loaded | None, list[Fault]]:
         if not self.directory.is_dir():
-            return None, [
-                Fault(
-                    self.directory,
-                    1,
-                    Text("no such station directory", "没有该电站目录"),
-                    Text("give the folder that holds station.yaml", "请给出含有 station.yaml 的文件夹"),
-                )
-            ]
+            mend = Text("give the folder that holds station.yaml", "请给出含有 station.yaml 的文件夹")
+            return None, [Fault(self.directory, 1, Text("no such station directory", "没有该电站目录"), mend)]
         form = self._judge(self.source, StationForm, without="devices")
         if not isinstance(self.source.data, dict):
             self._overlay()
@@ -287,15 +280,8 @@ class _Loading:
         extra += [("devices", id_, key) for id_, device in devices.items() for key in device if key != "connection"]
         for path in extra:
             what = Text(f"an overlay cannot change '{path[-1]}'", f"映射文件不能更改“{path[-1]}”")
-            self._fault(
-                self.overlay,
-                path,
-                what,
-                Text(
-                    "write it into the station's file; an overlay maps connections only",
-                    "请写入电站文件；映射文件只能映射连接",
-                ),
-            )
+            mend = "write it into the station's file; an overlay maps connections only"
+            self._fault(self.overlay, path, what, Text(mend, "请写入电站文件；映射文件只能映射连接"))
         return {str(id_): device["connection"] for id_, device in devices.items()}
 
     def _unique(self, what: Text, ids: Mapping[int, str], path: Path_) -> None:
@@ -307,7 +293,7 @@ class _Loading:
                     self.source,
                     (*path, i, "id"),
                     Text(f"{what.en} '{id_}' exists already in line {first}", f"{what.zh}“{id_}”已在第 {first} 行定义"),
-                    Text("give it an id of its own", "请另取一个 id"),
+                    _OWN_ID,
                 )
             seen.setdefault(id_, i)
 
@@ -319,7 +305,7 @@ class _Loading:
         connection = {**(known.connection if known else {}), **(form.connection or {})}
         if overlay.get("driver", connection.get("driver")) != connection.get("driver"):
             # Reached by another protocol: of the old connection only what is said of any is kept.
-            connection = {key: value for key, value in connection.items() if key in _OF_ANY_DRIVER}
+            connection = {key: value for key, value in connection.items() if key in OF_ANY_DRIVER}
         connection |= overlay
         for source, path, keys in (
             (template.source if template else self.source, ("connection",), known.connection if known else {}),
@@ -335,12 +321,9 @@ class _Loading:
             driver = None  # some of its connection could not be read: no driver can judge the rest
         elif form.connection is not None and not isinstance(driver, str):
             driver = None
-            self._fault(
-                self.source,
-                (*here, "connection"),
-                Text(f"device {form.id}: no driver", f"设备 {form.id}：没有驱动"),
-                Text("add 'driver: modbus-tcp' or another", "请添加“driver: modbus-tcp”或其他驱动"),
-            )
+            what = Text(f"device {form.id}: no driver", f"设备 {form.id}：没有驱动")
+            mend = Text("add 'driver: modbus-tcp' or another", "请添加“driver: modbus-tcp”或其他驱动")
+            self._fault(self.source, (*here, "connection"), what, mend)
         control = self._control(form, template, here)
         points = self._points(form, template, here)
         needs_field = any(point.form.address is not None for point in points)
@@ -419,7 +402,7 @@ class _Loading:
                         f"point '{form.id}.{id_}' exists already in line {first}",
                         f"测点“{form.id}.{id_}”已在第 {first} 行定义",
                     ),
-                    Text("give it an id of its own", "请另取一个 id"),
+                    _OWN_ID,
                 )
             seen.setdefault(id_, i)
             if form.template and not templated and not {"name", "kind"} <= given.keys():
@@ -474,14 +457,14 @@ class _Loading:
                 self.source,
                 (*here, "template"),
                 Text(f"template '{name}' leaves its folder", f"模板“{name}”超出其文件夹"),
-                Text("write VENDOR/MODEL", "请写 厂商/型号"),
+                _VENDOR_MODEL,
             )
             return None
         if len(name) > _LONGEST_NAME or not _TEMPLATE_NAME.fullmatch(name):
             what = Text(
                 f"'{name[:_LONGEST_NAME]}' is not the name of a template", f"“{name[:_LONGEST_NAME]}”不是模板名称"
             )
-            self._fault(self.source, (*here, "template"), what, Text("write VENDOR/MODEL", "请写 厂商/型号"))
+            self._fault(self.source, (*here, "template"), what, _VENDOR_MODEL)
             return None
         file = next((root / f"{name}.yaml" for root in roots if (root / f"{name}.yaml").is_file()), None)
         if file is None:
@@ -509,7 +492,7 @@ class _Loading:
                     source,
                     ("points", i, "id"),
                     Text(f"point '{point['id']}' exists twice", f"测点“{point['id']}”出现两次"),
-                    Text("give it an id of its own", "请另取一个 id"),
+                    _OWN_ID,
                 )
             raw[point["id"]] = (i, point)
         return _Template(source, form, raw)
@@ -594,15 +577,6 @@ def _place(device: object, point: object = "") -> Text:
     if point:
         return Text(f"device {device}, point {point}", f"设备 {device}，测点 {point}")
     return Text(f"device {device}", f"设备 {device}")
-
-
-def with_tls_files(connection: dict[str, Any], directory: Path) -> dict[str, Any]:
-    """The connection with the files of its `tls` in the station's folder, from wherever the program was started."""
-    tls = connection.get("tls")
-    if not isinstance(tls, dict):
-        return connection
-    names = {key: tls[key] for key in _TLS_FILES if isinstance(tls.get(key), str) and tls[key]}
-    return connection | {"tls": tls | {key: str(directory / name) for key, name in names.items()}}
 
 
 def _sound_part(device: dict[str, Any]) -> DeviceForm | None:

@@ -53,7 +53,7 @@ class Place:
         `ephemeral`: of this machine itself, where port 0 is any free one.
         """
         match = _PLACE.fullmatch(text) if isinstance(text, str) else None
-        if match is None:
+        if match is None or any(int(octet) > 255 for octet in match["ip"].split(".")):
             raise Wrong(Text(f"'{text}' is no IPv4 address", f"“{text}”不是 IPv4 地址"))
         port = int(match["port"] or PORT)
         mask = int(match["mask"] or match["behind"] or 32)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from app.model.connections import SECRET_KEYS
 from app.model.errors import Wrong
-from app.model.loading import SECRET_KEYS
 from app.model.text import Text
 from app.model.yaml_source import YamlSource
 
