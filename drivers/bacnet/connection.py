@@ -53,7 +53,11 @@ class Place:
         `ephemeral`: of this machine itself, where port 0 is any free one.
         """
         match = _PLACE.fullmatch(text) if isinstance(text, str) else None
-        if match is None or any(int(octet) > 255 for octet in match["ip"].split(".")):
+        try:
+            ip = str(ipaddress.IPv4Address(match["ip"])) if match is not None else ""
+        except ValueError:
+            ip = ""
+        if match is None or not ip:
             raise Wrong(Text(f"'{text}' is no IPv4 address", f"“{text}”不是 IPv4 地址"))
         port = int(match["port"] or PORT)
         mask = int(match["mask"] or match["behind"] or 32)
@@ -65,7 +69,7 @@ class Place:
             raise Wrong(
                 Text(f"'{text}' has a network or a station number that cannot be", f"“{text}”的网络号或站号无效")
             )
-        return Place(str(ipaddress.IPv4Address(match["ip"])), port, mask, network, mac)
+        return Place(ip, port, mask, network, mac)
 
 
 @dataclass(frozen=True, slots=True)
