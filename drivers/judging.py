@@ -16,7 +16,7 @@ from app.model.text import Text
 class KeyFault(Wrong):
     """One thing wrong with an `address` or a `connection`: the key, what is wrong, and the mend."""
 
-    def __init__(self, key: str, what: Text, mend: Text) -> None:
+    def __init__(self, key: str, what: Text | str, mend: Text | str) -> None:
         super().__init__(what, mend)
         self.key = key
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from app.model.text import Text, joined
+from app.model.text import Text, joined, text_of
 
 _LONGEST: Final = 800
 """Characters of what is said of one fault."""
@@ -41,13 +41,13 @@ _MENDS: Final = {
 
 
 class Wrong(ValueError):
-    """A value that cannot be meant: what is wrong with it, and the mend."""
+    """A value that cannot be meant: what is wrong with it, and the mend. Plain text stands for both languages."""
 
-    def __init__(self, what: Text, mend: Text | None = None) -> None:
-        super().__init__(f"{what}; {mend}" if mend is not None else str(what))
-        self.what = what
-        self.mend = mend or Text("correct it", "请改正")
-        self.text = joined([what, mend]) if mend is not None else what
+    def __init__(self, what: Text | str, mend: Text | str = "") -> None:
+        super().__init__(f"{what}; {mend}" if mend else str(what))
+        self.what = text_of(what)
+        self.mend = text_of(mend) if mend else Text("correct it", "请改正")
+        self.text = joined([self.what, self.mend]) if mend else self.what
 
 
 class GridroomError(Exception):
