@@ -80,6 +80,7 @@ class DeviceEditor(QWidget):
         self._trial_said.setWordWrap(True)
         self.which = Choice()
         self.which.setProperty("verbatim", True)
+        self.which.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         self._title, self._note = QLabel(), QLabel()
         self._title.setProperty("level", "title")
         self._note.setWordWrap(True)

@@ -120,13 +120,15 @@ def _same(found: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
 class DeviceFinder(QWidget):
     """Shown in the place of the points, as the editor is."""
 
-    search_asked = Signal(dict, float)
-    """The connection with its driver, and seconds: answer with `show_found`, then `show_ended` or `show_refusal`."""
+    search_asked = Signal(object, float)
+    """The connection, a mapping with its driver, and seconds.
+
+    Answer with `show_found`, then `show_ended` or `show_refusal`."""
     stop_asked = Signal()
     keys_asked = Signal(str)
     """A driver's keys: answer with `set_keys`."""
-    chosen = Signal(dict)
-    """A device as it would stand in the file."""
+    chosen = Signal(object)
+    """A device as it would stand in the file; a plain `dict` would lose its order on the way through Qt."""
     closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:

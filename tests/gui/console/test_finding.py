@@ -108,6 +108,8 @@ def test_who_publishes_is_listed_while_the_search_runs_and_becomes_a_device_by_s
     qtbot.waitUntil(lambda: page.right.currentWidget() is editor and editor._preview is not None)
     added = [line for line in editor.difference.toPlainText().splitlines() if line.startswith("+ ")]
     assert added[0] == "+  - id: plant_pv1_state" and any("$.p.kw" in line for line in added)
+    keys = [line.split(":")[0].strip("+- ") for line in added[5:9]]
+    assert keys == ["id", "name", "kind", "address"], "in the order in which a person writes a point"
     assert editor.faults.toPlainText() == "" and file.read_text(encoding="utf-8") == before, "nothing is written yet"
     QTest.keyClick(editor, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: "next start" in editor._note.text())
