@@ -123,7 +123,8 @@ class DeviceFinder(QWidget):
     search_asked = Signal(object, float)
     """The connection, a mapping with its driver, and seconds.
 
-    Answer with `show_found`, then `show_ended` or `show_refusal`."""
+    Answer with `show_found`, then `show_ended` or `show_refusal`.
+    """
     stop_asked = Signal()
     keys_asked = Signal(str)
     """A driver's keys: answer with `set_keys`."""
