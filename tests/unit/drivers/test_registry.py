@@ -106,8 +106,8 @@ def test_a_faulty_plugin_is_named_with_its_package_and_reason(packages: Install,
     packages(f"broken_{fault}", source, broken=target)
     driver = registry.driver("broken")
     assert isinstance(driver, AbsentDriver)
-    assert words in driver.why
-    assert f"driver 'broken' of package broken_{fault} 1.0" in driver.why
+    assert words in driver.why.en
+    assert f"driver 'broken' of package broken_{fault} 1.0" in driver.why.en
     assert driver.mend
 
 
@@ -116,7 +116,7 @@ def test_two_packages_that_bring_one_name_are_both_left_out(packages: Install) -
     packages("second_one", SOUND, twice="Sound")
     driver = registry.driver("twice")
     assert isinstance(driver, AbsentDriver)
-    assert "package first_one 1.0 and package second_one 1.0" in driver.why
+    assert "package first_one 1.0 and package second_one 1.0" in driver.why.en
 
 
 def test_a_plugin_cannot_take_the_place_of_ours(
