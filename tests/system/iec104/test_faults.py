@@ -100,6 +100,20 @@ async def test_what_becomes_of_a_command(tmp_path: Path, script, error, words: s
         assert not listening.lost
 
 
+async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
+    async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station, timeout="2s")) as listening:
+        await listening.until(lambda: len(listening.rows()) == 2)
+        station.answer = lambda talk, asdu: None
+        with pytest.raises(TransportError, match="it is not known whether it was taken"):
+            await listening.link.write(point(listening, "w"), 10)
+        (first,) = station.seen(50)
+        station.answer = lambda talk, asdu: talk.send(reply(first, 7), reply(first, 10), reply(asdu, 7 | NEGATIVE))
+        with pytest.raises(RefusedByDevice, match="its confirmation is negative"):
+            await listening.link.write(point(listening, "w"), 20)
+        station.answer = lambda talk, asdu: talk.send(reply(first, 7 | NEGATIVE), reply(asdu, 7))
+        assert math.isnan(await listening.link.write(point(listening, "w"), 30))
+
+
 async def test_a_refused_selection_executes_nothing(tmp_path: Path) -> None:
     async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station)) as listening:
         await listening.until(lambda: len(listening.rows()) == 2)
