@@ -28,7 +28,7 @@ class Configuration:
     station: Station
     expressions: Mapping[int, Expression]
     absent: tuple[Fault, ...] = ()
-    """Devices whose driver cannot be used: they stay lost, and the others run. `check` tells them as faults."""
+    """Devices whose driver or certificate is not there: they stay lost, and others run. `check` tells them as faults."""
     centres: tuple[Centre, ...] = ()
     """Whom the station is offered to."""
 
@@ -81,8 +81,9 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
         except Exception as error:  # a fault of the driver, and not of the files
             absent.append(_failed(loaded, device, error))
             continue
-        found = [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in complaints]
-        (absent if isinstance(driver, AbsentDriver) else faults).extend(found)
+        for one in complaints:
+            fault = loaded.fault(one.device, one.point, one.key, one.what, one.mend)
+            (absent if one.of_machine or isinstance(driver, AbsentDriver) else faults).append(fault)
     for (name, _), devices in lines.items():
         try:
             shared = registry.driver(name).check_line(devices)

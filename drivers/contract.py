@@ -40,6 +40,9 @@ class Complaint:
     """The key in `address` or `connection` that is wrong; empty for the whole."""
     what: str
     mend: str
+    of_machine: bool = False
+    """The files are sound, and this machine lacks something, such as a certificate or a library: the station runs, and
+    the device stays lost until it is there."""
 
 
 @dataclass(frozen=True, slots=True)

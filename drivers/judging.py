@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from os.path import isfile
 from typing import Any
 
 from app.model.durations import parse_duration_s
@@ -26,6 +27,20 @@ def unknown_key(key: str, known: tuple[str, ...], where: str) -> KeyFault:
     close = difflib.get_close_matches(key, known, n=1)
     mend = f"write '{close[0]}'" if close else f"known keys: {' '.join(known)}"
     return KeyFault(key, f"unknown key '{key}' in {where}", mend)
+
+
+def missing_files(named: Mapping[str, Any], keys: Iterable[str], part: str = "") -> list[KeyFault]:
+    """Files that these keys (of a `part` such as tls) name, and that are not on this machine: for `Complaint.of_machine`.
+
+    Looks whether they are there, and no further.
+    """
+    found = []
+    for key in keys:
+        file = named.get(key)
+        if isinstance(file, str) and not isfile(file):  # noqa: PTH113 (Path.is_file raises for names that are too long)
+            what = f"{part} {key} '{file}' is no file on this machine".lstrip()
+            found.append(KeyFault(part or key, what, "put it there, or correct the path"))
+    return found
 
 
 def number_faults(key: str, value: object, low: int, high: int) -> list[KeyFault]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from yarl import URL
@@ -13,7 +12,7 @@ from yarl import URL
 from app.model.durations import parse_duration_s
 from app.model.secrets import is_reference
 from app.model.station import Device
-from drivers.judging import KeyFault, duration_faults, number_faults, secret_faults, unknown_key
+from drivers.judging import KeyFault, duration_faults, missing_files, number_faults, secret_faults, unknown_key
 
 TIMEOUT: Final = "1s"
 MAX_BYTES: Final = 131_072
@@ -119,6 +118,11 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     return _poll_faults(connection)
 
 
+def missing(connection: Mapping[str, Any]) -> list[KeyFault]:
+    """What a `connection` names and this machine has not."""
+    return missing_files(connection, ("ca",))
+
+
 def _poll_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     found = [unknown_key(str(key), POLL_KEYS, "connection") for key in connection if key not in POLL_KEYS]
     if "url" not in connection:
@@ -176,9 +180,8 @@ def _header_faults(headers: object) -> list[KeyFault]:
 def _tls_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     found = []
     ca, fingerprint = connection.get("ca"), connection.get("fingerprint")
-    if ca is not None and not (isinstance(ca, str) and Path(ca).is_file()):
-        mend = "write the whole path of a PEM file"
-        found.append(KeyFault("ca", f"ca '{ca}' is no file on this machine", mend))
+    if ca is not None and not isinstance(ca, str):
+        found.append(KeyFault("ca", f"ca '{ca}' is no path", "write the whole path of a PEM file"))
     hexadecimal = fingerprint.replace(":", "") if isinstance(fingerprint, str) else ""
     if fingerprint is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", hexadecimal):
         mend = "write the SHA-256 of the device's certificate, 64 hexadecimal digits, in quotes"
