@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
+from random import Random
 
 import pytest
 from dlt645.common.transform import bcd_to_float, datetime_to_bcd, float_to_bcd
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.dlt645.values import TIME, Format, Type, encode, number, text
+from tests.support.fuzzing import a_million
 
 FORMATS = [Format(4, 1), Format(6, 3, signed=True), Format(6, 4, signed=True), Format(8, 2), Format(8, 2, signed=True)]
 
@@ -78,9 +79,8 @@ def test_any_bytes_are_a_value_or_none(data: bytes, form: Format) -> None:
     assert isinstance(text(data, form), str)
 
 
-def fuzz(count: int, seed: int) -> None:
+def fuzz(count: int, source: Random) -> None:
     """Bytes of any kind and length in every format: a number or none, and what is a number is written back alike."""
-    source = random.Random(seed)
     forms = [*FORMATS, TIME, Format(4, type=Type.BINARY), Format(12)]
     for _ in range(count):
         form = source.choice(forms)
@@ -92,9 +92,9 @@ def fuzz(count: int, seed: int) -> None:
 
 
 def test_any_bytes_are_survived() -> None:
-    fuzz(5_000, 1)
+    fuzz(5_000, Random(1))
 
 
 @pytest.mark.slow
 def test_a_million_inputs_are_survived() -> None:
-    fuzz(1_000_000, 2)
+    a_million(fuzz)
