@@ -28,7 +28,8 @@ class Configuration:
     station: Station
     expressions: Mapping[int, Expression]
     absent: tuple[Fault, ...] = ()
-    """Devices whose driver or certificate is not there: they stay lost, and others run. `check` tells them as faults."""
+    """Devices whose driver or certificate is not there: they stay lost, and the others run.
+    `check` tells them as faults."""
     centres: tuple[Centre, ...] = ()
     """Whom the station is offered to."""
 

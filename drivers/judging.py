@@ -30,7 +30,7 @@ def unknown_key(key: str, known: tuple[str, ...], where: str) -> KeyFault:
 
 
 def missing_files(named: Mapping[str, Any], keys: Iterable[str], part: str = "") -> list[KeyFault]:
-    """Files that these keys (of a `part` such as tls) name, and that are not on this machine: for `Complaint.of_machine`.
+    """Files that these keys (of a `part` such as tls) name and this machine has not: for `Complaint.of_machine`.
 
     Looks whether they are there, and no further.
     """
