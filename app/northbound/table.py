@@ -47,6 +47,11 @@ def read_table(file: Path) -> tuple[list[Line], list[Fault]]:
         return [], [Fault(file, 1, "not UTF-8 text", "save it as 'CSV UTF-8'")]
     except OSError as error:
         return [], [Fault(file, 1, f"the table cannot be read: {error.strerror}", "correct the path under 'table'")]
+    return parse(text, file)
+
+
+def parse(text: str, file: Path) -> tuple[list[Line], list[Fault]]:
+    """As `read_table`, of what stands in it."""
     lines: list[Line] = []
     faults: list[Fault] = []
     header: list[str] | None = None

@@ -115,6 +115,8 @@ class Found:
         place = "/".join(filter(None, (topic.group, topic.node, topic.device)))
         points = self._points(place, f"Sparkplug birth on {message.topic}", {})
         for metric in sparkplug.decode(message.payload).metrics:
+            if not isinstance(metric.name, str):  # protobuf gives bytes for what is no UTF-8
+                continue
             numeric = metric.datatype in sparkplug.BITS or metric.datatype in sparkplug.REAL
             own = metric.name.startswith(("Node Control/", "Device Control/")) or metric.name == sparkplug.BD_SEQ
             if numeric and metric.name and not own:

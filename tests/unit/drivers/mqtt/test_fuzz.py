@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from random import Random
 
 import numpy as np
 import pytest
 
 from app.model import quality as q
+from drivers.mqtt.discovery import MOST_POINTS, Found
 from drivers.mqtt.rosters import roster_of
 from drivers.mqtt.rows import Message
 from tests.support.fuzzing import a_million, spoilt
@@ -31,6 +33,7 @@ SEEDS = {
     "spBv1.0/g/DDEATH/n/dev": [DDEATH], "spBv1.0/g/NDEATH/n": [NDEATH], "spBv1.0/g/NDATA/n": [DDATA],
     "m1/status": [b"online", b"offline"], "m1/reply": [b"{}"], "": [b""], "other/topic": [b"1"],
 }  # fmt: skip
+ID = re.compile(r"[a-z][a-z0-9_]*")
 ALPHABET = bytes(range(256)) + 30 * b'{}[]":,.0123456789-+eE nulltruefalse\\u\x00\xff\x08\x12'
 
 
@@ -83,3 +86,30 @@ def test_garbage_is_counted_and_remarked_and_nothing_else() -> None:
 @pytest.mark.slow
 def test_a_million_pieces_of_garbage() -> None:
     a_million(fuzz)
+
+
+def look_around(count: int, random: Random) -> None:
+    """The same garbage where devices are looked for: proposals of bounded number and sound ids."""
+    topics, proposed = list(SEEDS), 0
+    for _ in range(0, count, 200):
+        found = Found(HOST)
+        for _ in range(200):
+            topic = random.choice(topics)
+            payload = spoilt(random, random.choice(SEEDS[topic]), ALPHABET)
+            found.take(Message(topic, payload, 1, 1, False, False, None, T_NS))
+        proposals = found.proposals()
+        proposed += len(proposals)
+        for proposal in proposals:
+            assert ID.fullmatch(proposal.device["id"]) and proposal.why
+            ids = [one["id"] for one in proposal.device["points"]]
+            assert len(set(ids)) == len(ids) <= MOST_POINTS and all(map(ID.fullmatch, ids))
+    assert proposed > count / 100
+
+
+def test_garbage_proposes_nothing_unsound() -> None:
+    look_around(10_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_pieces_of_garbage_where_devices_are_looked_for() -> None:
+    a_million(look_around)
