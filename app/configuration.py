@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.engine.computed import parse_all
@@ -48,13 +48,14 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
     if loaded.station.history.url is not None:
         what = "this version keeps history in the data folder only"
         faults.append(loaded.station_fault(("history", "url"), f"history.url: {what}", "remove the line"))
-    centres, northbound_faults = load_northbound(loaded.station)
+    centres, northbound_faults, config_hash = load_northbound(loaded.station)
     faults += northbound_faults
     if faults:
         raise ConfigFaults([*faults, *absent])
     for remark in registry.remarks():
         log.warning(remark)
-    return Configuration(loaded.station, expressions, tuple(absent), centres)
+    station = replace(loaded.station, config_hash=config_hash)
+    return Configuration(station, expressions, tuple(absent), centres)
 
 
 def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:

@@ -115,12 +115,13 @@ class Found:
         place = "/".join(filter(None, (topic.group, topic.node, topic.device)))
         points = self._points(place, f"Sparkplug birth on {message.topic}", {})
         for metric in sparkplug.decode(message.payload).metrics:
-            if not isinstance(metric.name, str):  # protobuf gives bytes for what is no UTF-8
+            name: object = metric.name
+            if not isinstance(name, str):  # protobuf gives bytes for what is no UTF-8
                 continue
             numeric = metric.datatype in sparkplug.BITS or metric.datatype in sparkplug.REAL
-            own = metric.name.startswith(("Node Control/", "Device Control/")) or metric.name == sparkplug.BD_SEQ
-            if numeric and metric.name and not own:
-                _add(points, metric.name, {"sparkplug": place, "metric": metric.name})
+            own = name.startswith(("Node Control/", "Device Control/")) or name == sparkplug.BD_SEQ
+            if numeric and name and not own:
+                _add(points, name, {"sparkplug": place, "metric": name})
 
     def _publication(self, message: Message) -> None:
         try:
