@@ -62,6 +62,20 @@ async def test_spontaneous_values_of_every_type_with_quality_and_time(tmp_path: 
 
 
 @pytest.mark.asyncio
+async def test_cyclic_values_come_without_a_time_and_have_that_of_their_arrival(
+    tmp_path: Path, outstation: Outstation
+) -> None:
+    outstation.order(show=7, value=3.5, send=False)
+    async with Listening(station_of(tmp_path, outstation.port)) as station:
+        await station.until(lambda: station.online["a"] > 0)
+        before = time.time_ns()
+        outstation.order(every=7, ms=200)
+        await station.until(lambda: sum(point == "m7" for point, *_ in station.rows()) >= 4)
+        rows = [row for row in station.rows() if row[0] == "m7"][-3:]
+        assert {row[1:3] for row in rows} == {(3.5, 0)} and before < rows[0][3] < rows[1][3] < rows[2][3]
+
+
+@pytest.mark.asyncio
 async def test_direct_commands_of_every_type(tmp_path: Path, outstation: Outstation) -> None:
     """The even addresses are refused, the odd ones are carried out. c104 ends no direct command by a termination."""
     values = {1: 1, 2: 1, 3: -1, 4: 0.25, 5: -1234, 6: 2.5, 7: 0x01020304}
