@@ -28,7 +28,9 @@ EVENT = {
 SEEDS = {
     "m1/state": [b'{"a": {"b": [1, 2.5e3, null]}, "ts": 1700000000000, "q": "good", "s": "run"}', b"[]", b"-1e400", b'"x"'],
     "m1/plain": [b"12.5", b"run", b"\xff"],
-    "edgex/events/device/x/y/Meter-01": [json.dumps(EVENT).encode(), json.dumps({"payload": "e30="}).encode()],
+    "edgex/events/device/x/y/Meter-01": [json.dumps(EVENT).encode(), json.dumps({"payload": "e30="}).encode(),
+        b'{"payload": "e30\\u00e9"}', json.dumps(EVENT).replace("[1, 2]", "[1, \\ud800]").encode(),
+    ],
     "spBv1.0/g/NBIRTH/n": [NBIRTH], "spBv1.0/g/DBIRTH/n/dev": [DBIRTH], "spBv1.0/g/DDATA/n/dev": [DDATA, DBIRTH],
     "spBv1.0/g/DDEATH/n/dev": [DDEATH], "spBv1.0/g/NDEATH/n": [NDEATH], "spBv1.0/g/NDATA/n": [DDATA],
     "m1/status": [b"online", b"offline"], "m1/reply": [b"{}"], "": [b""], "other/topic": [b"1"],
