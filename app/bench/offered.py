@@ -32,8 +32,8 @@ SECONDS: Final = 10.0
 _TICK_S: Final = 0.01
 _PATIENCE_S: Final = 30.0
 _W: Final = 8
-_CHANGED: Final = 36
-"""M_ME_TF_1: a float with its time."""
+_SHOWN, _CHANGED = 13, 36
+"""M_ME_NC_1 and M_ME_TF_1: a float, and a float with its time."""
 _INTERROGATION: Final = bytes.fromhex("64 01 06 00 01 00 00 00 00 14")
 
 
@@ -75,7 +75,7 @@ def _measure(service: Northbound, first: int, seconds: float) -> list[Figure]:
     finally:
         master.stop()
     return [
-        Figure(f"{POINTS:,} offered points interrogated", master.interrogated_s, "s", None, True, "by a bare master"),
+        Figure(f"{master.shown:,} offered points interrogated", master.interrogated_s, "s", None, True, "by a bare master"),
         Figure("changes to a centre", master.came / took_s, "changes/s", None, True, f"{RATE:,} a second were offered"),
         Figure.at_most("changes that never came", sent - master.came, "changes", 0, f"of {sent:,}"),
         Figure.at_most("offered points out of order", master.judged(), "points", 0),
@@ -126,6 +126,8 @@ class Master(threading.Thread):
     def __init__(self, port: int) -> None:
         super().__init__(name="bare master")
         self.interrogated_s = 0.0
+        self.shown = 0
+        """Values that the interrogation has brought."""
         self.came = 0
         """Changed values so far."""
         self._port = port
@@ -147,6 +149,8 @@ class Master(threading.Thread):
                     if frame[6] == _CHANGED:
                         self._asdus.append(frame[6:])
                         self.came += frame[7]
+                    elif frame[6] == _SHOWN:
+                        self.shown += frame[7]
                     elif frame[6] == INTERROGATION and frame[8] == Cause.TERMINATION:
                         self.interrogated_s = time.perf_counter() - began
                 if received - acknowledged >= _W or not frames:
