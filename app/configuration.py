@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.engine.computed import parse_all
@@ -30,7 +30,8 @@ class Configuration:
     station: Station
     expressions: Mapping[int, Expression]
     absent: tuple[Fault, ...] = ()
-    """Devices whose driver cannot be used: they stay lost, and the others run. `check` tells them as faults."""
+    """Devices whose driver or certificate is not there: they stay lost, and the others run.
+    `check` tells them as faults."""
     centres: tuple[Centre, ...] = ()
     """Whom the station is offered to."""
 
@@ -52,13 +53,14 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
             "history.url：本版本的历史只存于数据文件夹",
         )
         faults.append(loaded.station_fault(("history", "url"), what, Text("remove the line", "请删除该行")))
-    centres, northbound_faults = load_northbound(loaded.station)
+    centres, northbound_faults, config_hash = load_northbound(loaded.station)
     faults += northbound_faults
     if faults:
         raise ConfigFaults([*faults, *absent])
     for remark in registry.remarks():
         log.warning(remark)
-    return Configuration(loaded.station, expressions, tuple(absent), centres)
+    station = replace(loaded.station, config_hash=config_hash)
+    return Configuration(station, expressions, tuple(absent), centres)
 
 
 def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
@@ -86,8 +88,8 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
         except Exception as error:  # a fault of the driver, and not of the files
             absent.append(_failed(loaded, device, error))
             continue
-        found = [_complained(loaded, one) for one in complaints]
-        (absent if isinstance(driver, AbsentDriver) else faults).extend(found)
+        for one in complaints:
+            (absent if one.of_machine or isinstance(driver, AbsentDriver) else faults).append(_complained(loaded, one))
     for (name, _), devices in lines.items():
         try:
             shared = registry.driver(name).check_line(devices)

@@ -48,6 +48,9 @@ class Complaint:
     what: Text | str
     mend: Text | str
     """Plain text stands for both languages."""
+    of_machine: bool = False
+    """The files are sound, and this machine lacks something, such as a certificate or a library: the station runs, and
+    the device stays lost until it is there."""
 
 
 class Plan:

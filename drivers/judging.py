@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from os.path import isfile
 from typing import Any
 
 from app.model.durations import parse_duration_s
@@ -31,6 +32,24 @@ def unknown_key(key: str, known: tuple[str, ...], where: str) -> KeyFault:
     )
     place = {"connection": "连接", "address": "地址"}.get(where, where)
     return KeyFault(key, Text(f"unknown key '{key}' in {where}", f"{place}中有未知键“{key}”"), mend)
+
+
+def missing_files(named: Mapping[str, Any], keys: Iterable[str], part: str = "") -> list[KeyFault]:
+    """Files that these keys (of a `part` such as tls) name and this machine has not: for `Complaint.of_machine`.
+
+    Looks whether they are there, and no further.
+    """
+    found = []
+    for key in keys:
+        file = named.get(key)
+        if isinstance(file, str) and not isfile(file):  # noqa: PTH113 (Path.is_file raises for names that are too long)
+            what = Text(
+                f"{part} {key} '{file}' is no file on this machine".lstrip(),
+                f"{part} {key}“{file}”不是本机上的文件".lstrip(),
+            )
+            mend = Text("put it there, or correct the path", "请放入该文件，或改正路径")
+            found.append(KeyFault(part or key, what, mend))
+    return found
 
 
 def number_faults(key: str, value: object, low: int, high: int) -> list[KeyFault]:

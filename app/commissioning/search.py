@@ -69,7 +69,7 @@ def written(proposals: Sequence[Proposal]) -> str:
     """YAML: `devices` of a station file, each below where it was found."""
     found = CommentedSeq(dict(proposal.device) for proposal in proposals)
     for at, proposal in enumerate(proposals):
-        found.yaml_set_comment_before_after_key(at, before=proposal.why, indent=2)
+        found.yaml_set_comment_before_after_key(at, before=proposal.why.en, indent=2)
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 4096

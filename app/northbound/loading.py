@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -30,13 +31,16 @@ M = TypeVar("M", bound=BaseModel)
 Steps = tuple[Hashable, ...]
 
 
-def load_northbound(station: Station) -> tuple[tuple[Centre, ...], list[Fault]]:
-    """Everything that the station offers; nothing where there is no such file."""
+def load_northbound(station: Station) -> tuple[tuple[Centre, ...], list[Fault], str]:
+    """Everything that the station offers, what is wrong with it, and the hash of the station with these files.
+
+    Nothing is offered where there is no such file.
+    """
     file = station.directory / FILE
     if not file.exists():
-        return (), []
+        return (), [], station.config_hash
     loading = _Loading(station, YamlSource(file))
-    return loading.run(), loading.faults
+    return loading.run(), loading.faults, loading.digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class _Loading:
         self.faults: list[Fault] = list(source.faults)
         self._station = station
         self._source = source
+        self.digest = hashlib.sha256(station.config_hash.encode() + source.text.encode())
 
     def run(self) -> tuple[Centre, ...]:
         source = self._source
@@ -155,6 +160,7 @@ class _Loading:
             return found
         file = self._station.directory / form.table
         lines, faults = read_table(file)
+        self.digest.update(repr(lines).encode())
         self.faults += faults
         for line in lines:
             where = _Where(file, line.number)

@@ -62,6 +62,11 @@ def read_table(file: Path) -> tuple[list[Line], list[Fault]]:
                 Text("correct the path under 'table'", "请改正 table 下的路径"),
             )
         ]
+    return parse(text, file)
+
+
+def parse(text: str, file: Path) -> tuple[list[Line], list[Fault]]:
+    """As `read_table`, of what stands in it."""
     lines: list[Line] = []
     faults: list[Fault] = []
     header: list[str] | None = None

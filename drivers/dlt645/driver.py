@@ -81,9 +81,6 @@ class Dlt645Driver(Driver):
             seen.setdefault(digits, device.id)
         return found
 
-    def keys(self) -> Mapping[str, object]:
-        return connections.OFFERED
-
     def line(self, device: Device) -> str:
         return connections.line_of(device.connection)
 

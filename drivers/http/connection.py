@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from yarl import URL
@@ -14,7 +13,7 @@ from app.model.durations import parse_duration_s
 from app.model.secrets import is_reference
 from app.model.station import Device
 from app.model.text import Text
-from drivers.judging import KeyFault, duration_faults, number_faults, secret_faults, unknown_key
+from drivers.judging import KeyFault, duration_faults, missing_files, number_faults, secret_faults, unknown_key
 
 TIMEOUT: Final = "1s"
 MAX_BYTES: Final = 131_072
@@ -124,6 +123,11 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     if is_hook(connection):
         return _hook_faults(connection)
     return _poll_faults(connection)
+
+
+def missing(connection: Mapping[str, Any]) -> list[KeyFault]:
+    """What a `connection` names and this machine has not."""
+    return missing_files(connection, ("ca",))
 
 
 def _poll_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
@@ -250,9 +254,9 @@ def _header_faults(headers: object) -> list[KeyFault]:
 def _tls_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     found = []
     ca, fingerprint = connection.get("ca"), connection.get("fingerprint")
-    if ca is not None and not (isinstance(ca, str) and Path(ca).is_file()):
+    if ca is not None and not isinstance(ca, str):
         mend = Text("write the whole path of a PEM file", "请写 PEM 文件的完整路径")
-        found.append(KeyFault("ca", Text(f"ca '{ca}' is no file on this machine", f"ca “{ca}”不是本机上的文件"), mend))
+        found.append(KeyFault("ca", Text(f"ca '{ca}' is no path", f"ca “{ca}”不是路径"), mend))
     hexadecimal = fingerprint.replace(":", "") if isinstance(fingerprint, str) else ""
     if fingerprint is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", hexadecimal):
         mend = Text(

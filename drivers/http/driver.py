@@ -25,6 +25,10 @@ class HttpDriver(Driver):
     def check(self, device: Device) -> list[Complaint]:
         found = connections.faults(device.connection)
         complaints = [Complaint(device.id, "", fault.key, fault.what, fault.mend) for fault in found]
+        complaints += [
+            Complaint(device.id, "", fault.key, fault.what, fault.mend, of_machine=True)
+            for fault in connections.missing(device.connection)
+        ]
         for point in (*device.points, *device.texts):
             if point.form.address is None:
                 continue
@@ -60,9 +64,6 @@ class HttpDriver(Driver):
                     )
                 )
         return found
-
-    def keys(self) -> Mapping[str, object]:
-        return connections.OFFERED
 
     def line(self, device: Device) -> str:
         return connections.line_of(device.connection)

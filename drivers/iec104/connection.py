@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from os.path import isfile
 from typing import Any, Final
 
 from app.model.durations import parse_duration_s
 from app.model.text import Text
 from drivers.iec104.address import LAST_CA, given_faults
-from drivers.judging import KeyFault, duration_faults, host_faults, secret_faults, unknown_key
+from drivers.judging import KeyFault, duration_faults, host_faults, missing_files, secret_faults, unknown_key
 
 PORT: Final = 2404
 CLOCKS: Final = ("utc", "station")
@@ -26,7 +25,8 @@ KEYS: Final = (
 DEFAULTS: Final[Mapping[str, object]] = {
     "port": PORT, "k": K, "w": W, "originator": 0, "tls": False, "clock": CLOCKS[0], **_DURATIONS,
 }  # fmt: skip
-TLS_KEYS: Final = ("ca", "certificate", "key", "password", "name")
+TLS_FILES: Final = ("ca", "certificate", "key")
+TLS_KEYS: Final = (*TLS_FILES, "password", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,12 @@ class Connection:
             counters_s=period("counters"),
             set_clock_s=period("set_clock"),
         )  # fmt: skip
+
+
+def missing(mapping: Mapping[str, Any]) -> list[KeyFault]:
+    """What a `connection` names and this machine has not."""
+    tls = mapping.get("tls")
+    return missing_files(tls, TLS_FILES, "tls") if isinstance(tls, Mapping) else []
 
 
 def line_of(mapping: Mapping[str, Any]) -> str:
@@ -217,15 +223,10 @@ def _tls_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
             )
         ]
     found = [unknown_key(str(key), TLS_KEYS, "tls") for key in tls if key not in TLS_KEYS]
-    for key in ("ca", "certificate", "key"):
-        if key in tls and not isfile(str(tls[key])):  # noqa: PTH113 (Path.is_file raises for names that are too long)
-            found.append(
-                KeyFault(
-                    "tls",
-                    Text(f"tls {key} '{tls[key]}' is no file", f"tls {key}“{tls[key]}”不是文件"),
-                    Text("give the whole path of a PEM file", "请给出 PEM 文件的完整路径"),
-                )
-            )
+    for key in TLS_FILES:
+        if key in tls and not isinstance(tls[key], str):
+            what = Text(f"tls {key} '{tls[key]}' is no path", f"tls {key}“{tls[key]}”不是路径")
+            found.append(KeyFault("tls", what, Text("give the path of a PEM file", "请给出 PEM 文件的路径")))
     if ("certificate" in tls) != ("key" in tls):
         found.append(
             KeyFault(

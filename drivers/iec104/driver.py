@@ -29,16 +29,6 @@ class Iec104Driver(Driver):
             Complaint(device.id, "", fault.key, fault.what, fault.mend)
             for fault in connections.faults(device.connection)
         ]
-        if importlib.util.find_spec(LIBRARY) is None:
-            what = Text(
-                f"IEC 60870-5-104 needs the library {LIBRARY}, which is not installed",
-                f"IEC 60870-5-104 需要 {LIBRARY} 库，但尚未安装",
-            )
-            mend = Text(
-                "run `python3 run.py setup` again, or install the extra 'iec104'; it is not made for every system",
-                "请再次运行“python3 run.py setup”，或安装附加项 iec104；该库并非支持所有系统",
-            )
-            found.append(Complaint(device.id, "", "driver", what, mend))
         for point in device.texts:
             what = Text("a text cannot be read over IEC 60870-5-104", "IEC 60870-5-104 不能读取文本")
             found.append(Complaint(device.id, point.name, "", what, Text("leave the point out", "请删除该测点")))
@@ -46,7 +36,7 @@ class Iec104Driver(Driver):
             if point.form.address is not None:
                 faults = addresses.faults(point.form.address) or _faults_in_use(point, Address.of(point.form.address))
                 found += [Complaint(device.id, point.name, fault.key, fault.what, fault.mend) for fault in faults]
-        return found or _twice([device])
+        return (found or _twice([device])) + _missing(device)
 
     def keys(self) -> Mapping[str, object]:
         needed = dict.fromkeys(("host", "ca"))
@@ -85,6 +75,22 @@ class Iec104Driver(Driver):
         for complaint in self.check_line(devices):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         return Iec104Link(devices, clock, read_only=read_only)
+
+
+def _missing(device: Device) -> list[Complaint]:
+    """What this machine lacks."""
+    found = connections.missing(device.connection)
+    if importlib.util.find_spec(LIBRARY) is None:
+        what = Text(
+            f"IEC 60870-5-104 needs the library {LIBRARY}, which is not installed",
+            f"IEC 60870-5-104 需要 {LIBRARY} 库，但尚未安装",
+        )
+        mend = Text(
+            "run `python3 run.py setup` again, or install the extra 'iec104'; it is not made for every system",
+            "请再次运行“python3 run.py setup”，或安装附加项 iec104；该库并非支持所有系统",
+        )
+        found.append(KeyFault("driver", what, mend))
+    return [Complaint(device.id, "", fault.key, fault.what, fault.mend, of_machine=True) for fault in found]
 
 
 def _faults_in_use(point: Point, address: Address) -> list[KeyFault]:

@@ -20,6 +20,7 @@ from app.model.text import Text
 from drivers.iec104 import messages
 from drivers.iec104.asdu import Columns
 from drivers.iec104.messages import Note
+from drivers.iec104.relay import Ended
 
 ALIVE_EVERY_S: Final = 1.0
 _CLOSED: Final = Text("closed", "已关闭")
@@ -116,6 +117,10 @@ async def main(source: BinaryIO, sink: BinaryIO) -> None:
     if order is not None and not isinstance(order, tuple):
         try:
             end = await _serve(order, pipe, say)
+        except ModuleNotFoundError as error:
+            end = Text(f"the library {error.name} is not installed", f"未安装协议库 {error.name}")
+        except Ended as ended:
+            end = ended.text
         except Exception as error:  # whatever it is, the other side is told before this process ends
             end = Text.of(f"{type(error).__name__}: {error}")
     say({"note": "end", "why": asdict(end)})

@@ -130,10 +130,13 @@ class Found:
             place, Text(f"Sparkplug birth on {message.topic}", f"{message.topic} 上的 Sparkplug 上线报文"), {}
         )
         for metric in sparkplug.decode(message.payload).metrics:
+            name: object = metric.name
+            if not isinstance(name, str):  # protobuf gives bytes for what is no UTF-8
+                continue
             numeric = metric.datatype in sparkplug.BITS or metric.datatype in sparkplug.REAL
-            own = metric.name.startswith(("Node Control/", "Device Control/")) or metric.name == sparkplug.BD_SEQ
-            if numeric and metric.name and not own:
-                _add(points, metric.name, {"sparkplug": place, "metric": metric.name})
+            own = name.startswith(("Node Control/", "Device Control/")) or name == sparkplug.BD_SEQ
+            if numeric and name and not own:
+                _add(points, name, {"sparkplug": place, "metric": name})
 
     def _publication(self, message: Message) -> None:
         try:

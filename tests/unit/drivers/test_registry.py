@@ -145,6 +145,23 @@ def test_check_tells_where_a_broken_driver_is_asked_for(
     assert "nothing_of_that_name" in told and told.endswith("; repair or reinstall the package")
 
 
+def test_a_certificate_that_is_missing_is_told_by_check_and_costs_its_device_only(
+    packages: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packages("sound_package", SOUND, sound="Sound")
+    write_station(tmp_path, "iec104, ca: 1, tls: {ca: copied-late.pem}")
+    text = (tmp_path / "station.yaml").read_text().replace("any: thing", "ioa: 1, type: M_ME_NC_1")
+    (tmp_path / "station.yaml").write_text(text)
+    assert cli.main(["check", str(tmp_path)]) == cli.WRONG_INPUT
+    told = f":8: device bad: tls ca '{tmp_path / 'copied-late.pem'}' is no file on this machine"
+    assert told in capsys.readouterr().err
+    states = asyncio.run(states_of(configure(tmp_path)))
+    assert states["good"] == (LinkState.ONLINE, None)
+    assert states["bad"][0] is LinkState.LOST and "copied-late.pem cannot be used" in str(states["bad"][1])
+    (tmp_path / "copied-late.pem").touch()
+    assert configure(tmp_path).absent == ()
+
+
 def test_an_unknown_driver_is_still_a_fault_that_ends(packages: Install, tmp_path: Path) -> None:
     packages("sound_package", SOUND, sound="Sound")
     write_station(tmp_path, "sund")

@@ -41,7 +41,7 @@ def complaints(folder: Path, connection: str, *points: str) -> list[Complaint]:
         (f"{HERE}, groups: [1, 1]", "groups", "different numbers"),
         (f"{HERE}, backup_port: 2405", "backup_port", "without a backup"),
         (f"{HERE}, tls: yes please", "tls", "neither true nor a mapping"),
-        (f"{HERE}, tls: {{ca: nowhere.pem}}", "tls", "is no file"),
+        (f"{HERE}, tls: {{ca: nowhere.pem}}", "tls", "is no file on this machine"),
         (f"{HERE}, tls: {{ca: {'x' * 1000}}}", "tls", "is no file"),
         (f"{HERE}, tls: {{nam: rtu1}}", "nam", "write 'name'"),
         (f"{HERE}, tls: {{password: hunter2}}", "password", "a file is no place for one; write env:NAME"),
