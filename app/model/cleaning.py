@@ -18,6 +18,7 @@ from app.model.fields import DurationS, Finite, Form, NotNegative, Positive, Sta
 LONGEST_WINDOW: Final = 99
 WHOLE: Final = 2**53
 """Up to here a double holds every whole number."""
+_HOLD: Final = "after which what is held back counts as true; default: 10s, or three scans where these are longer"
 
 
 def _odd(value: object) -> object:
@@ -47,14 +48,14 @@ class SpikeForm(Form):
     window: OddWindow = 7
     sigmas: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 3.0
     least: NotNegative | None = Field(None, description="smaller deviations are no spikes; default: the deadband")
-    hold: DurationS = 10.0
+    hold: DurationS | None = Field(None, description=_HOLD)
 
 
 class RateForm(Form):
     """A change faster than this is not believed at once."""
 
     per_s: Positive
-    hold: DurationS = 10.0
+    hold: DurationS | None = Field(None, description=_HOLD)
 
 
 class StuckForm(Form):
@@ -189,7 +190,18 @@ _OTHER_NUMBERS: Final = ("scale", "bits", "map")
 """Behind them a value is another number than before."""
 
 
-def fits_point(chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, offset: float) -> None:
+_WAITS: Final = {"spike": "hold", "rate": "hold", "stuck": "after", "substitute": "last"}
+"""Filter -> what it waits for, which the next value must have a chance to end."""
+
+
+def hold_s(form: SpikeForm | RateForm, scan_s: float) -> float:
+    """How long a value is held back at most: longer than a scan, whose next value tells a spike from a step."""
+    return max(10.0, 3 * scan_s) if form.hold is None else form.hold
+
+
+def fits_point(
+    chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, offset: float, scan_s: float
+) -> None:
     """Judge a chain against what else is said of its point. Raises ValueError with the mend."""
     if chain and computed:
         raise ValueError("a computed point is not cleaned; clean the points that it reads")
@@ -204,6 +216,12 @@ def fits_point(chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: 
         raise ValueError("'bits' reads the register as it is; leave scale and offset out, and write 'scale' behind it")
     if kind == "status" and "mean" in names:
         raise ValueError("a mean of states is no state; write 'median'")
+    for step in chain:
+        key = _WAITS.get(step.name, "")
+        wait_s: float | None = getattr(step.form, key, None)
+        if wait_s is not None and wait_s <= scan_s:
+            what = f"{key} {wait_s:g} s of '{step.name}' ends before the next value comes: scan is {scan_s:g} s"
+            raise ValueError(f"{what}; write several scans")
 
 
 def leaves_alarms(chain: Sequence[CleanForm], limits: Sequence[tuple[str, float]]) -> None:

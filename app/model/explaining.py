@@ -42,9 +42,10 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, s
                 what, mend = f"'{at[-1]}' is missing", f"add '{at[-1]}: ...'"
                 at = at[:-1]
             case "extra_forbidden":
-                key = str(at[-1])
-                near = get_close_matches(key, _all_keys(model), 1)
-                what, mend = f"unknown key '{key}'", f"did you mean '{near[0]}'?" if near else "remove it"
+                key, known = str(at[-1]), _keys(model, at[:-1])
+                near = get_close_matches(key, known, 1)
+                mend = f"did you mean '{near[0]}'?" if near else f"known here: {' '.join(known)}"
+                what = f"unknown key '{key}'"
             case "value_error":
                 what, _, mend = str(one["ctx"]["error"]).partition("; ")
                 what = f"{key}: {what}" if at else what
@@ -118,20 +119,18 @@ def _is_branch(step: object) -> bool:
     return step in _BRANCHES or step.endswith("Form") or step.startswith(("tuple[", "[key]"))
 
 
-def _all_keys(model: type[BaseModel]) -> list[str]:
-    """Every key that the form and its parts know, to suggest from."""
-    keys: set[str] = set()
-    stack: list[Any] = [model]
-    seen: set[Any] = set()
-    while stack:
-        part = stack.pop()
-        if part in seen:
-            continue
-        seen.add(part)
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            for name, info in part.model_fields.items():
-                keys.add(info.alias or name)
-                stack.append(info.annotation)
-        else:
-            stack += getattr(part, "__args__", ())
-    return sorted(keys)
+def _keys(model: type[BaseModel], at: tuple[Hashable, ...]) -> list[str]:
+    """The keys that may stand at a path of the form."""
+    forms = {model}
+    for step in at:
+        if isinstance(step, str):
+            fields = [field for form in forms for field in form.model_fields.items()]
+            forms = {part for name, info in fields if (info.alias or name) == step for part in _forms(info.annotation)}
+    return sorted(info.alias or name for form in forms for name, info in form.model_fields.items())
+
+
+def _forms(annotation: Any) -> set[type[BaseModel]]:
+    """The forms that a key may hold, also as members of a list or a choice."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {form for part in getattr(annotation, "__args__", ()) for form in _forms(part)}
