@@ -297,7 +297,7 @@ class Supervisor:
     def _lost(self, error: Exception) -> None:
         self._note(error)
         if self._state is not LinkState.LOST:
-            log.warning("device %s lost: %s", self.device.id, error)
+            log.warning("device %s lost: %s", self.device.id, _text(error).en)
             self._state, self._since = LinkState.LOST, self._clock.now_ns()
             self._lose(self._field)
             self._publish_online(0.0)

@@ -20,6 +20,7 @@ from app.model.text import Text
 LONGEST_WINDOW: Final = 99
 WHOLE: Final = 2**53
 """Up to here a double holds every whole number."""
+_HOLD: Final = "after which what is held back counts as true; default: 10s, or three scans where these are longer"
 
 
 def _odd(value: object) -> object:
@@ -52,14 +53,14 @@ class SpikeForm(Form):
     window: OddWindow = 7
     sigmas: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 3.0
     least: NotNegative | None = Field(None, description="smaller deviations are no spikes; default: the deadband")
-    hold: DurationS = 10.0
+    hold: DurationS | None = Field(None, description=_HOLD)
 
 
 class RateForm(Form):
     """A change faster than this is not believed at once."""
 
     per_s: Positive
-    hold: DurationS = 10.0
+    hold: DurationS | None = Field(None, description=_HOLD)
 
 
 class StuckForm(Form):
@@ -219,7 +220,18 @@ _OTHER_NUMBERS: Final = ("scale", "bits", "map")
 """Behind them a value is another number than before."""
 
 
-def fits_point(chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, offset: float) -> None:
+_WAITS: Final = {"spike": "hold", "rate": "hold", "stuck": "after", "substitute": "last"}
+"""Filter -> what it waits for, which the next value must have a chance to end."""
+
+
+def hold_s(form: SpikeForm | RateForm, scan_s: float) -> float:
+    """How long a value is held back at most: longer than a scan, whose next value tells a spike from a step."""
+    return max(10.0, 3 * scan_s) if form.hold is None else form.hold
+
+
+def fits_point(
+    chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, offset: float, scan_s: float
+) -> None:
     """Judge a chain against what else is said of its point. Raises ValueError with the mend."""
     if chain and computed:
         raise Wrong(
@@ -248,6 +260,17 @@ def fits_point(chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: 
         )
     if kind == "status" and "mean" in names:
         raise Wrong(Text("a mean of states is no state", "状态的平均值不是状态"), Text("write 'median'", "请写 median"))
+    for step in chain:
+        key = _WAITS.get(step.name, "")
+        wait_s: float | None = getattr(step.form, key, None)
+        if wait_s is not None and wait_s <= scan_s:
+            raise Wrong(
+                Text(
+                    f"{key} {wait_s:g} s of '{step.name}' ends before the next value comes: scan is {scan_s:g} s",
+                    f"{step.name} 的 {key}（{wait_s:g} s）在下一个值到来之前就结束：scan 为 {scan_s:g} s",
+                ),
+                Text("write several scans", "请写为若干个 scan"),
+            )
 
 
 def leaves_alarms(chain: Sequence[CleanForm], limits: Sequence[tuple[str, float]]) -> None:

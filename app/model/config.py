@@ -277,9 +277,9 @@ class PointForm(Form):
     @classmethod
     def _cleanable(cls, clean: tuple[CleanForm, ...], info: ValidationInfo) -> tuple[CleanForm, ...]:
         said = info.data
-        if {"kind", "scale", "offset"} <= said.keys():
-            computed = said.get("value") is not None
-            fits_point(clean, kind=said["kind"], computed=computed, scale=said["scale"], offset=said["offset"])
+        if {"kind", "scale", "offset", "scan"} <= said.keys():
+            own = {key: said[key] for key in ("kind", "scale", "offset")}
+            fits_point(clean, **own, computed=said.get("value") is not None, scan_s=said["scan"])
         return clean
 
     @field_validator("alarms", mode="after")

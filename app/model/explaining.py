@@ -65,13 +65,13 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[Finding]:
                 )
                 at = at[:-1]
             case "extra_forbidden":
-                key = str(at[-1])
-                near = get_close_matches(key, _all_keys(model), 1)
+                key, known = str(at[-1]), _keys(model, at[:-1])
+                near, all_known = get_close_matches(key, known, 1), " ".join(known)
                 what, mend = (
                     Text(f"unknown key '{key}'", f"未知键“{key}”"),
                     Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？")
                     if near
-                    else Text("remove it", "请删除"),
+                    else Text(f"known here: {all_known}", f"此处可用：{all_known}"),
                 )
             case "value_error":
                 what, mend = _of_a_validator(one["ctx"]["error"])
@@ -170,20 +170,18 @@ def _is_branch(step: object) -> bool:
     return step in _BRANCHES or step.endswith("Form") or step.startswith(("tuple[", "[key]"))
 
 
-def _all_keys(model: type[BaseModel]) -> list[str]:
-    """Every key that the form and its parts know, to suggest from."""
-    keys: set[str] = set()
-    stack: list[Any] = [model]
-    seen: set[Any] = set()
-    while stack:
-        part = stack.pop()
-        if part in seen:
-            continue
-        seen.add(part)
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            for name, info in part.model_fields.items():
-                keys.add(info.alias or name)
-                stack.append(info.annotation)
-        else:
-            stack += getattr(part, "__args__", ())
-    return sorted(keys)
+def _keys(model: type[BaseModel], at: tuple[Hashable, ...]) -> list[str]:
+    """The keys that may stand at a path of the form."""
+    forms = {model}
+    for step in at:
+        if isinstance(step, str):
+            fields = [field for form in forms for field in form.model_fields.items()]
+            forms = {part for name, info in fields if (info.alias or name) == step for part in _forms(info.annotation)}
+    return sorted(info.alias or name for form in forms for name, info in form.model_fields.items())
+
+
+def _forms(annotation: Any) -> set[type[BaseModel]]:
+    """The forms that a key may hold, also as members of a list or a choice."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {form for part in getattr(annotation, "__args__", ()) for form in _forms(part)}

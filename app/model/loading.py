@@ -307,6 +307,7 @@ class _Loading:
             # Reached by another protocol: of the old connection only what is said of any is kept.
             connection = {key: value for key, value in connection.items() if key in OF_ANY_DRIVER}
         connection |= overlay
+        connection = {key: value for key, value in connection.items() if key not in overlay or value is not None}
         for source, path, keys in (
             (template.source if template else self.source, ("connection",), known.connection if known else {}),
             (self.source, (*here, "connection"), form.connection or {}),

@@ -50,6 +50,8 @@ _OF_SPARKPLUG: Final = ("sparkplug", "metric", "words")
 _OF_RESOURCE: Final = ("resource", "path", "words")
 _OF_REPLY: Final = ("topic", "path", "ok", "value")
 _OF_STATE: Final = ("topic", "path", *READING)
+KEYS: Final = tuple(dict.fromkeys((*_OF_TOPIC, *_OF_WRITTEN, *_OF_SPARKPLUG, *_OF_RESOURCE)))
+"""Every key that the address of some point may have."""
 _WHOLE: Final[Path] = ()
 
 
