@@ -108,6 +108,8 @@ class Reporting(Protocol):
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         """Give what the device sends to `deliver`, as whole batches, from now until cancelled.
 
+        Devices of a line whose `deliver` is equal, as it is for all in the engine, may share a batch.
+
         Calls `online` when the device is known to be there: it answered, was born, or its subscription was granted.
         Called after `connect`; after an error `connect` and this are called again. Raises TransportError when the
         device does not come in time or is lost, ProtocolError when it cannot be trusted any more.

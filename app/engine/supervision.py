@@ -209,9 +209,9 @@ class Supervisor:
 
     def _must_give(self) -> None:
         """Raises RefusedByDevice where it refuses everything that it is asked for, and sends nothing by itself."""
-        if not self._groups or isinstance(self._link, Reporting):
+        if not self._refused or isinstance(self._link, Reporting):
             return
-        if self._refused and all(self._refuses(group.points) for group in self._groups):
+        if self._groups and all(self._refuses(group.points) for group in self._groups):
             why = self._remarked[self._groups[0].points[0].name]
             raise RefusedByDevice(
                 Text(

@@ -55,8 +55,8 @@ class Pipe:
             self._waiting.append(message)
             self._octets += len(message)
             self._changed.notify()
-        if self._octets > MOST_WAITING:
-            self._room.clear()
+            if self._octets > MOST_WAITING:
+                self._room.clear()
 
     async def send(self, message: bytes) -> None:
         """Send a message, and wait while too many wait."""
@@ -86,7 +86,9 @@ class Pipe:
                 os._exit(1)  # nobody listens any more
             with self._changed:
                 self._octets -= len(data)
-            self._loop.call_soon_threadsafe(self._room.set)
+                full = not self._room.is_set()
+            if full:
+                self._loop.call_soon_threadsafe(self._room.set)
 
     def _read(self) -> None:
         try:

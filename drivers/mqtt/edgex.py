@@ -114,7 +114,7 @@ class EdgexReader:
             spots = self._spots.get(reading["resourceName"])
             if spots:
                 self._take(spots, reading, event, message)
-        self._rows.heard = True
+        self._rows.hear()
         if sound:
             self.trouble.over()
 
