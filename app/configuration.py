@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.engine.computed import parse_all
@@ -13,10 +13,12 @@ from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
 from app.model.loading import Loaded, survey_station
 from app.model.station import Device, Station
+from app.model.text import Text, text_of
 from app.northbound.centre import Centre
 from app.northbound.loading import load_northbound
 from drivers import registry
 from drivers.absent import AbsentDriver
+from drivers.contract import Complaint
 
 log = logging.getLogger("gridroom.configuration")
 
@@ -28,7 +30,8 @@ class Configuration:
     station: Station
     expressions: Mapping[int, Expression]
     absent: tuple[Fault, ...] = ()
-    """Devices whose driver cannot be used: they stay lost, and the others run. `check` tells them as faults."""
+    """Devices whose driver or certificate is not there: they stay lost, and the others run.
+    `check` tells them as faults."""
     centres: tuple[Centre, ...] = ()
     """Whom the station is offered to."""
 
@@ -45,15 +48,19 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
     driver_faults, absent = _driver_faults(loaded)
     faults += found + driver_faults
     if loaded.station.history.url is not None:
-        what = "this version keeps history in the data folder only"
-        faults.append(loaded.station_fault(("history", "url"), f"history.url: {what}", "remove the line"))
-    centres, northbound_faults = load_northbound(loaded.station)
+        what = Text(
+            "history.url: this version keeps history in the data folder only",
+            "history.url：本版本的历史只存于数据文件夹",
+        )
+        faults.append(loaded.station_fault(("history", "url"), what, Text("remove the line", "请删除该行")))
+    centres, northbound_faults, config_hash = load_northbound(loaded.station)
     faults += northbound_faults
     if faults:
         raise ConfigFaults([*faults, *absent])
     for remark in registry.remarks():
         log.warning(remark)
-    return Configuration(loaded.station, expressions, tuple(absent), centres)
+    station = replace(loaded.station, config_hash=config_hash)
+    return Configuration(station, expressions, tuple(absent), centres)
 
 
 def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
@@ -70,8 +77,8 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
             driver = registry.driver(device.driver)
         except KeyError:
             known = ", ".join(registry.names())
-            what = f"unknown driver '{device.driver}'"
-            faults.append(loaded.fault(device.id, "", "driver", what, f"write one of: {known}"))
+            what = Text(f"unknown driver '{device.driver}'", f"未知驱动“{device.driver}”")
+            faults.append(loaded.fault(device.id, "", "driver", what, Text(f"write one of: {known}", f"可写：{known}")))
             continue
         try:
             complaints = driver.check(device)
@@ -81,8 +88,8 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
         except Exception as error:  # a fault of the driver, and not of the files
             absent.append(_failed(loaded, device, error))
             continue
-        found = [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in complaints]
-        (absent if isinstance(driver, AbsentDriver) else faults).extend(found)
+        for one in complaints:
+            (absent if one.of_machine or isinstance(driver, AbsentDriver) else faults).append(_complained(loaded, one))
     for (name, _), devices in lines.items():
         try:
             shared = registry.driver(name).check_line(devices)
@@ -92,10 +99,17 @@ def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:
             absent += [_failed(loaded, device, error) for device in devices]
         else:
             shared = [one for one in shared if not any((device.id, one.key) in faulty for device in devices)]
-            faults += [loaded.fault(one.device, one.point, one.key, one.what, one.mend) for one in shared]
+            faults += [_complained(loaded, one) for one in shared]
     return faults, absent
 
 
+def _complained(loaded: Loaded, one: Complaint) -> Fault:
+    return loaded.fault(one.device, one.point, one.key, text_of(one.what), text_of(one.mend))
+
+
 def _failed(loaded: Loaded, device: Device, error: Exception) -> Fault:
-    what = f"driver '{device.driver}' failed while it judged the device: {type(error).__name__}: {error}"
-    return loaded.fault(device.id, "", "driver", what, "tell who wrote the driver")
+    what = Text(
+        f"driver '{device.driver}' failed while it judged the device: {type(error).__name__}: {error}",
+        f"驱动“{device.driver}”判断设备时出错：{type(error).__name__}：{error}",
+    )
+    return loaded.fault(device.id, "", "driver", what, Text("tell who wrote the driver", "请告知驱动的作者"))

@@ -11,7 +11,7 @@ from app.energy.figures import Figures
 from app.history.export.request import ExportResult
 from app.model.access import Grant, RoleRow, SessionRow, Standing, UserRow
 from app.model.audit import AuditFilter, AuditRow, Verdict
-from app.model.commissioning import Change, Contents, Preview, Trial
+from app.model.commissioning import Change, Contents, Preview, Proposal, Trial
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
@@ -101,6 +101,15 @@ class CommissioningService(Protocol):
 
     def save(self, preview: Preview) -> Future[Path]:
         """Write it; where the version before is kept."""
+
+    def discovering(self) -> Future[tuple[str, ...]]:
+        """The driver words that can look for devices."""
+
+    def discover(self, driver_name: str, connection: Mapping[str, Any], seconds: float) -> Future[tuple[Proposal, ...]]:
+        """Look for devices on one connection; cancelling ends the search."""
+
+    def discovered(self) -> tuple[Proposal, ...]:
+        """Who has answered so far in the search that was begun last."""
 
     def try_(self, device: str, text: str | None = None) -> Future[Trial]:
         """Read every point of a device once, over a connection of its own."""

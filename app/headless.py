@@ -25,6 +25,7 @@ from app.model.errors import ConfigFaults, GridroomError, wrong_input
 
 if TYPE_CHECKING:
     from app.history.folder import DataFolder
+    from app.model.commissioning import Proposal
     from app.starting import Ending
     from app.station import RunningStation
 
@@ -52,11 +53,11 @@ def discover(driver: str, keys: Sequence[str], seconds: float) -> int:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    from app.commissioning.discovery import discover as look_around
-    from app.commissioning.discovery import written
+    from app.commissioning.errors import EditError
+    from app.commissioning.search import look_around, written
     from app.model.clock import SystemClock
 
-    connection = {}
+    connection: dict[str, object] = {}
     for word in keys:
         key, is_, value = word.partition("=")
         try:
@@ -65,9 +66,23 @@ def discover(driver: str, keys: Sequence[str], seconds: float) -> int:
             connection[key] = value
         if not (key and is_):
             raise wrong_input(f"'{word}' is no key of a connection", "write KEY=VALUE, such as host=192.168.1.5")
-    found = look_around(driver, connection, SystemClock(), seconds)
+    found: dict[object, Proposal] = {}
+    try:
+        asyncio.run(
+            look_around(
+                driver,
+                connection,
+                Path(),
+                SystemClock(),
+                seconds,
+                lambda one: found.__setitem__(one.device.get("id"), one),
+            )
+        )
+    except EditError as error:
+        what, _, mend = str(error).partition("; ")
+        raise wrong_input(what, mend or "correct the connection") from None
     if found:
-        print(written(found), end="")
+        print(written(tuple(found.values())), end="")
     seen = f"{_count(found, 'device')}; look them through before they go into a file" if found else "nobody was found"
     print(f"gridroom discover: {seen}", file=sys.stderr)
     return DONE

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from app.model.clock import Clock
 from app.model.errors import TransportError
 from app.model.station import Device
-from app.model.text import Text
+from app.model.text import Text, joined
 from drivers.contract import Complaint, Driver, Link
 
 
 class AbsentDriver(Driver):
     """In the place of a driver that could not be loaded."""
 
-    def __init__(self, why: str, mend: str) -> None:
+    def __init__(self, why: Text, mend: Text) -> None:
         self.why = why
         self.mend = mend
 
@@ -25,7 +25,7 @@ class AbsentDriver(Driver):
         return device.id
 
     def open(self, devices: Sequence[Device], clock: Clock, *, read_only: bool) -> Link:
-        return AbsentLink(Text(f"{self.why}; {self.mend}", f"驱动不可用：{self.why}；{self.mend}"))
+        return AbsentLink(joined([self.why, self.mend]))
 
 
 class AbsentLink(Link):

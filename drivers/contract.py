@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NoReturn, Protocol, runtime_checkable
 
 from app.model.clock import Clock
+from app.model.commissioning import Proposal as Proposal  # noqa: PLC0414 (told to those who write drivers)
 from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
@@ -28,6 +29,12 @@ VERSION: Final = 1
 
 Deliver = Callable[[Updates], None]
 """Takes a batch. Called on the engine's loop; it never blocks or raises."""
+Found = Callable[[Proposal], None]
+"""Takes a device that was found, and again when more is known of it: its `id` tells. Never blocks or raises."""
+
+
+def unheard(proposal: Proposal) -> None:
+    """For who waits until all are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +45,12 @@ class Complaint:
     point: str
     key: str
     """The key in `address` or `connection` that is wrong; empty for the whole."""
-    what: str
-    mend: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A device that was found in the field, as `devices` of a station file would have it. Applied by a person only."""
-
-    device: Mapping[str, Any]
-    why: str
-    """Where it was found."""
+    what: Text | str
+    mend: Text | str
+    """Plain text stands for both languages."""
+    of_machine: bool = False
+    """The files are sound, and this machine lacks something, such as a certificate or a library: the station runs, and
+    the device stays lost until it is there."""
 
 
 class Plan:
@@ -105,6 +107,8 @@ class Reporting(Protocol):
 
     async def report(self, device: Device, deliver: Deliver, online: Callable[[], None]) -> NoReturn:
         """Give what the device sends to `deliver`, as whole batches, from now until cancelled.
+
+        Devices of a line whose `deliver` is equal, as it is for all in the engine, may share a batch.
 
         Calls `online` when the device is known to be there: it answered, was born, or its subscription was granted.
         Called after `connect`; after an error `connect` and this are called again. Raises TransportError when the
@@ -166,5 +170,11 @@ class Driver(ABC):
 class Discovering(Protocol):
     """A driver that finds devices by itself."""
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
-        """Look around on one connection for this long; nothing is written to the field. Raises TransportError."""
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
+        """Look around on one connection for this long; nothing is written to the field.
+
+        Each device is given to `found` as soon as it answers; all of them are the answer. What cannot be asked, such as
+        keys that are wrong or missing, is told as any other trouble. Raises DeviceError, or ValueError.
+        """

@@ -91,8 +91,10 @@ class Line(ABC, Generic[C]):
 
     async def _keep_silence(self, silence_s: float) -> None:
         """Wait until the line has been silent for so long."""
+        if not silence_s:
+            return
         wait_s = self._free_since + silence_s - self._now()
-        if silence_s and wait_s > 0:
+        if wait_s > 0:
             await asyncio.sleep(wait_s)
 
     @staticmethod

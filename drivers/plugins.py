@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
+from app.model.text import Text
 from drivers.contract import VERSION, Driver
 
 GROUP: Final = "gridroom.drivers"
@@ -20,7 +21,7 @@ GROUP: Final = "gridroom.drivers"
 class PluginFault(Exception):
     """A plugin that cannot be used: what is wrong with it, and the mend."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: Text, mend: Text) -> None:
         super().__init__(f"{what}; {mend}")
         self.what = what
         self.mend = mend
@@ -45,18 +46,37 @@ def load(name: str, entries: Sequence[EntryPoint]) -> Driver:
     """Import and make the driver of a name. Raises PluginFault, and nothing else, whatever the plugin does."""
     if len(entries) > 1:
         both = " and ".join(sorted(package(entry) for entry in entries))
-        raise PluginFault(f"driver '{name}' is brought by {both}", "uninstall one of them")
+        raise PluginFault(
+            Text(f"driver '{name}' is brought by {both}", f"驱动“{name}”由 {both} 同时提供"),
+            Text("uninstall one of them", "请卸载其中之一"),
+        )
     (entry,) = entries
     try:
         made = entry.load()()
     except (Exception, SystemExit) as error:  # a plugin may fail in any way, and none may end the station
-        what = f"driver '{name}' of {package(entry)} cannot be loaded: {type(error).__name__}: {error}"
-        raise PluginFault(what, "repair or reinstall the package") from error
+        what = Text(
+            f"driver '{name}' of {package(entry)} cannot be loaded: {type(error).__name__}: {error}",
+            f"{package(entry)} 的驱动“{name}”无法加载：{type(error).__name__}：{error}",
+        )
+        raise PluginFault(what, Text("repair or reinstall the package", "请修复或重新安装该软件包")) from error
     if not isinstance(made, Driver):
-        what = f"driver '{name}' of {package(entry)} is a {type(made).__name__}, and no drivers.contract.Driver"
-        raise PluginFault(what, f"{entry.value} must be a factory that takes nothing and returns one")
+        what = Text(
+            f"driver '{name}' of {package(entry)} is a {type(made).__name__}, and no drivers.contract.Driver",
+            f"{package(entry)} 的驱动“{name}”是 {type(made).__name__}，而不是 drivers.contract.Driver",
+        )
+        raise PluginFault(
+            what,
+            Text(
+                f"{entry.value} must be a factory that takes nothing and returns one",
+                f"{entry.value} 应为不带参数并返回驱动的工厂函数",
+            ),
+        )
     if made.contract_version != VERSION:
         told = f"version {made.contract_version}" if made.contract_version else "no version"
-        what = f"driver '{name}' of {package(entry)} is for {told} of the driver contract; this Gridroom has {VERSION}"
-        raise PluginFault(what, "install a version of the package that fits")
+        theirs = f"第 {made.contract_version} 版" if made.contract_version else "未注明版本的"
+        what = Text(
+            f"driver '{name}' of {package(entry)} is for {told} of the driver contract; this Gridroom has {VERSION}",
+            f"{package(entry)} 的驱动“{name}”适用于{theirs}驱动契约；本 Gridroom 为第 {VERSION} 版",
+        )
+        raise PluginFault(what, Text("install a version of the package that fits", "请安装与之相符的软件包版本"))
     return made

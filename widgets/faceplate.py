@@ -42,6 +42,8 @@ from widgets.values import NOTHING, age_text, format_value
 _MOST_VALUES: Final = 7
 _MOST_ALARMS: Final = 4
 _SPARKS: Final = 3
+_RENEWED_SCANS: Final = 3
+"""A value that is not older was read lately: one scan may be missed without a word."""
 SPARK_NS: Final = 15 * 60 * SECOND_NS
 
 
@@ -102,7 +104,10 @@ class _Value(QWidget):
         i = self.point.index
         value, quality, time = float(snapshot.value[i]), int(snapshot.quality[i]), int(snapshot.time[i])
         text = format_value(value, self.point.form.precision, "", self.point.form.states)
-        self.value.set_text(text, quality, snapshot.taken - time if time else 0)
+        age_ns = snapshot.taken - time if time else 0
+        if age_ns <= _RENEWED_SCANS * self.point.form.scan * SECOND_NS:
+            age_ns = 0  # it comes, and is not topical all the same (stuck): its letters say so, and no age would
+        self.value.set_text(text, quality, age_ns)
         self.value.setToolTip(point_tip(station, snapshot, self.point))
         if self.bar is not None:
             self.bar.set_value(value, quality)

@@ -13,7 +13,8 @@ from typing import Final
 import yaml
 from PySide6.QtCore import QObject, Signal
 
-from app.model.errors import GridroomError
+from app.model.errors import GridroomError, Wrong
+from app.model.text import Text
 
 _CATALOGUES: Final = Path(__file__).resolve().parent.parent / "resources" / "translations"
 
@@ -46,9 +47,14 @@ def tr(english: str, **values: object) -> str:
     return text.format(**values) if values else text
 
 
+def both(english: str) -> Text:
+    """A text of the catalogue, for what is kept and shown again in another language."""
+    return Text(english, catalogue("zh").get(english, english))
+
+
 def told(error: BaseException) -> str:
     """What an error says, in the present language where it knows it."""
-    return error.text.in_(_language.name) if isinstance(error, GridroomError) else str(error)
+    return error.text.in_(_language.name) if isinstance(error, GridroomError | Wrong) else str(error)
 
 
 def name() -> str:

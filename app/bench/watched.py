@@ -15,18 +15,19 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.engine import engine
 from app.engine.lateness import Lateness
 from app.engine.supervision import Supervisor
 from app.model.clock import Clock
-from app.model.station import Device
+from app.model.station import Device, Station
 from app.model.updates import Updates
 from app.model.views import LinkState
 
@@ -47,7 +48,7 @@ class Told(TypedDict):
     scans: dict[str, list[float]]
     """How late scans began."""
     ages: dict[str, list[float]]
-    """From the peer's time stamp until a batch was in the table; of its oldest row."""
+    """From the peer's time stamp until a value was in the table."""
 
 
 class Watch:
@@ -56,29 +57,50 @@ class Watch:
     def __init__(self) -> None:
         self.scans_s: dict[tuple[str, str], list[float]] = defaultdict(list)
         """(driver, device) -> how late each scan began."""
-        self.ages_s: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._ages: dict[str, list[tuple[NDArray[np.int32], NDArray[np.int64]]]] = {name: [] for name in SOURCE_TIMES}
+        """Driver -> of each batch the points, and how old they were in nanoseconds."""
+        self._published: dict[str, Callable[[Updates], None]] = {}
+        """Driver -> what its supervisors publish with: one for all, because a driver may join what goes to the same."""
 
     def begin(self) -> None:
         """Forget what came so far."""
-        for late in (*self.scans_s.values(), *self.ages_s.values()):
+        for late in self.scans_s.values():
             late.clear()
+        for aged in self._ages.values():
+            aged.clear()
+
+    def scans(self, without: Collection[str]) -> dict[str, list[float]]:
+        """`Told.scans`, without some devices."""
+        drivers: dict[str, list[float]] = defaultdict(list)
+        for (driver, device), late in list(self.scans_s.items()):
+            drivers[driver] += [] if device in without else late
+        return _worst(drivers)
+
+    def ages(self, station: Station, without: Collection[str]) -> dict[str, list[float]]:
+        """`Told.ages`, without some devices."""
+        of_field = np.array([not point.own and point.device not in without for point in station.points])
+        ages = {driver: [age[of_field[point]] for point, age in list(pairs)] for driver, pairs in self._ages.items()}
+        return _worst({driver: np.concatenate(parts) / 1e9 for driver, parts in ages.items() if parts})
 
     def supervisor(
         self, device: Device, link: Any, clock: Clock, *, publish: Callable[[Updates], None], **rest: Any
     ) -> Supervisor:
         """What the engine makes in the place of its own supervisor: the same, and watched."""
-        key = (str(device.driver), device.id)
-        field = {point.index for point in device.points if not point.own}
-        stamped = device.driver in SOURCE_TIMES
-        scans = _Scans(rest.pop("lateness"), self.scans_s[key].append)
-        add_age = self.ages_s[key].append
+        driver = str(device.driver)
+        scans = _Scans(rest.pop("lateness"), self.scans_s[driver, device.id].append)
+        published = self._published.setdefault(driver, self._watched(driver, publish, clock))
+        return Supervisor(device, link, clock, publish=published, lateness=scans, **rest)
+
+    def _watched(self, driver: str, publish: Callable[[Updates], None], clock: Clock) -> Callable[[Updates], None]:
+        if driver not in SOURCE_TIMES:
+            return publish
+        ages = self._ages[driver]
 
         def published(updates: Updates) -> None:
             publish(updates)
-            if stamped and len(updates) and int(updates.point[0]) in field:
-                add_age((clock.now_ns() - int(updates.time.min())) / 1e9)
+            ages.append((updates.point, clock.now_ns() - updates.time))
 
-        return Supervisor(device, link, clock, publish=published, lateness=scans, **rest)
+        return published
 
 
 class _Scans(Lateness):
@@ -93,13 +115,13 @@ class _Scans(Lateness):
         self._add(late_s)
 
 
-def _figures(late_s: dict[tuple[str, str], list[float]], without: Collection[str]) -> dict[str, list[float]]:
-    """Driver -> [99th percentile, worst] in ms, of all its devices together."""
-    drivers: dict[str, list[float]] = defaultdict(list)
-    for (driver, device), late in list(late_s.items()):
-        if device not in without:
-            drivers[driver] += list(late)
-    return {name: [1e3 * float(np.percentile(late, 99)), 1e3 * max(late)] for name, late in drivers.items() if late}
+def _worst(late_s: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> dict[str, list[float]]:
+    """Driver -> [99th percentile, worst] in ms."""
+    return {
+        driver: [1e3 * float(np.percentile(late, 99)), 1e3 * float(np.max(late))]
+        for driver, late in late_s.items()
+        if len(late)
+    }
 
 
 def _measure(folder: Path) -> None:
@@ -143,8 +165,8 @@ def _measure(folder: Path) -> None:
                     workers_pct=100 * (workers_s() - of_workers_s) / took,
                     missed=sum(device.late_scans for device in station.devices() if device.device not in ids),
                     rss_mb=me.memory_info().rss / 1e6,
-                    scans=_figures(watch.scans_s, ids),
-                    ages=_figures(watch.ages_s, ids),
+                    scans=watch.scans(ids),
+                    ages=watch.ages(station.station, ids),
                 )
                 print(json.dumps(told), flush=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,13 +9,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from app.commissioning.editing import append, difference, put, remove
+from app.commissioning.errors import EditError
+from app.commissioning.field import FieldThread
+from app.commissioning.search import discovering, look_around
 from app.commissioning.trial import try_device
 from app.configuration import configure
 from app.history.whole import write_whole
 from app.model.access import Action, permit
 from app.model.clock import Clock, to_datetime
-from app.model.commissioning import Change, Contents, Preview, TemplateName, Trial
-from app.model.errors import ConfigFaults, Fault, GridroomError, mend_of
+from app.model.commissioning import Change, Contents, Preview, Proposal, TemplateName, Trial
+from app.model.errors import ConfigFaults, Fault, mend_of
 from app.model.loading import STATION_FILE, TEMPLATES
 from app.model.station import Station
 from app.model.text import Text
@@ -25,10 +27,6 @@ from drivers.registry import driver, names
 
 T = TypeVar("T")
 LISTEN_S: Final = 5.0
-
-
-class EditError(GridroomError):
-    """A change that cannot be made. The message says why and what to do."""
 
 
 class Commissioning:
@@ -45,12 +43,13 @@ class Commissioning:
         self._overlay = overlay
         self._locked = locked
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="commissioning")
-        self._trials = ThreadPoolExecutor(1, thread_name_prefix="trial")
+        self._field = FieldThread()
         """Beside the worker: while a device keeps a trial waiting, what one types is judged all the same."""
+        self._found: dict[str, Proposal] = {}
 
     def stop(self) -> None:
-        """Wait for what runs. Nothing may be asked afterwards."""
-        self._trials.shutdown(cancel_futures=True)
+        """Wait for what runs; end trials and searches. Nothing may be asked afterwards."""
+        self._field.stop()
         self._worker.shutdown(cancel_futures=True)
 
     @property
@@ -117,13 +116,43 @@ class Commissioning:
     def try_(self, device: str, text: str | None = None, seconds: float = LISTEN_S) -> Future[Trial]:
         """Try a device of the file, or of `text`, over a connection of its own. Fails with ConfigFaults, EditError."""
 
-        def work() -> Trial:
+        async def work() -> Trial:
             station = configure(self._station.directory, self._overlay, text).station
             if device not in station.by_id:
                 raise EditError(Text(f"there is no device '{device}'", f"没有设备“{device}”"))
-            return asyncio.run(try_device(station.by_id[device], self._clock, seconds))
+            return await try_device(station.by_id[device], self._clock, seconds)
 
-        return self._trials.submit(work)
+        return self._field.ask(work)
+
+    @permit(Action.CONFIGURE)
+    def discovering(self) -> Future[tuple[str, ...]]:
+        """The driver words that can look for devices."""
+        return self._worker.submit(discovering)
+
+    @permit(Action.CONFIGURE)
+    def discover(
+        self, driver_name: str, connection: Mapping[str, Any], seconds: float = LISTEN_S
+    ) -> Future[tuple[Proposal, ...]]:
+        """Look for devices on one connection; what has answered so far is `discovered()`. Cancelling ends the search.
+
+        Nothing is written to the field or to a file. Fails with DeviceError, or EditError where it cannot be asked.
+        """
+        found: dict[str, Proposal] = {}
+        self._found = found
+
+        async def work() -> tuple[Proposal, ...]:
+            await look_around(
+                driver_name, connection, self._station.directory, self._clock, seconds,
+                lambda one: found.__setitem__(str(one.device.get("id")), one),
+            )  # fmt: skip
+            return tuple(found.values())
+
+        return self._field.ask(work)
+
+    @permit(Action.CONFIGURE)
+    def discovered(self) -> tuple[Proposal, ...]:
+        """Who has answered so far in the search that was begun last."""
+        return tuple(self._found.copy().values())
 
     # -------------------------------------------------------------------------------------------- on the worker
 
@@ -131,7 +160,8 @@ class Commissioning:
         source = YamlSource(self._file)
         if source.faults:
             first = source.faults[0]
-            raise EditError(Text(f"{first}; mend the file in an editor first", f"{first}；请先用编辑器改正该文件"))
+            said = first.line_of(first.file)
+            raise EditError(Text(f"{said.en}; mend the file in an editor first", f"{said.zh}；请先用编辑器改正该文件"))
         return source
 
     def _preview(self, changes: Sequence[Change], text: str | None) -> Preview:
@@ -175,8 +205,8 @@ class Commissioning:
         if self._locked is not None:
             raise EditError(self._locked)
         if preview.faults:
-            first = preview.faults[0]
-            raise EditError(Text(f"it is not saved: {first}", f"未保存：{first}"))
+            first = preview.faults[0].line_of(self._file)
+            raise EditError(first.at(Text("it is not saved", "未保存")))
         before = self._source().text
         if _digest(before) != preview.before:
             raise EditError(

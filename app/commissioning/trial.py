@@ -9,7 +9,7 @@ import numpy as np
 from app.model import quality as q
 from app.model.clock import Clock
 from app.model.commissioning import Trial, TrialRow
-from app.model.errors import DeviceError
+from app.model.errors import DeviceError, words_of
 from app.model.station import Device
 from app.model.text import Text
 from app.model.updates import Updates
@@ -52,7 +52,7 @@ async def try_device(device: Device, clock: Clock, seconds: float) -> Trial:
     except DeviceError as error:
         trouble = error.text
     except (ValueError, OSError) as error:
-        trouble = Text.of(str(error))
+        trouble = words_of(error)
     remarks = link.remarks(device) if link is not None else {}
     if link is not None:
         await link.close()

@@ -37,8 +37,8 @@ class Engineering(QObject):
         editor.template_asked.connect(self._on_template)
         editor.keys_asked.connect(self._on_keys)
 
-    def edit(self, device: str) -> None:
-        """Read the file anew and open a device of it; a new device where `device` is empty."""
+    def edit(self, device: str, like: Mapping[str, Any] | None = None) -> None:
+        """Read the file anew and open a device of it; a new device, perhaps a found one, where `device` is empty."""
 
         def show(contents: Contents) -> None:
             self._editor.set_contents(contents)
@@ -46,7 +46,7 @@ class Engineering(QObject):
             if device:
                 self._editor.open_device(device)
             else:
-                self._editor.open_new()
+                self._editor.open_new(like)
             self.opened.emit()
 
         service = self._context.facade.commissioning

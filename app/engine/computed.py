@@ -18,6 +18,7 @@ from app.model import quality as q
 from app.model.errors import Fault
 from app.model.loading import Loaded
 from app.model.station import Point, Station
+from app.model.text import Text
 from app.model.updates import Updates
 
 log = logging.getLogger("gridroom.engine")
@@ -33,11 +34,21 @@ def parse_all(loaded: Loaded) -> tuple[dict[int, Expression], list[Fault]]:
             except _InDoubtError:
                 continue
             except ExpressionError as error:
-                faults.append(loaded.fault(point.device, point.id, "value", str(error), "correct the expression"))
+                faults.append(
+                    loaded.fault(
+                        point.device, point.id, "value", error.text, Text("correct the expression", "请改正表达式")
+                    )
+                )
     for index in _circle(expressions):
         point = station.points[index]
         faults.append(
-            loaded.fault(point.device, point.id, "value", "computes itself in a circle", "remove one of the references")
+            loaded.fault(
+                point.device,
+                point.id,
+                "value",
+                Text("computes itself in a circle", "循环引用自身"),
+                Text("remove one of the references", "请删除其中一个引用"),
+            )
         )
     return expressions, faults
 

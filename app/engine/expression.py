@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.model.errors import Wrong
+from app.model.text import Text
 from app.model.units import conversion
 
 RESETS: Final = ("hour", "day", "month", "year", "never")
@@ -34,8 +36,8 @@ _DEEPEST: Final = 200
 """Levels of nesting; `a + b + c` has two. Python itself gives up somewhere above."""
 
 
-class ExpressionError(ValueError):
-    """An expression that cannot be. The message says what and where in it."""
+class ExpressionError(Wrong):
+    """An expression that cannot be: what and where in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,28 @@ Match = Callable[[str], list[int]]
 def parse(text: str, resolve: Resolve, match: Match) -> Expression:
     """Parse; `resolve` gives the index of a name as written, `match` those of a pattern. Raises ExpressionError."""
     if len(text) > _LONGEST:
-        raise ExpressionError(f"longer than {_LONGEST} characters; split it into several points")
+        raise ExpressionError(
+            Text(
+                f"longer than {_LONGEST} characters; split it into several points",
+                f"超过 {_LONGEST} 个字符；请拆成多个测点",
+            )
+        )
     try:
         body = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise ExpressionError(f"'{text[:80]}' is not an expression: {getattr(error, 'msg', None) or error}") from None
+        raise ExpressionError(
+            Text(
+                f"'{text[:80]}' is not an expression: {getattr(error, 'msg', None) or error}",
+                f"“{text[:80]}”不是表达式：{getattr(error, 'msg', None) or error}",
+            )
+        ) from None
     if _depth(body) > _DEEPEST:
-        raise ExpressionError(f"nested deeper than {_DEEPEST} levels; split it into several points")
+        raise ExpressionError(
+            Text(
+                f"nested deeper than {_DEEPEST} levels; split it into several points",
+                f"嵌套超过 {_DEEPEST} 层；请拆成多个测点",
+            )
+        )
     return _Reader(resolve, match).outermost(body)
 
 
@@ -133,20 +150,30 @@ class _Reader:
             node = node.args[0]
         self.result.tree = self.read(node)
         if not self.result.inputs:
-            raise ExpressionError("reads no point; name at least one")
+            raise ExpressionError(Text("reads no point; name at least one", "没有读取任何测点；请至少写一个"))
         return self.result
 
     def _reset(self, call: ast.Call) -> str:
         """`reset=day`, written as a word or in quotes; never where it is left out."""
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         if len(call.args) != 1 or any(keyword.arg != "reset" for keyword in call.keywords):
-            raise ExpressionError(f"{name} takes one value and 'reset=day' or another of {' '.join(RESETS)}")
+            raise ExpressionError(
+                Text(
+                    f"{name} takes one value and 'reset=day' or another of {' '.join(RESETS)}",
+                    f"{name} 需要一个值和 reset=day 或其他：{' '.join(RESETS)}",
+                )
+            )
         if not call.keywords:
             return "never"
         given = call.keywords[0].value
         word = given.id if isinstance(given, ast.Name) else given.value if isinstance(given, ast.Constant) else None
         if word not in RESETS:
-            raise ExpressionError(f"{name}: unknown reset; one of {' '.join(RESETS)}")
+            raise ExpressionError(
+                Text(
+                    f"{name}: unknown reset; one of {' '.join(RESETS)}",
+                    f"{name}：未知的 reset；可写 {' '.join(RESETS)}",
+                )
+            )
         return str(word)
 
     def read(self, node: ast.expr) -> Node:
@@ -155,7 +182,9 @@ class _Reader:
                 try:
                     return self._constant(float(value))
                 except OverflowError:
-                    raise ExpressionError("a number is too large; the largest is about 1e308") from None
+                    raise ExpressionError(
+                        Text("a number is too large; the largest is about 1e308", "数值过大；最大约为 1e308")
+                    ) from None
             case ast.Name() | ast.Attribute():
                 return self._reference(node)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -175,7 +204,10 @@ class _Reader:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(name, arguments)
         raise ExpressionError(
-            f"'{ast.unparse(node)[:60]}' is not part of the language; see the page on computed points"
+            Text(
+                f"'{ast.unparse(node)[:60]}' is not part of the language; see the page on computed points",
+                f"“{ast.unparse(node)[:60]}”不属于表达式语言；请参阅计算测点的说明",
+            )
         )
 
     def _constant(self, value: float) -> Constant:
@@ -186,7 +218,7 @@ class _Reader:
         name = ast.unparse(node)
         index = self.resolve(name)
         if index is None:
-            raise ExpressionError(f"unknown point '{name}'")
+            raise ExpressionError(Text(f"unknown point '{name}'", f"未知测点“{name}”"))
         if index not in self.result.references:
             self.result.references.append(index)
         return Reference(self.result.references.index(index))
@@ -196,24 +228,33 @@ class _Reader:
             case [ast.Constant(value=str(pattern))] if name in AGGREGATES:
                 found = self.match(pattern)
                 if not found:
-                    raise ExpressionError(f"pattern '{pattern}' matches no point")
+                    raise ExpressionError(Text(f"pattern '{pattern}' matches no point", f"“{pattern}”没有匹配任何测点"))
                 self.result.patterns.append(found)
                 return Aggregate(name, len(self.result.patterns) - 1)
             case [value, ast.Constant(value=str(source)), ast.Constant(value=str(target))] if name == "convert":
                 try:
                     factor, offset = conversion(source, target)
-                except ValueError as error:
-                    raise ExpressionError(str(error)) from None
+                except Wrong as error:
+                    raise ExpressionError(error.text) from None
                 scaled = Operation("*", (self.read(value), self._constant(factor)))
                 return Operation("+", (scaled, self._constant(offset))) if offset else scaled
         if name in ("integral", "delta"):
-            raise ExpressionError(f"{name} remembers and must stand outermost; give it a point of its own")
+            raise ExpressionError(
+                Text(
+                    f"{name} remembers and must stand outermost; give it a point of its own",
+                    f"{name} 有记忆，必须在最外层；请单独设一个测点",
+                )
+            )
         if name not in _ARGUMENTS:
             known = " ".join(dict.fromkeys([*_ARGUMENTS, *AGGREGATES, "convert", "integral", "delta"]))
-            raise ExpressionError(f"unknown function '{name}'; known: {known}")
+            raise ExpressionError(
+                Text(f"unknown function '{name}'; known: {known}", f"未知函数“{name}”；已有：{known}")
+            )
         least, most = _ARGUMENTS[name]
         if not least <= len(arguments) <= most:
+            en, zh = (f"{least}", f"{least}") if least == most else (f"{least} to {most}", f"{least} 至 {most}")
+            given = len(arguments)
             raise ExpressionError(
-                f"{name} takes {least if least == most else f'{least} to {most}'} values, not {len(arguments)}"
+                Text(f"{name} takes {en} values, not {given}", f"{name} 需要 {zh} 个值，而不是 {given} 个")
             )
         return Operation(name, tuple(self.read(argument) for argument in arguments))

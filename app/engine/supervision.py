@@ -209,9 +209,9 @@ class Supervisor:
 
     def _must_give(self) -> None:
         """Raises RefusedByDevice where it refuses everything that it is asked for, and sends nothing by itself."""
-        if not self._groups or isinstance(self._link, Reporting):
+        if not self._refused or isinstance(self._link, Reporting):
             return
-        if self._refused and all(self._refuses(group.points) for group in self._groups):
+        if self._groups and all(self._refuses(group.points) for group in self._groups):
             why = self._remarked[self._groups[0].points[0].name]
             raise RefusedByDevice(
                 Text(
@@ -297,7 +297,7 @@ class Supervisor:
     def _lost(self, error: Exception) -> None:
         self._note(error)
         if self._state is not LinkState.LOST:
-            log.warning("device %s lost: %s", self.device.id, error)
+            log.warning("device %s lost: %s", self.device.id, _text(error).en)
             self._state, self._since = LinkState.LOST, self._clock.now_ns()
             self._lose(self._field)
             self._publish_online(0.0)

@@ -13,16 +13,22 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from app.model.errors import Wrong
 from app.model.fields import DurationS, Finite, Form, NotNegative, Positive, State
+from app.model.text import Text
 
 LONGEST_WINDOW: Final = 99
 WHOLE: Final = 2**53
 """Up to here a double holds every whole number."""
+_HOLD: Final = "after which what is held back counts as true; default: 10s, or three scans where these are longer"
 
 
 def _odd(value: object) -> object:
     if type(value) is int and value % 2 == 0:
-        raise ValueError(f"{value} is even; write {value + 1}, so that one value stands in the middle")
+        raise Wrong(
+            Text(f"{value} is even", f"{value} 是偶数"),
+            Text(f"write {value + 1}, so that one value stands in the middle", f"请写 {value + 1}，使中间恰有一个值"),
+        )
     return value
 
 
@@ -47,14 +53,14 @@ class SpikeForm(Form):
     window: OddWindow = 7
     sigmas: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 3.0
     least: NotNegative | None = Field(None, description="smaller deviations are no spikes; default: the deadband")
-    hold: DurationS = 10.0
+    hold: DurationS | None = Field(None, description=_HOLD)
 
 
 class RateForm(Form):
     """A change faster than this is not believed at once."""
 
     per_s: Positive
-    hold: DurationS = 10.0
+    hold: DurationS | None = Field(None, description=_HOLD)
 
 
 class StuckForm(Form):
@@ -74,9 +80,15 @@ class ClampForm(Form):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.low is None and self.high is None:
-            raise ValueError("clamps nothing; give 'low', 'high' or both")
+            raise Wrong(
+                Text("clamps nothing", "未限定任何范围"), Text("give 'low', 'high' or both", "请给出 low、high 或两者")
+            )
         if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low {self.low:g} must be below high {self.high:g}")
+            raise Wrong(
+                Text(
+                    f"low {self.low:g} must be below high {self.high:g}", f"low {self.low:g} 应小于 high {self.high:g}"
+                )
+            )
         return self
 
 
@@ -89,7 +101,10 @@ class ScaleForm(Form):
     def _rises(self) -> Self:
         for (before, _), (after, _) in pairwise(self.through):
             if after <= before:
-                raise ValueError(f"{after:g} stands behind {before:g}; let the first numbers of the pairs rise")
+                raise Wrong(
+                    Text(f"{after:g} stands behind {before:g}", f"{after:g} 排在 {before:g} 之后"),
+                    Text("let the first numbers of the pairs rise", "各对的第一个数应递增"),
+                )
         return self
 
 
@@ -97,7 +112,12 @@ class _SmoothingForm(Form):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (getattr(self, "window", None) is None) == (getattr(self, "over", None) is None):
-            raise ValueError("needs either 'window' (how many values) or 'over' (how long), and not both")
+            raise Wrong(
+                Text(
+                    "needs either 'window' (how many values) or 'over' (how long), and not both",
+                    "需要 window（值的个数）或 over（时长）之一，不能同时给出",
+                )
+            )
         return self
 
 
@@ -120,7 +140,12 @@ class BitsForm(Form):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.first + self.count > 53:
-            raise ValueError(f"bits {self.first} to {self.first + self.count - 1} pass 52, the highest that there is")
+            raise Wrong(
+                Text(
+                    f"bits {self.first} to {self.first + self.count - 1} pass 52, the highest that there is",
+                    f"第 {self.first} 至 {self.first + self.count - 1} 位超出最高位 52",
+                )
+            )
         return self
 
 
@@ -141,7 +166,7 @@ class SubstituteForm(Form):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if sum(given is not None for given in (self.value, self.last, self.point)) != 1:
-            raise ValueError("needs one of 'value', 'last' and 'point'")
+            raise Wrong(Text("needs one of 'value', 'last' and 'point'", "需要 value、last、point 之一"))
         return self
 
 
@@ -171,7 +196,13 @@ class CleanForm(Form):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if len(self.model_fields_set) != 1 or self.form is None:
-            raise ValueError("a step is one filter; write '- {spike: {window: 7}}', each filter in an item of its own")
+            raise Wrong(
+                Text("a step is one filter", "每一步只能有一个滤波器"),
+                Text(
+                    "write '- {spike: {window: 7}}', each filter in an item of its own",
+                    "请写“- {spike: {window: 7}}”，每个滤波器单独一项",
+                ),
+            )
         return self
 
     @property
@@ -189,21 +220,57 @@ _OTHER_NUMBERS: Final = ("scale", "bits", "map")
 """Behind them a value is another number than before."""
 
 
-def fits_point(chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, offset: float) -> None:
+_WAITS: Final = {"spike": "hold", "rate": "hold", "stuck": "after", "substitute": "last"}
+"""Filter -> what it waits for, which the next value must have a chance to end."""
+
+
+def hold_s(form: SpikeForm | RateForm, scan_s: float) -> float:
+    """How long a value is held back at most: longer than a scan, whose next value tells a spike from a step."""
+    return max(10.0, 3 * scan_s) if form.hold is None else form.hold
+
+
+def fits_point(
+    chain: Sequence[CleanForm], *, kind: str, computed: bool, scale: float, offset: float, scan_s: float
+) -> None:
     """Judge a chain against what else is said of its point. Raises ValueError with the mend."""
     if chain and computed:
-        raise ValueError("a computed point is not cleaned; clean the points that it reads")
+        raise Wrong(
+            Text("a computed point is not cleaned", "计算测点不做清洗"),
+            Text("clean the points that it reads", "请清洗其所读取的测点"),
+        )
     if chain and kind not in ("measurement", "status", "counter"):
-        raise ValueError(f"a {kind} is not cleaned; leave 'clean' out")
+        raise Wrong(
+            Text(f"a {kind} is not cleaned", f"{kind} 类测点不做清洗"), Text("leave 'clean' out", "请删除 clean")
+        )
     names = [step.name for step in chain]
     if "counter" in names[1:]:
-        raise ValueError("'counter' judges the device's own numbers; let it stand first, and once")
+        raise Wrong(
+            Text("'counter' judges the device's own numbers", "counter 判断的是设备自身的数值"),
+            Text("let it stand first, and once", "请放在首位，且只写一次"),
+        )
     if "counter" in names and scale < 0:
-        raise ValueError("'counter' needs a scale above 0; turn the sign round in a computed point")
+        raise Wrong(
+            Text("'counter' needs a scale above 0", "counter 要求 scale 大于 0"),
+            Text("turn the sign round in a computed point", "请在计算测点中改变符号"),
+        )
     if names[:1] == ["bits"] and (scale, offset) != (1.0, 0.0):
-        raise ValueError("'bits' reads the register as it is; leave scale and offset out, and write 'scale' behind it")
+        raise Wrong(
+            Text("'bits' reads the register as it is", "bits 直接读取寄存器"),
+            Text("leave scale and offset out, and write 'scale' behind it", "请删除 scale 和 offset，并在其后写 scale"),
+        )
     if kind == "status" and "mean" in names:
-        raise ValueError("a mean of states is no state; write 'median'")
+        raise Wrong(Text("a mean of states is no state", "状态的平均值不是状态"), Text("write 'median'", "请写 median"))
+    for step in chain:
+        key = _WAITS.get(step.name, "")
+        wait_s: float | None = getattr(step.form, key, None)
+        if wait_s is not None and wait_s <= scan_s:
+            raise Wrong(
+                Text(
+                    f"{key} {wait_s:g} s of '{step.name}' ends before the next value comes: scan is {scan_s:g} s",
+                    f"{step.name} 的 {key}（{wait_s:g} s）在下一个值到来之前就结束：scan 为 {scan_s:g} s",
+                ),
+                Text("write several scans", "请写为若干个 scan"),
+            )
 
 
 def leaves_alarms(chain: Sequence[CleanForm], limits: Sequence[tuple[str, float]]) -> None:
@@ -217,4 +284,10 @@ def leaves_alarms(chain: Sequence[CleanForm], limits: Sequence[tuple[str, float]
             above = name in ("h", "hh") and high is not None and limit > high
             below = name in ("l", "ll") and low is not None and limit < low
             if above or below:
-                raise ValueError(f"clamp keeps the value from alarm limit {name} ({limit:g}); let it clamp beyond it")
+                raise Wrong(
+                    Text(
+                        f"clamp keeps the value from alarm limit {name} ({limit:g})",
+                        f"clamp 使数值无法达到告警限值 {name}（{limit:g}）",
+                    ),
+                    Text("let it clamp beyond it", "请放宽 clamp"),
+                )

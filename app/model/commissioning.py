@@ -65,6 +65,15 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A device that was found in the field, as `devices` of a station file would have it. Applied by a person only."""
+
+    device: Mapping[str, Any]
+    why: Text
+    """Where it was found."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRow:
     """What one point said."""
 

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from app.model.cleaning import CleanForm, fits_point, leaves_alarms
+from app.model.errors import Wrong
 from app.model.fields import DURATION_FORM, DurationS, Finite, Form, State, duration_s
 from app.model.roles import ROLES
 from app.model.secrets import is_reference
@@ -84,13 +85,16 @@ def _text(value: object) -> Text:
         and all(isinstance(v, str) and v.strip() for v in value.values())
     ):
         return Text.of(value)
-    raise ValueError("must be a text, or {en: ..., zh: ...}")
+    raise Wrong(Text("must be a text, or {en: ..., zh: ...}", "应为文本，或 {en: ..., zh: ...}"))
 
 
 def _one_of(what: str, allowed: tuple[str, ...]) -> Any:
     def check(value: object) -> object:
         if value not in allowed:
-            raise ValueError(f"unknown {what} '{value}'; one of: {' '.join(allowed)}")
+            raise Wrong(
+                Text(f"unknown {what} '{value}'", f"未知的 {what}“{value}”"),
+                Text(f"one of: {' '.join(allowed)}", f"可写：{' '.join(allowed)}"),
+            )
         return value
 
     return BeforeValidator(check)
@@ -103,7 +107,10 @@ def _plain_number(value: object) -> object:
 
 def _rising(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
-        raise ValueError(f"[{pair[0]:g}, {pair[1]:g}] falls; write the lower end first")
+        raise Wrong(
+            Text(f"[{pair[0]:g}, {pair[1]:g}] falls", f"[{pair[0]:g}, {pair[1]:g}] 是递减的"),
+            Text("write the lower end first", "请先写较小值"),
+        )
     return pair
 
 
@@ -111,7 +118,10 @@ def _zone(value: object) -> object:
     try:
         ZoneInfo(str(value))
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"'{value}' is not a time zone; write an IANA name such as Asia/Shanghai or UTC") from None
+        raise Wrong(
+            Text(f"'{value}' is not a time zone", f"“{value}”不是时区"),
+            Text("write an IANA name such as Asia/Shanghai or UTC", "请写 IANA 名称，例如 Asia/Shanghai 或 UTC"),
+        ) from None
     return value
 
 
@@ -171,7 +181,12 @@ class AlarmsForm(AlarmForm):
         known = [(name, other) for name, other in higher if other is not None]
         if value is not None and known and value >= known[-1][1]:
             name, other = known[-1]
-            raise ValueError(f"limit {info.field_name} ({value:g}) must be below limit {name} ({other:g})")
+            raise Wrong(
+                Text(
+                    f"limit {info.field_name} ({value:g}) must be below limit {name} ({other:g})",
+                    f"限值 {info.field_name}（{value:g}）应小于限值 {name}（{other:g}）",
+                )
+            )
         return limit
 
 
@@ -211,41 +226,63 @@ class PointForm(Form):
             return unit
         expected = ROLES[role]
         if expected and unit != expected:
-            raise ValueError(f"role {role} is measured in {expected}, not in {unit or 'nothing'}; scale it once, here")
+            raise Wrong(
+                Text(
+                    f"role {role} is measured in {expected}, not in {unit or 'nothing'}",
+                    f"角色 {role} 的单位是 {expected}，不是 {unit or 'nothing'}",
+                ),
+                Text("scale it once, here", "请在此处换算一次"),
+            )
         if unit and not expected:
-            raise ValueError(f"role {role} has no unit; leave 'unit' out, or the role")
+            raise Wrong(
+                Text(f"role {role} has no unit", f"角色 {role} 没有单位"),
+                Text("leave 'unit' out, or the role", "请删除 unit，或删除 role"),
+            )
         return unit
 
     @field_validator("value", mode="after")
     @classmethod
     def _either(cls, value: str | None, info: ValidationInfo) -> str | None:
         if "address" in info.data and (info.data["address"] is None) == (value is None):
-            raise ValueError("a point needs either an address or a value (an expression), and not both")
+            raise Wrong(
+                Text(
+                    "a point needs either an address or a value (an expression), and not both",
+                    "测点需要地址或表达式（value）之一，不能同时给出",
+                )
+            )
         if value is not None and info.data.get("kind") in _NEVER_COMPUTED:
-            raise ValueError(f"a {info.data['kind']} cannot be computed; give it an address instead of a value")
+            raise Wrong(
+                Text(f"a {info.data['kind']} cannot be computed", f"{info.data['kind']} 类测点不能计算得出"),
+                Text("give it an address instead of a value", "请给出地址而不是 value"),
+            )
         return value
 
     @field_validator("scale", mode="after")
     @classmethod
     def _some(cls, scale: float) -> float:
         if scale == 0:
-            raise ValueError("scale 0 would lose every value; leave it out for 1")
+            raise Wrong(
+                Text("scale 0 would lose every value", "scale 为 0 会丢失所有数值"),
+                Text("leave it out for 1", "为 1 时请省略"),
+            )
         return scale
 
     @field_validator("range", mode="after")
     @classmethod
     def _rises(cls, range_: tuple[float, float] | None) -> tuple[float, float] | None:
         if range_ is not None and range_[0] >= range_[1]:
-            raise ValueError(f"range [{range_[0]:g}, {range_[1]:g}] must rise")
+            raise Wrong(
+                Text(f"range [{range_[0]:g}, {range_[1]:g}] must rise", f"range [{range_[0]:g}, {range_[1]:g}] 应递增")
+            )
         return range_
 
     @field_validator("clean", mode="after")
     @classmethod
     def _cleanable(cls, clean: tuple[CleanForm, ...], info: ValidationInfo) -> tuple[CleanForm, ...]:
         said = info.data
-        if {"kind", "scale", "offset"} <= said.keys():
-            computed = said.get("value") is not None
-            fits_point(clean, kind=said["kind"], computed=computed, scale=said["scale"], offset=said["offset"])
+        if {"kind", "scale", "offset", "scan"} <= said.keys():
+            own = {key: said[key] for key in ("kind", "scale", "offset")}
+            fits_point(clean, **own, computed=said.get("value") is not None, scan_s=said["scan"])
         return clean
 
     @field_validator("alarms", mode="after")

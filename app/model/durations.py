@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from app.model.errors import Wrong
+from app.model.text import Text
+
 SECONDS: Final[dict[str, float]] = {
     "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.0,
 }  # fmt: skip
@@ -15,7 +18,13 @@ def parse_duration_s(text: str) -> float:
     """Seconds of a duration such as `15min`. Raises ValueError with the accepted forms."""
     match = _FORM.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"'{text}' is not a duration; write a number and a unit, such as 250ms, 5s, 15min, 1h or 30d")
+        raise Wrong(
+            Text(f"'{text}' is not a duration", f"“{text}”不是时长"),
+            Text(
+                "write a number and a unit, such as 250ms, 5s, 15min, 1h or 30d",
+                "请写数字和单位，例如 250ms、5s、15min、1h 或 30d",
+            ),
+        )
     return float(match[1]) * SECONDS[match[2]]
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from app.model.text import Text
+from app.model.text import Text, joined, text_of
 
 _LONGEST: Final = 800
 """Characters of what is said of one fault."""
@@ -40,6 +40,16 @@ _MENDS: Final = {
 """By the system's error: a full disk asks for room, not for rights."""
 
 
+class Wrong(ValueError):
+    """A value that cannot be meant: what is wrong with it, and the mend. Plain text stands for both languages."""
+
+    def __init__(self, what: Text | str, mend: Text | str = "") -> None:
+        super().__init__(f"{what}; {mend}" if mend else str(what))
+        self.what = text_of(what)
+        self.mend = text_of(mend) if mend else Text("correct it", "请改正")
+        self.text = joined([self.what, self.mend]) if mend else self.what
+
+
 class GridroomError(Exception):
     """Anything that Gridroom reports on purpose: `text` for the screen, `str()` in English for logs and command line.
 
@@ -54,9 +64,9 @@ class GridroomError(Exception):
         return self.text.en
 
 
-def words_of(error: Exception) -> Text:
+def words_of(error: BaseException) -> Text:
     """What an error says within a sentence of ours: its own words, or the first line of what a library said."""
-    if isinstance(error, GridroomError):
+    if isinstance(error, GridroomError | Wrong):
         return error.text
     lines = str(error).strip().splitlines()
     return Text.of(lines[0] if lines else type(error).__name__)
@@ -69,31 +79,42 @@ class Fault:
     file: Path
     line: int
     """From 1; 0 where there are no lines."""
-    what: str
-    mend: str
+    what: Text
+    mend: Text
     path: tuple[Hashable, ...] = field(default=(), compare=False)
     """Keys and positions that lead to it within the file; empty where it is no YAML, or the whole."""
 
     def __str__(self) -> str:
         """One line, whatever stood in the file."""
-        words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in self.what)
-        if len(words) > _LONGEST:
-            words = f"{words[:_LONGEST]}..."
-        place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return f"{place}: {words}; {self.mend}"
+        return self.line_of(self.file).en
+
+    def line_of(self, file: Path | str) -> Text:
+        """All of it on one line; `file` is how the file is called there."""
+        return self.words.at(Text.of(f"{file}:{self.line}" if self.line else str(file)))
+
+    @property
+    def words(self) -> Text:
+        """What, and the mend, without where."""
+        return joined([Text(_printable(self.what.en), _printable(self.what.zh)), self.mend])
+
+
+def _printable(text: str) -> str:
+    words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
 
 
 class ConfigFaults(GridroomError):
     """Everything wrong with a station's files, told at once."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(sorted(set(faults), key=lambda fault: (str(fault.file), fault.line, fault.what)))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        self.faults = tuple(sorted(set(faults), key=lambda fault: (str(fault.file), fault.line, fault.what.en)))
+        lines = [fault.line_of(fault.file) for fault in self.faults]
+        super().__init__(Text("\n".join(line.en for line in lines), "\n".join(line.zh for line in lines)))
 
 
 def wrong_input(what: str, mend: str) -> ConfigFaults:
     """Something on the command line that cannot be meant."""
-    return ConfigFaults([Fault(Path("command line"), 0, what, mend)])
+    return ConfigFaults([Fault(Path("command line"), 0, Text.of(what), Text.of(mend))])
 
 
 def mend_of(error: Exception) -> Text:

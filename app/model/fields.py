@@ -7,6 +7,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.model.durations import parse_duration_s
+from app.model.errors import Wrong
+from app.model.text import Text
 
 _SHORTEST_S: Final = 0.001
 _LONGEST_S: Final = 100 * 365.25 * 86400.0
@@ -16,10 +18,16 @@ _LONGEST_S: Final = 100 * 365.25 * 86400.0
 def duration_s(value: object) -> float:
     """Seconds of a written duration. Raises ValueError in words for the file's writer."""
     if not isinstance(value, str):
-        raise ValueError(f"'{value}' is not a duration; write a number and a unit, such as 250ms, 5s or 15min")
+        raise Wrong(
+            Text(f"'{value}' is not a duration", f"“{value}”不是时长"),
+            Text("write a number and a unit, such as 250ms, 5s or 15min", "请写数字和单位，例如 250ms、5s 或 15min"),
+        )
     seconds = parse_duration_s(value)
     if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise ValueError(f"'{value}' is not between 1ms and 100y; leave it out where nothing is meant")
+        raise Wrong(
+            Text(f"'{value}' is not between 1ms and 100y", f"“{value}”不在 1ms 至 100y 之间"),
+            Text("leave it out where nothing is meant", "不需要时请省略"),
+        )
     return seconds
 
 

@@ -9,9 +9,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from app.model.text import Text
+
 _HALF: Final = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _PUNCTUATION: Final = dict(zip("：，［］｛｝－＃＂＇、【】“”‘’", ":,[]{}-#\"',[]\"\"''", strict=True))
-_SPACES: Final = {"\u3000": "a full-width space", "\u00a0": "a no-break space", "\t": "a tab"}
+_SPACES: Final = {
+    "\u3000": Text("a full-width space", "全角空格"),
+    "\u00a0": Text("a no-break space", "不换行空格"),
+    "\t": Text("a tab", "制表符"),
+}
 _SLIP: Final = re.compile(rf"^[ -]*(\t)|([{''.join(_PUNCTUATION)}\u3000\u00a0])")
 _CURLY: Final = re.compile("()([“”‘’])")
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"' r"|'(?:[^']|'')*'" r"|(?:^|(?<=\s))#.*")
@@ -49,14 +55,18 @@ def slip_in_word(text: str, *, key: bool) -> str | None:
     return text[0] if _IN_CURLY_QUOTES.fullmatch(text) else None
 
 
-def told(character: str) -> tuple[str, str]:
+def told(character: str) -> tuple[Text, Text]:
     """What it is, and the mend."""
     if character in _SPACES:
-        return f"{_SPACES[character]} stands here", "write spaces instead; YAML is indented with them"
+        name = _SPACES[character]
+        return (
+            Text(f"{name.en} stands here", f"此处有{name.zh}"),
+            Text("write spaces instead; YAML is indented with them", "请改用普通空格；YAML 以空格缩进"),
+        )
     meant = _PUNCTUATION[character]
     return (
-        f"the full-width character {character} stands here",
-        f"write {meant} instead, or put the whole text in quotes",
+        Text(f"the full-width character {character} stands here", f"此处有全角字符 {character}"),
+        Text(f"write {meant} instead, or put the whole text in quotes", f"请改为 {meant}，或给整个文本加引号"),
     )
 
 

@@ -24,10 +24,12 @@ from app.model.config import (
     StationForm,
     TemplateForm,
 )
+from app.model.connections import OF_ANY_DRIVER, SECRET_KEYS, with_tls_files
 from app.model.errors import ConfigFaults, Fault
 from app.model.explaining import explain
 from app.model.own_points import own_points
 from app.model.station import Device, Point, Station
+from app.model.text import Text
 from app.model.wiring import element_faults, parent_faults
 from app.model.yaml_source import YamlSource
 
@@ -44,10 +46,8 @@ _NO_FORM: Final = StationForm.model_validate(
 _LONGEST_NAME: Final = 100
 _ID: Final = re.compile(r"[a-z][a-z0-9_]*")
 _TEMPLATE_NAME: Final = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
-_OF_ANY_DRIVER: Final = ("unit", "timeout", "gap")
-_TLS_FILES: Final = ("ca", "cert", "certificate", "key")
-"""Keys of a connection's `tls` that name a file, whatever the driver."""
-SECRET_KEYS: Final = ("password", "token", "secret", "passphrase", "api_key")
+_OWN_ID: Final = Text("give it an id of its own", "请另取一个 id")
+_VENDOR_MODEL: Final = Text("write VENDOR/MODEL", "请写 厂商/型号")
 
 
 @dataclass(slots=True)
@@ -82,26 +82,26 @@ class Loaded:
     """(device, key of its connection) -> where that key stands: in the overlay, the station or the template."""
     _doubt: _Doubt = field(repr=False, default_factory=_Doubt)
 
-    def fault(self, device: str, point: str, key: str, what: str, mend: str) -> Fault:
+    def fault(self, device: str, point: str, key: str, what: Text, mend: Text) -> Fault:
         """A fault at a key of a device's connection (`point` empty), or at `value` or a key of the address of a point.
 
         `point` is its id or its full name.
         """
         id_ = point.removeprefix(f"{device}.")
-        where = f"device {device}" + (f", point {id_}" if id_ else "")
+        where = _place(device, id_)
         if id_:
             source, path = self._lines.get((device, id_)) or self._lines[(device, "")]
             path = (*path, "value") if key == "value" else (*path, "address", key)
         else:
             here, device_path = self._lines[(device, "")]
             source, path = self._connections.get((device, key)) or (here, (*device_path, "connection", key))
-        return Fault(source.file, source.line(path), f"{where}: {what}", mend, path)
+        return Fault(source.file, source.line(path), what.at(where), mend, path)
 
     def may_have(self, name: str) -> bool:
         """Whether a point that is not there may be one of those whose own words are faulty: no second fault then."""
         return self._doubt.covers(name)
 
-    def station_fault(self, path: Path_, what: str, mend: str) -> Fault:
+    def station_fault(self, path: Path_, what: Text, mend: Text) -> Fault:
         """A fault at a key of `station.yaml` itself."""
         return Fault(self._source.file, self._source.line(path), what, mend, path)
 
@@ -146,9 +146,8 @@ class _Loading:
 
     def run(self) -> tuple[Loaded | None, list[Fault]]:
         if not self.directory.is_dir():
-            return None, [
-                Fault(self.directory, 1, "no such station directory", "give the folder that holds station.yaml")
-            ]
+            mend = Text("give the folder that holds station.yaml", "请给出含有 station.yaml 的文件夹")
+            return None, [Fault(self.directory, 1, Text("no such station directory", "没有该电站目录"), mend)]
         form = self._judge(self.source, StationForm, without="devices")
         if not isinstance(self.source.data, dict):
             self._overlay()
@@ -156,16 +155,16 @@ class _Loading:
         overlaid = self._overlay()
         forms = self._device_forms()
         devices = [self._device(i, device, overlaid.get(device.id, {})) for i, device in forms.items()]
-        self._unique("device", {i: device.id for i, device in forms.items()}, ("devices",))
+        self._unique(Text("device", "设备"), {i: device.id for i, device in forms.items()}, ("devices",))
         nodes = dict(enumerate(form.topology)) if form is not None else self._sound_nodes()
-        self._unique("topology element", {i: node.id for i, node in nodes.items()}, ("topology",))
+        self._unique(Text("topology element", "拓扑元件"), {i: node.id for i, node in nodes.items()}, ("topology",))
         self._references(nodes)
         for device_id in overlaid.keys() - self.known:
             self._fault(
                 self.overlay or self.source,
                 ("devices", device_id),
-                f"unknown device '{device_id}'",
-                "the overlay maps devices of the station only",
+                Text(f"unknown device '{device_id}'", f"未知设备“{device_id}”"),
+                Text("the overlay maps devices of the station only", "映射文件只能映射本电站的设备"),
             )
         form = form or _NO_FORM
         head = form.station
@@ -189,7 +188,7 @@ class _Loading:
         given = self.source.data.get(key) if isinstance(self.source.data, dict) else None
         return given if isinstance(given, list) else []
 
-    def _fault(self, source: YamlSource, path: Sequence[Hashable], what: str, mend: str) -> None:
+    def _fault(self, source: YamlSource, path: Sequence[Hashable], what: Text, mend: Text) -> None:
         self.faults.append(Fault(source.file, source.line(path), what, mend, tuple(path)))
 
     def _judge(self, source: YamlSource, model: type[M], without: str = "") -> M | None:
@@ -199,7 +198,12 @@ class _Loading:
             return None
         self.digest.update(source.text.encode())
         if not isinstance(source.data, dict):
-            self._fault(source, (), "this is not a mapping of keys", "begin with 'version: 1'")
+            self._fault(
+                source,
+                (),
+                Text("this is not a mapping of keys", "此处不是键值映射"),
+                Text("begin with 'version: 1'", "请以“version: 1”开头"),
+            )
             return None
         data = {key: value for key, value in source.data.items() if key != without}
         return self._judge_part(source, (), data, model)
@@ -208,11 +212,16 @@ class _Loading:
         """Position in the file -> device, for those that are sound by themselves."""
         given = self.source.data.get("devices") if isinstance(self.source.data, dict) else None
         if given is not None and not isinstance(given, list):
-            self._fault(self.source, ("devices",), "devices is not a list", "write '- id: ...' for each device")
+            self._fault(
+                self.source,
+                ("devices",),
+                Text("devices is not a list", "devices 不是列表"),
+                Text("write '- id: ...' for each device", "每台设备请写“- id: ...”"),
+            )
         judged: dict[int, DeviceForm] = {}
         for i, device in enumerate(self._listed("devices")):
             id_ = device.get("id", i) if isinstance(device, dict) else i
-            form = self._judge_part(self.source, ("devices", i), device, DeviceForm, f"device {id_}: ")
+            form = self._judge_part(self.source, ("devices", i), device, DeviceForm, _place(id_))
             if form is None and isinstance(device, dict):
                 form = _sound_part(device)
             if form is not None:
@@ -230,12 +239,14 @@ class _Loading:
         else:
             self.doubt.all = True
 
-    def _judge_part(self, source: YamlSource, path: Path_, data: Any, model: type[M], where: str = "") -> M | None:
+    def _judge_part(
+        self, source: YamlSource, path: Path_, data: Any, model: type[M], where: Text | None = None
+    ) -> M | None:
         try:
             return model.model_validate(data)
         except ValidationError as error:
             for what, mend, at in explain(error, model):
-                self._fault(source, (*path, *at), where + what, mend)
+                self._fault(source, (*path, *at), what.at(where) if where else what, mend)
             return None
 
     def _judge_points_of_a_faulty_device(self, position: int, device: dict[str, Any]) -> None:
@@ -259,18 +270,22 @@ class _Loading:
             self._fault(
                 self.overlay,
                 (),
-                "this is not an overlay",
-                "write 'devices: {ID: {connection: {host: ..., port: ...}}}'",
+                Text("this is not an overlay", "这不是映射文件"),
+                Text(
+                    "write 'devices: {ID: {connection: {host: ..., port: ...}}}'",
+                    "请写“devices: {ID: {connection: {host: ..., port: ...}}}”",
+                ),
             )
             return {}
         extra: list[Path_] = [(key,) for key in data if key != "devices"]
         extra += [("devices", id_, key) for id_, device in devices.items() for key in device if key != "connection"]
         for path in extra:
-            what = f"an overlay cannot change '{path[-1]}'"
-            self._fault(self.overlay, path, what, "write it into the station's file; an overlay maps connections only")
+            what = Text(f"an overlay cannot change '{path[-1]}'", f"映射文件不能更改“{path[-1]}”")
+            mend = "write it into the station's file; an overlay maps connections only"
+            self._fault(self.overlay, path, what, Text(mend, "请写入电站文件；映射文件只能映射连接"))
         return {str(id_): device["connection"] for id_, device in devices.items()}
 
-    def _unique(self, what: str, ids: Mapping[int, str], path: Path_) -> None:
+    def _unique(self, what: Text, ids: Mapping[int, str], path: Path_) -> None:
         seen: dict[str, int] = {}
         for i, id_ in ids.items():
             if id_ in seen:
@@ -278,8 +293,8 @@ class _Loading:
                 self._fault(
                     self.source,
                     (*path, i, "id"),
-                    f"{what} '{id_}' exists already in line {first}",
-                    "give it an id of its own",
+                    Text(f"{what.en} '{id_}' exists already in line {first}", f"{what.zh}“{id_}”已在第 {first} 行定义"),
+                    _OWN_ID,
                 )
             seen.setdefault(id_, i)
 
@@ -291,8 +306,9 @@ class _Loading:
         connection = {**(known.connection if known else {}), **(form.connection or {})}
         if overlay.get("driver", connection.get("driver")) != connection.get("driver"):
             # Reached by another protocol: of the old connection only what is said of any is kept.
-            connection = {key: value for key, value in connection.items() if key in _OF_ANY_DRIVER}
+            connection = {key: value for key, value in connection.items() if key in OF_ANY_DRIVER}
         connection |= overlay
+        connection = {key: value for key, value in connection.items() if key not in overlay or value is not None}
         for source, path, keys in (
             (template.source if template else self.source, ("connection",), known.connection if known else {}),
             (self.source, (*here, "connection"), form.connection or {}),
@@ -300,19 +316,16 @@ class _Loading:
         ):
             self.connections |= {(form.id, key): (source, (*path, key)) for key in keys}
         self._secrets(form.id, connection)
-        connection = self._with_tls_files(connection)
+        connection = with_tls_files(connection, self.directory)
         driver = connection.pop("driver", None)
         unread = (form.template and known is None) or (self.overlay is not None and self.overlay.faults)
         if unread:
             driver = None  # some of its connection could not be read: no driver can judge the rest
         elif form.connection is not None and not isinstance(driver, str):
             driver = None
-            self._fault(
-                self.source,
-                (*here, "connection"),
-                f"device {form.id}: no driver",
-                "add 'driver: modbus-tcp' or another",
-            )
+            what = Text(f"device {form.id}: no driver", f"设备 {form.id}：没有驱动")
+            mend = Text("add 'driver: modbus-tcp' or another", "请添加“driver: modbus-tcp”或其他驱动")
+            self._fault(self.source, (*here, "connection"), what, mend)
         control = self._control(form, template, here)
         points = self._points(form, template, here)
         needs_field = any(point.form.address is not None for point in points)
@@ -320,8 +333,11 @@ class _Loading:
             self._fault(
                 self.source,
                 here,
-                f"device {form.id} has points with addresses but no connection",
-                "add 'connection: {driver: ..., ...}'",
+                Text(
+                    f"device {form.id} has points with addresses but no connection",
+                    f"设备 {form.id} 的测点有地址，但设备没有连接",
+                ),
+                Text("add 'connection: {driver: ..., ...}'", "请添加“connection: {driver: ..., ...}”"),
             )
         if form.connection is not None:
             points += [Point(0, f"{form.id}.{own.id}", form.id, own) for own in own_points()]
@@ -341,7 +357,7 @@ class _Loading:
             return base or ControlForm()
         below = base.model_fields_set if base else set()
         given = {key: getattr(base, key) for key in below if key not in form.control}
-        judged = self._judge_part(self.source, (*here, "control"), form.control, ControlForm, f"device {form.id}: ")
+        judged = self._judge_part(self.source, (*here, "control"), form.control, ControlForm, _place(form.id))
         return judged.model_copy(update=given) if judged else ControlForm()
 
     def _secrets(self, device: str, connection: Mapping[str, Any]) -> None:
@@ -349,17 +365,12 @@ class _Loading:
             if key in SECRET_KEYS and not str(value).startswith(("secret:", "env:")):
                 self._fault(
                     *self.connections[(device, key)],
-                    f"{key} stands in the file",
-                    f"write '{key}: secret:NAME' or '{key}: env:NAME'",
+                    Text(f"{key} stands in the file", f"文件中写有 {key} 的明文"),
+                    Text(
+                        f"write '{key}: secret:NAME' or '{key}: env:NAME'",
+                        f"请写“{key}: secret:名称”或“{key}: env:名称”",
+                    ),
                 )
-
-    def _with_tls_files(self, connection: dict[str, Any]) -> dict[str, Any]:
-        """The connection with the files of its `tls` in the station's folder, from wherever the program was started."""
-        tls = connection.get("tls")
-        if not isinstance(tls, dict):
-            return connection
-        names = {key: tls[key] for key in _TLS_FILES if isinstance(tls.get(key), str) and tls[key]}
-        return connection | {"tls": tls | {key: str(self.directory / name) for key, name in names.items()}}
 
     def _points(self, form: DeviceForm, template: _Template | None, here: Path_) -> list[Point]:
         """The template's points and the device's own, merged by id, in that order. Index -1 marks a text."""
@@ -377,15 +388,23 @@ class _Loading:
             id_ = given.get("id")
             if not isinstance(id_, str):
                 self._doubt_device(form.id)
-                self._fault(self.source, path, f"device {form.id}: a point without id", "add 'id: ...'")
+                self._fault(
+                    self.source,
+                    path,
+                    Text(f"device {form.id}: a point without id", f"设备 {form.id}：有测点没有 id"),
+                    Text("add 'id: ...'", "请添加“id: ...”"),
+                )
                 continue
             if id_ in seen:
                 first = self.source.line((*here, "points", seen[id_]))
                 self._fault(
                     self.source,
                     (*path, "id"),
-                    f"point '{form.id}.{id_}' exists already in line {first}",
-                    "give it an id of its own",
+                    Text(
+                        f"point '{form.id}.{id_}' exists already in line {first}",
+                        f"测点“{form.id}.{id_}”已在第 {first} 行定义",
+                    ),
+                    _OWN_ID,
                 )
             seen.setdefault(id_, i)
             if form.template and not templated and not {"name", "kind"} <= given.keys():
@@ -416,6 +435,7 @@ class _Loading:
         try:
             return PointForm.model_validate(merged)
         except ValidationError as error:
+            name = f"{device}.{given['id']}"
             for what, mend, at in explain(error, PointForm):
                 ours = not at or at[0] in given or below is None or template is None
                 source, start = (
@@ -423,7 +443,7 @@ class _Loading:
                     if ours or template is None or below is None
                     else (template.source, ("points", below[0]))
                 )
-                self._fault(source, (*start, *at), f"point {device}.{given['id']}: {what}", mend)
+                self._fault(source, (*start, *at), what.at(Text(f"point {name}", f"测点 {name}")), mend)
             return None
 
     def _template(self, name: str, here: Path_) -> _Template | None:
@@ -435,11 +455,18 @@ class _Loading:
         directory = self.directory.resolve()
         roots = [directory / "templates", directory.parent / "templates", TEMPLATES]
         if ".." in Path(name).parts or Path(name).is_absolute():
-            self._fault(self.source, (*here, "template"), f"template '{name}' leaves its folder", "write VENDOR/MODEL")
+            self._fault(
+                self.source,
+                (*here, "template"),
+                Text(f"template '{name}' leaves its folder", f"模板“{name}”超出其文件夹"),
+                _VENDOR_MODEL,
+            )
             return None
         if len(name) > _LONGEST_NAME or not _TEMPLATE_NAME.fullmatch(name):
-            what = f"'{name[:_LONGEST_NAME]}' is not the name of a template"
-            self._fault(self.source, (*here, "template"), what, "write VENDOR/MODEL")
+            what = Text(
+                f"'{name[:_LONGEST_NAME]}' is not the name of a template", f"“{name[:_LONGEST_NAME]}”不是模板名称"
+            )
+            self._fault(self.source, (*here, "template"), what, _VENDOR_MODEL)
             return None
         file = next((root / f"{name}.yaml" for root in roots if (root / f"{name}.yaml").is_file()), None)
         if file is None:
@@ -452,10 +479,11 @@ class _Loading:
                 }
             )
             near = get_close_matches(name, known, 3, 0.4)
-            self._fault(
-                self.source, (*here, "template"), f"template '{name}' does not exist",
-                f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}",
-            )  # fmt: skip
+            mend = Text(f"known: {', '.join(known) or 'none'}", f"已有模板：{'、'.join(known) or '无'}")
+            if near:
+                mend = Text(f"did you mean {' or '.join(near)}?", f"是否应为 {' 或 '.join(near)}？")
+            what = Text(f"template '{name}' does not exist", f"模板“{name}”不存在")
+            self._fault(self.source, (*here, "template"), what, mend)
             return None
         source = YamlSource(file)
         form = self._judge(source, TemplateForm)
@@ -463,7 +491,10 @@ class _Loading:
         for i, point in enumerate(source.data.get("points", []) if form else []):
             if point["id"] in raw:
                 self._fault(
-                    source, ("points", i, "id"), f"point '{point['id']}' exists twice", "give it an id of its own"
+                    source,
+                    ("points", i, "id"),
+                    Text(f"point '{point['id']}' exists twice", f"测点“{point['id']}”出现两次"),
+                    _OWN_ID,
                 )
             raw[point["id"]] = (i, point)
         return _Template(source, form, raw)
@@ -475,20 +506,28 @@ class _Loading:
         names = {point.name for point in self.points}
         head = self.source.data.get("station")
         grid_meter = head.get("grid_meter") if isinstance(head, dict) else None
-        self._must_exist(grid_meter, self.known, ("station", "grid_meter"), "station: unknown device")
+        self._must_exist(
+            grid_meter, self.known, ("station", "grid_meter"), Text("station: unknown device", "station：未知设备")
+        )
         listed = self._listed("devices")
         for i, device in enumerate(listed):
             if isinstance(device, dict):
-                who = f"device {device.get('id', i)}: unknown"
-                self._must_exist(device.get("parent"), places, ("devices", i, "parent"), f"{who} parent")
-                self._must_exist(device.get("bms"), self.known, ("devices", i, "bms"), f"{who} bms")
+                who = Text("unknown", "未知").at(_place(device.get("id", i)))
+                self._must_exist(
+                    device.get("parent"), places, ("devices", i, "parent"), Text(f"{who.en} parent", f"{who.zh}上级")
+                )
+                self._must_exist(
+                    device.get("bms"), self.known, ("devices", i, "bms"), Text(f"{who.en} bms", f"{who.zh}电池管理系统")
+                )
         for i, node in nodes.items():
-            who = f"element {node.id}: unknown"
-            self._must_exist(node.from_, places, ("topology", i, "from"), f"{who} element")
-            self._must_exist(node.to, places, ("topology", i, "to"), f"{who} element")
-            self._must_exist(node.device, self.known, ("topology", i, "device"), f"{who} device")
+            who = Text(f"element {node.id}: unknown", f"元件 {node.id}：未知")
+            element = Text(f"{who.en} element", f"{who.zh}元件")
+            self._must_exist(node.from_, places, ("topology", i, "from"), element)
+            self._must_exist(node.to, places, ("topology", i, "to"), element)
+            device = Text(f"{who.en} device", f"{who.zh}设备")
+            self._must_exist(node.device, self.known, ("topology", i, "device"), device)
             if node.state is not None and not self.doubt.covers(node.state):
-                self._must_exist(node.state, names, ("topology", i, "state"), f"{who} point")
+                self._must_exist(node.state, names, ("topology", i, "state"), Text(f"{who.en} point", f"{who.zh}测点"))
         parents = [
             (str(d.get("id", i)), d.get("parent")) if isinstance(d, dict) else ("", None) for i, d in enumerate(listed)
         ]
@@ -506,18 +545,40 @@ class _Loading:
                 source, path = self.lines.get((point.device, point.id)) or self.lines[(point.device, "")]
                 path, name = (*path, "clean", i, "substitute", "point"), point.beside(step.substitute.point)
                 if not self.doubt.covers(name):
-                    self._must_exist(name, names, path, f"point {point.name}: unknown point", source)
+                    self._must_exist(
+                        name,
+                        names,
+                        path,
+                        Text(f"point {point.name}: unknown point", f"测点 {point.name}：未知测点"),
+                        source,
+                    )
                 if name == point.name:
-                    what = f"point {point.name} stands in for itself"
-                    self._fault(source, path, what, "name another point, or write 'last: 1min'")
+                    what = Text(f"point {point.name} stands in for itself", f"测点 {point.name} 以自身替代自身")
+                    self._fault(
+                        source,
+                        path,
+                        what,
+                        Text("name another point, or write 'last: 1min'", "请指定另一测点，或写“last: 1min”"),
+                    )
 
     def _must_exist(
-        self, id_: object, known: AbstractSet[str], path: Path_, what: str, source: YamlSource | None = None
+        self, id_: object, known: AbstractSet[str], path: Path_, what: Text, source: YamlSource | None = None
     ) -> None:
         if isinstance(id_, str) and id_ not in known:
             near = get_close_matches(id_, sorted(known), 1)
-            mend = f"did you mean '{near[0]}'?" if near else "correct the id, or add it"
-            self._fault(source or self.source, path, f"{what} '{id_}'", mend)
+            mend = (
+                Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？")
+                if near
+                else Text("correct the id, or add it", "请改正该 id，或添加该项")
+            )
+            self._fault(source or self.source, path, Text(f"{what.en} '{id_}'", f"{what.zh}“{id_}”"), mend)
+
+
+def _place(device: object, point: object = "") -> Text:
+    """Which device, and which point of it."""
+    if point:
+        return Text(f"device {device}, point {point}", f"设备 {device}，测点 {point}")
+    return Text(f"device {device}", f"设备 {device}")
 
 
 def _sound_part(device: dict[str, Any]) -> DeviceForm | None:

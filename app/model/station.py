@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.model.config import (
     AccessForm,
+    AuditForm,
     BlocksForm,
     ControlForm,
     DeviceKind,
@@ -26,6 +27,7 @@ from app.model.config import (
     PointForm,
     PointKind,
     RatingsForm,
+    RecordsForm,
 )
 from app.model.text import Text
 

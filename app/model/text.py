@@ -24,9 +24,22 @@ class Text:
         first = next(iter(value.values()))
         return Text(value.get("en", first), value.get("zh", first))
 
+    def at(self, where: Text) -> Text:
+        """Behind the words of where it is: `device m: no driver`."""
+        return Text(f"{where.en}: {self.en}", f"{where.zh}：{self.zh}")
+
+    def __str__(self) -> str:
+        """The English: for logs and the command line."""
+        return self.en
+
     def in_(self, language: str) -> str:
         """The text in `en` or `zh`."""
         return self.zh if language == "zh" else self.en
+
+
+def text_of(value: Text | str) -> Text:
+    """As it is, or plain text for both languages."""
+    return value if isinstance(value, Text) else Text.of(value)
 
 
 def joined(texts: Sequence[Text]) -> Text:

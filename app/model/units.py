@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.model.errors import Wrong
+from app.model.text import Text
+
 UNITS: Final = (
     "kW", "kvar", "kVA", "kWh", "kvarh", "V", "A", "Hz", "%", "degC", "W/m2", "m/s", "hPa", "mm", "ms", "s", "min", "h",
     "ohm", "l", "m3", "kg", "t", "CNY", "CNY/kWh", "kgCO2", "1",
@@ -44,13 +47,21 @@ def symbol(unit: str) -> str:
 def conversion(source: str, target: str) -> tuple[float, float]:
     """(factor, offset) with target = source * factor + offset.
 
-    Raises ValueError where a unit is unknown or the two are not of one quantity.
+    Raises Wrong where a unit is unknown or the two are not of one quantity.
     """
     for unit in (source, target):
         if unit not in _TO_BASE:
-            raise ValueError(f"unknown unit '{unit}'; known here: {' '.join(_TO_BASE)}")
+            known = " ".join(_TO_BASE)
+            raise Wrong(
+                Text(f"unknown unit '{unit}'", f"未知单位“{unit}”"), Text(f"known here: {known}", f"可用：{known}")
+            )
     quantity, factor, offset = _TO_BASE[source]
     target_quantity, target_factor, target_offset = _TO_BASE[target]
     if quantity != target_quantity:
-        raise ValueError(f"'{source}' is {quantity} and '{target}' is {target_quantity}; they cannot be converted")
+        raise Wrong(
+            Text(
+                f"'{source}' is {quantity} and '{target}' is {target_quantity}", f"“{source}”与“{target}”不是同一种量"
+            ),
+            Text("they cannot be converted", "不能换算"),
+        )
     return factor / target_factor, (offset - target_offset) / target_factor

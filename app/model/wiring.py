@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 from app.model.config import NodeForm
+from app.model.text import Text
 
-Finding = tuple[tuple[Hashable, ...], str, str]
+Finding = tuple[tuple[Hashable, ...], Text, Text]
 """Path in the station file, what is wrong there, the mend."""
 
 
@@ -15,16 +16,26 @@ def element_faults(nodes: Sequence[NodeForm], devices: Collection[str]) -> Itera
     below: dict[str, set[str]] = {node.id: set() for node in nodes}
     for i, node in enumerate(nodes):
         if node.id in devices and node.device != node.id:
-            mend = f"give it an id of its own, or add 'device: {node.id}' if it is that device"
-            yield ("topology", i, "id"), f"element {node.id} has the id of a device", mend
+            mend = Text(
+                f"give it an id of its own, or add 'device: {node.id}' if it is that device",
+                f"请另取 id；若就是该设备，请添加“device: {node.id}”",
+            )
+            yield (
+                ("topology", i, "id"),
+                Text(f"element {node.id} has the id of a device", f"元件 {node.id} 与设备的 id 相同"),
+                mend,
+            )
         if node.from_ in below:
             below[node.from_].add(node.id)
         if node.to in below:
             below[node.id].add(node.to)
     for ring in _rings(below):
         i = next(i for i, node in enumerate(nodes) if node.id in ring and (node.from_ or node.to))
-        mend = "a diagram goes from the grid downwards: correct its 'from' or 'to'"
-        yield ("topology", i), f"element {_way(ring, nodes[i].id)}", mend
+        mend = Text(
+            "a diagram goes from the grid downwards: correct its 'from' or 'to'",
+            "接线图应自电网向下：请改正 from 或 to",
+        )
+        yield ("topology", i), _way("element", "元件", ring, nodes[i].id), mend
 
 
 def parent_faults(parents: Sequence[tuple[str, object]]) -> Iterator[Finding]:
@@ -35,12 +46,17 @@ def parent_faults(parents: Sequence[tuple[str, object]]) -> Iterator[Finding]:
             below[parent].add(id_)
     for ring in _rings(below):
         i, id_ = next((i, id_) for i, (id_, _) in enumerate(parents) if id_ in ring)
-        yield ("devices", i, "parent"), f"device {_way(ring, id_)}", "name what it hangs on as its 'parent'"
+        yield (
+            ("devices", i, "parent"),
+            _way("device", "设备", ring, id_),
+            Text("name what it hangs on as its 'parent'", "请在 parent 中写明其所属上级"),
+        )
 
 
-def _way(ring: list[str], begin: str) -> str:
+def _way(en: str, zh: str, ring: list[str], begin: str) -> Text:
     at = ring.index(begin)
-    return f"{begin} leads back to itself: {' → '.join([*ring[at:], *ring[:at], begin])}"
+    round_ = " → ".join([*ring[at:], *ring[:at], begin])
+    return Text(f"{en} {begin} leads back to itself: {round_}", f"{zh} {begin} 回到自身：{round_}")
 
 
 def _rings(below: Mapping[str, set[str]]) -> Iterator[list[str]]:

@@ -15,6 +15,7 @@ import yaml
 
 from app.model.errors import Fault
 from app.model.full_width import mended, slip, slip_in_word, told
+from app.model.text import Text
 
 _MOST_NODES: Final = 5_000_000
 _DEEPEST: Final = 100
@@ -40,9 +41,10 @@ _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _Unacceptable(Exception):
     """Good YAML that means nothing here."""
 
-    def __init__(self, mark: Any, what: str, mend: str) -> None:
-        super().__init__(what)
+    def __init__(self, mark: Any, what: Text, mend: Text) -> None:
+        super().__init__(what.en)
         self.line = mark.line + 1
+        self.what = what
         self.mend = mend
 
 
@@ -65,16 +67,35 @@ class YamlSource:
             data = self._build(self.root, 0) if self.root is not None else None
             self.data = data if not self._mended else None
         except _Unacceptable as error:
-            self._fault(error.line, str(error), error.mend)
+            self._fault(error.line, error.what, error.mend)
         except yaml.reader.ReaderError as error:
             line = self.text[: error.position].count("\n") + 1
-            self._fault(line, f"not YAML: {error.reason}: character {error.character:#06x}", "remove that character")
+            self._fault(
+                line,
+                Text(
+                    f"not YAML: {error.reason}: character {error.character:#06x}",
+                    f"不是 YAML：{error.reason}：字符 {error.character:#06x}",
+                ),
+                Text("remove that character", "请删除该字符"),
+            )
         except UnicodeDecodeError as error:
-            self._fault(1, f"not UTF-8 text at byte {error.start}", "save the file as UTF-8")
+            self._fault(
+                1,
+                Text(f"not UTF-8 text at byte {error.start}", f"第 {error.start} 字节不是 UTF-8 文本"),
+                Text("save the file as UTF-8", "请将文件保存为 UTF-8"),
+            )
         except FileNotFoundError:
-            self._fault(1, "the file does not exist", "create it, or correct the path")
+            self._fault(
+                1,
+                Text("the file does not exist", "文件不存在"),
+                Text("create it, or correct the path", "请创建文件，或改正路径"),
+            )
         except OSError as error:
-            self._fault(1, f"cannot be read: {error.strerror}", "correct its path or its permissions")
+            self._fault(
+                1,
+                Text(f"cannot be read: {error.strerror}", f"无法读取：{error.strerror}"),
+                Text("correct its path or its permissions", "请改正路径或权限"),
+            )
 
     def line(self, path: Sequence[Hashable]) -> int:
         """The line, 1-based, of the value at a path of keys and positions; of its nearest parent where it is absent."""
@@ -92,7 +113,7 @@ class YamlSource:
                 break
         return line
 
-    def _fault(self, line: int, what: str, mend: str) -> None:
+    def _fault(self, line: int, what: Text, mend: Text) -> None:
         self.faults.append(Fault(self.file, line, what, mend))
 
     def _compose_mending(self, text: str) -> yaml.Node | None:
@@ -120,10 +141,14 @@ class YamlSource:
             places.reverse()  # the line before has no key, and so was read as the beginning of this one
         if found := slip(lines, places):
             here, mend = told(found[1])
-            self._fault(found[0], f"{what}: {here}", mend)
+            self._fault(found[0], here.at(what), mend)
             return found
         if not self._mended:
-            self._fault(line, what, "correct the indentation, the brackets or the quotes there")
+            self._fault(
+                line,
+                what,
+                Text("correct the indentation, the brackets or the quotes there", "请改正该处的缩进、括号或引号"),
+            )
         return line, ""
 
     def _compose(self, text: str) -> yaml.Node | None:
@@ -140,14 +165,20 @@ class YamlSource:
                     closed.value = list(zip(closed.value[::2], closed.value[1::2], strict=True))
                 continue
             if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-                raise _Unacceptable(event.start_mark, "a second document begins", "remove the line '---'")
+                raise _Unacceptable(
+                    event.start_mark,
+                    Text("a second document begins", "此处开始了第二个文档"),
+                    Text("remove the line '---'", "请删除“---”行"),
+                )
             if not isinstance(event, yaml.NodeEvent):
                 continue
             name = event.anchor or ""
             node = anchors.get(name) if isinstance(event, yaml.AliasEvent) else _node(event)
             if node is None:
-                what = f"no '&{name}' stands before this '*{name}'"
-                raise _Unacceptable(event.start_mark, what, "write the text in quotes if it is no alias")
+                what = Text(f"no '&{name}' stands before this '*{name}'", f"“*{name}”之前没有“&{name}”")
+                raise _Unacceptable(
+                    event.start_mark, what, Text("write the text in quotes if it is no alias", "若不是别名，请加引号")
+                )
             if name:
                 anchors[name] = node
             if open_:
@@ -157,18 +188,25 @@ class YamlSource:
             if isinstance(event, yaml.CollectionStartEvent):
                 open_.append(node)
                 if len(open_) > _DEEPEST:
-                    what = f"nested deeper than {_DEEPEST} levels"
-                    raise _Unacceptable(event.start_mark, what, "a station file has about ten")
+                    what = Text(f"nested deeper than {_DEEPEST} levels", f"嵌套超过 {_DEEPEST} 层")
+                    raise _Unacceptable(
+                        event.start_mark, what, Text("a station file has about ten", "电站文件一般约十层")
+                    )
         return root
 
     def _build(self, node: yaml.Node, depth: int) -> Any:
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            what = "aliases expand to more than five million values here"
-            raise _Unacceptable(node.start_mark, what, "write what they stand for, or use a template")
+            what = Text("aliases expand to more than five million values here", "别名展开后超过五百万个值")
+            raise _Unacceptable(
+                node.start_mark, what, Text("write what they stand for, or use a template", "请写出其内容，或使用模板")
+            )
         if depth > _DEEPEST:
-            what = f"aliases nest deeper than {_DEEPEST} levels, or contain themselves"
-            raise _Unacceptable(node.start_mark, what, "write what they stand for")
+            what = Text(
+                f"aliases nest deeper than {_DEEPEST} levels, or contain themselves",
+                f"别名嵌套超过 {_DEEPEST} 层，或包含自身",
+            )
+            raise _Unacceptable(node.start_mark, what, Text("write what they stand for", "请写出其内容"))
         if isinstance(node, yaml.ScalarNode):
             self._look_for_slip(node, key=False)
             return self._scalar(node)
@@ -178,19 +216,27 @@ class YamlSource:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                self._fault(line, "a list or mapping is used as a key", "write a plain word as the key")
+                self._fault(
+                    line,
+                    Text("a list or mapping is used as a key", "列表或映射被用作键"),
+                    Text("write a plain word as the key", "键请写成普通单词"),
+                )
                 continue
             key = self._scalar(key_node)
             self._look_for_slip(key_node, key=True)
             if key in result:
-                self._fault(line, f"'{key}' stands here twice", "keep one of the two")
+                self._fault(
+                    line,
+                    Text(f"'{key}' stands here twice", f"“{key}”在此出现两次"),
+                    Text("keep one of the two", "请保留其一"),
+                )
             result[key] = self._build(value_node, depth + 1)
         return result
 
     def _look_for_slip(self, node: yaml.ScalarNode, *, key: bool) -> None:
         if node.style not in _QUOTES and (character := slip_in_word(node.value, key=key)):
             what, mend = told(character)
-            self._fault(node.start_mark.line + 1, f"'{node.value}': {what}", mend)
+            self._fault(node.start_mark.line + 1, what.at(Text(f"'{node.value}'", f"“{node.value}”")), mend)
 
     def _scalar(self, node: yaml.Node) -> Any:
         text: str = node.value
@@ -211,21 +257,26 @@ def _read(file: Path) -> str:
         return stream.read()
 
 
-def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[int, str]:
+def _not_yaml(error: yaml.MarkedYAMLError) -> tuple[int, Text]:
     """The line and what is wrong. A bracket, quote or key without its end is told where it begins."""
     noticed, begins = error.problem_mark, error.context_mark
     line = noticed.line + 1 if noticed is not None else 1
     unended = any(words in str(error.problem) for words in ("',' or", "expected ':'", "node content", "end of stream"))
     if unended and begins is not None and begins.line + 1 < line:
-        return begins.line + 1, f"not YAML: {error.problem} up to line {line} for what begins here"
-    return line, f"not YAML: {error.problem}"
+        return begins.line + 1, Text(
+            f"not YAML: {error.problem} up to line {line} for what begins here",
+            f"不是 YAML：此处开始的内容到第 {line} 行为止：{error.problem}",
+        )
+    return line, Text(f"not YAML: {error.problem}", f"不是 YAML：{error.problem}")
 
 
 def _node(event: Any) -> yaml.Node:
     """A scalar, or a list or mapping still empty. A tag is a fault: nothing here would act on it."""
     if event.tag is not None:
-        what = f"the tag {event.tag} means nothing here"
-        raise _Unacceptable(event.start_mark, what, "remove it, or write the text in quotes")
+        what = Text(f"the tag {event.tag} means nothing here", f"标签 {event.tag} 在此没有意义")
+        raise _Unacceptable(
+            event.start_mark, what, Text("remove it, or write the text in quotes", "请删除，或给文本加引号")
+        )
     start: Any = event.start_mark
     end: Any = event.end_mark
     if isinstance(event, yaml.ScalarEvent):

@@ -8,7 +8,9 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from app.model.config import Id, LocalText
+from app.model.errors import Wrong
 from app.model.fields import DurationS, Finite, Form
+from app.model.text import Text
 from drivers.iec104.address import LAST_CA, LAST_IOA
 from drivers.iec104.typeids import COMMANDS, MONITORED_BY_TYPE, NAMES
 
@@ -16,12 +18,15 @@ _MONITORED: Final = tuple(NAMES[number] for number in MONITORED_BY_TYPE)
 _COMMANDS: Final = tuple(command.name for command in COMMANDS)
 
 
-def _type(allowed: tuple[str, ...], others: tuple[str, ...], otherwise: str) -> BeforeValidator:
+def _type(allowed: tuple[str, ...], others: tuple[str, ...], otherwise: Text) -> BeforeValidator:
     def check(value: object) -> object:
         if value in others:
-            raise ValueError(f"{value} is not of this list; {otherwise}")
+            raise Wrong(Text(f"{value} is not of this list", f"{value} 不在此表中"), otherwise)
         if value not in allowed:
-            raise ValueError(f"unknown type '{value}'; one of: {' '.join(allowed)}")
+            raise Wrong(
+                Text(f"unknown type '{value}'", f"未知的 type “{value}”"),
+                Text(f"one of: {' '.join(allowed)}", f"可写：{' '.join(allowed)}"),
+            )
         return value
 
     return BeforeValidator(check)
@@ -31,13 +36,17 @@ def _allow(value: object) -> object:
     if value == "any":
         return None
     if not isinstance(value, list | tuple) or not value:
-        raise ValueError("must be a list of addresses, or any; write such as [10.0.0.5, 10.1.0.0/16]")
+        raise Wrong(
+            Text("must be a list of addresses, or any", "应为地址列表或 any"),
+            Text("write such as [10.0.0.5, 10.1.0.0/16]", "例如 [10.0.0.5, 10.1.0.0/16]"),
+        )
     for one in value:
         try:
             ipaddress.ip_network(str(one), strict=False)
         except ValueError:
-            raise ValueError(
-                f"'{one}' is no IP address and no network; write such as 10.0.0.5 or 10.1.0.0/16"
+            raise Wrong(
+                Text(f"'{one}' is no IP address and no network", f"“{one}”不是 IP 地址或网段"),
+                Text("write such as 10.0.0.5 or 10.1.0.0/16", "例如 10.0.0.5 或 10.1.0.0/16"),
             ) from None
     return tuple(str(ipaddress.ip_network(str(one), strict=False)) for one in value)
 
@@ -45,12 +54,12 @@ def _allow(value: object) -> object:
 Ioa = Annotated[int, Field(ge=1, le=LAST_IOA, strict=True)]
 MonitoredType = Annotated[
     str,
-    _type(_MONITORED, _COMMANDS, "commands stand under 'commands'"),
+    _type(_MONITORED, _COMMANDS, Text("commands stand under 'commands'", "命令写在 commands 下")),
     WithJsonSchema({"enum": list(_MONITORED)}),
 ]
 CommandType = Annotated[
     str,
-    _type(_COMMANDS, _MONITORED, "what is only shown stands under 'points'"),
+    _type(_COMMANDS, _MONITORED, Text("what is only shown stands under 'points'", "仅显示的写在 points 下")),
     WithJsonSchema({"enum": list(_COMMANDS)}),
 ]
 Allow = Annotated[
@@ -86,7 +95,10 @@ class ValueForm(Form):
     @model_validator(mode="after")
     def _scales(self) -> Self:
         if self.scale == 0:
-            raise ValueError("scale 0 would lose every value; leave it out for 1")
+            raise Wrong(
+                Text("scale 0 would lose every value", "scale 为 0 会丢失所有数值"),
+                Text("leave it out for 1", "为 1 时请省略"),
+            )
         return self
 
 
@@ -100,7 +112,10 @@ class OfferedPointForm(ValueForm):
     @model_validator(mode="after")
     def _counts(self) -> Self:
         if self.type.startswith("M_IT") and any(group > 4 for group in self.groups):
-            raise ValueError("a counter has a group above 4; counters know groups 1 to 4")
+            raise Wrong(
+                Text("a counter has a group above 4", "计数量的组号大于 4"),
+                Text("counters know groups 1 to 4", "计数量只有 1 至 4 组"),
+            )
         return self
 
 
@@ -113,9 +128,15 @@ class OfferedCommandForm(ValueForm):
     @model_validator(mode="after")
     def _named(self) -> Self:
         if (self.point is None) == (self.name is None):
-            raise ValueError("needs either a point or a name, and not both; name what no point stands for")
+            raise Wrong(
+                Text("needs either a point or a name, and not both", "需要 point 或 name 之一，不能同时给出"),
+                Text("name what no point stands for", "没有测点时请写 name"),
+            )
         if self.select and self.type.startswith("C_BO"):
-            raise ValueError(f"{self.type} has no selection; leave 'select' out")
+            raise Wrong(
+                Text(f"{self.type} has no selection", f"{self.type} 没有选择"),
+                Text("leave 'select' out", "请删除 select"),
+            )
         return self
 
 
@@ -146,13 +167,20 @@ class CentreForm(Form):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.w > max(1, self.k * 2 // 3):
-            raise ValueError(f"w {self.w} is more than two thirds of k {self.k}; write {max(1, self.k * 2 // 3)}")
+            raise Wrong(
+                Text(f"w {self.w} is more than two thirds of k {self.k}", f"w {self.w} 大于 k {self.k} 的三分之二"),
+                Text(f"write {max(1, self.k * 2 // 3)}", f"请写 {max(1, self.k * 2 // 3)}"),
+            )
         if self.t2 >= self.t1:
-            raise ValueError(
-                f"t2 {self.t2:g}s is not below t1 {self.t1:g}s; acknowledge before the other side gives up"
+            raise Wrong(
+                Text(f"t2 {self.t2:g}s is not below t1 {self.t1:g}s", f"t2 {self.t2:g}s 不小于 t1 {self.t1:g}s"),
+                Text("acknowledge before the other side gives up", "请在对方放弃之前确认"),
             )
         if self.cyclic is not None and self.cyclic < 1:
-            raise ValueError("cyclic is shorter than 1s; changes are sent by themselves")
+            raise Wrong(
+                Text("cyclic is shorter than 1s", "循环周期小于 1s"),
+                Text("changes are sent by themselves", "变化会自行上送"),
+            )
         return self
 
 

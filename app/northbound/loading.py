@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -30,13 +31,16 @@ M = TypeVar("M", bound=BaseModel)
 Steps = tuple[Hashable, ...]
 
 
-def load_northbound(station: Station) -> tuple[tuple[Centre, ...], list[Fault]]:
-    """Everything that the station offers; nothing where there is no such file."""
+def load_northbound(station: Station) -> tuple[tuple[Centre, ...], list[Fault], str]:
+    """Everything that the station offers, what is wrong with it, and the hash of the station with these files.
+
+    Nothing is offered where there is no such file.
+    """
     file = station.directory / FILE
     if not file.exists():
-        return (), []
+        return (), [], station.config_hash
     loading = _Loading(station, YamlSource(file))
-    return loading.run(), loading.faults
+    return loading.run(), loading.faults, loading.digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,18 @@ class _Loading:
         self.faults: list[Fault] = list(source.faults)
         self._station = station
         self._source = source
+        self.digest = hashlib.sha256(station.config_hash.encode() + source.text.encode())
 
     def run(self) -> tuple[Centre, ...]:
         source = self._source
         if self.faults:
             return ()
         if not isinstance(source.data, dict):
-            self._fault((), "this is not a mapping of keys", "begin with 'version: 1'")
+            self._fault(
+                (),
+                Text("this is not a mapping of keys", "此处不是键值映射"),
+                Text("begin with 'version: 1'", "请以“version: 1”开头"),
+            )
             return ()
         try:
             form = NorthboundForm.model_validate(source.data)
@@ -71,12 +80,22 @@ class _Loading:
         for i, centre in enumerate(form.iec104):
             here: Steps = ("iec104", i)
             if centre.id in ids:
-                what = f"centre '{centre.id}' exists already in line {source.line(('iec104', ids[centre.id], 'id'))}"
-                self._fault((*here, "id"), what, "give it an id of its own")
+                what = Text(
+                    f"centre '{centre.id}' exists already in line {source.line(('iec104', ids[centre.id], 'id'))}",
+                    f"调度中心“{centre.id}”已在第 {source.line(('iec104', ids[centre.id], 'id'))} 行定义",
+                )
+                self._fault((*here, "id"), what, Text("give it an id of its own", "请另取一个 id"))
             ids.setdefault(centre.id, i)
             if centre.listen.port and centre.listen.port in ports:
-                what = f"{centre.id}: {ports[centre.listen.port]} listens at port {centre.listen.port} already"
-                self._fault((*here, "listen", "port"), what, "give each centre a port of its own")
+                what = Text(
+                    f"{centre.id}: {ports[centre.listen.port]} listens at port {centre.listen.port} already",
+                    f"{centre.id}：{ports[centre.listen.port]} 已在端口 {centre.listen.port} 监听",
+                )
+                self._fault(
+                    (*here, "listen", "port"),
+                    what,
+                    Text("give each centre a port of its own", "请为每个调度中心分配端口"),
+                )
             ports.setdefault(centre.listen.port, centre.id)
         return tuple(self._centre(centre, ("iec104", i)) for i, centre in enumerate(form.iec104))
 
@@ -84,7 +103,14 @@ class _Loading:
         for key in ("t1", "t2", "t3"):
             seconds = getattr(form, key)
             if seconds != round(seconds) or not 1 <= seconds <= _LONGEST_T:
-                self._fault((*here, key), f"{form.id}: {key} is not whole seconds from 1s to 255s", "correct it")
+                self._fault(
+                    (*here, key),
+                    Text(
+                        f"{form.id}: {key} is not whole seconds from 1s to 255s",
+                        f"{form.id}：{key} 应为 1s 至 255s 的整秒数",
+                    ),
+                    Text("correct it", "请改正"),
+                )
         values: list[OfferedValue] = []
         commands: list[OfferedCommand] = []
         taken: dict[int, _Where] = {}
@@ -92,8 +118,13 @@ class _Loading:
             who = f"{form.id}, {one.ioa}"
             if one.ioa in taken:
                 first = taken[one.ioa]
-                what = f"{who}: this address is taken already in {first.file.name}:{first.line}"
-                self._fault_at(where, what, "give each object an address of its own")
+                there = f"{first.file.name}:{first.line}"
+                taken_by = Text(f"this address is taken already in {there}", f"该地址已在 {there} 使用")
+                self._fault_at(
+                    where,
+                    taken_by.at(Text.of(who)),
+                    Text("give each object an address of its own", "请为每个对象分配地址"),
+                )
             taken.setdefault(one.ioa, where)
             index = self._index(one.point, who, where)
             if isinstance(one, OfferedCommandForm):
@@ -102,7 +133,11 @@ class _Loading:
             elif index is not None:
                 values.append(self._value(one, index))
         if not taken and not self.faults:
-            self._fault(here, f"{form.id}: nothing is offered", "add 'points:' or 'table:'")
+            self._fault(
+                here,
+                Text(f"{form.id}: nothing is offered", f"{form.id}：没有提供任何测点"),
+                Text("add 'points:' or 'table:'", "请添加“points:”或“table:”"),
+            )
         return Centre(
             form.id, form.name or Text.of(form.id), form.listen.host, form.listen.port, form.ca, form.allow,
             self._tls(form.tls, here) if form.tls else None, form.connections == "redundant",
@@ -125,6 +160,7 @@ class _Loading:
             return found
         file = self._station.directory / form.table
         lines, faults = read_table(file)
+        self.digest.update(repr(lines).encode())
         self.faults += faults
         for line in lines:
             where = _Where(file, line.number)
@@ -151,15 +187,22 @@ class _Loading:
         index = self._station.by_name.get(name)
         if index is None:
             near = get_close_matches(name, self._station.by_name, 1)
-            mend = f"did you mean '{near[0]}'?" if near else "write DEVICE.POINT of the station file"
-            self._fault_at(where, f"{who}: unknown point '{name}'", mend)
+            mend = (
+                Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？")
+                if near
+                else Text("write DEVICE.POINT of the station file", "请写电站文件中的 设备.测点")
+            )
+            self._fault_at(where, Text(f"{who}: unknown point '{name}'", f"{who}：未知测点“{name}”"), mend)
         return index
 
     def _commandable(self, index: int | None, who: str, where: _Where) -> None:
         if index is not None and self._station.points[index].kind not in _COMMANDABLE:
             point = self._station.points[index]
-            what = f"{who}: {point.name} is a {point.kind}, which nobody can command"
-            self._fault_at(where, what, "name a command or a setpoint")
+            what = Text(
+                f"{who}: {point.name} is a {point.kind}, which nobody can command",
+                f"{who}：{point.name} 的类别为 {point.kind}，不能下发命令",
+            )
+            self._fault_at(where, what, Text("name a command or a setpoint", "请指定遥控或遥调测点"))
 
     def _value(self, form: OfferedPointForm, index: int) -> OfferedValue:
         deadband = self._station.points[index].form.deadband if form.deadband is None else form.deadband
@@ -186,13 +229,21 @@ class _Loading:
                 continue
             paths[key] = (self._station.directory / given).resolve()
             if not paths[key].is_file():
-                self._fault((*here, "tls", key), f"tls {key} '{given}' is no file", "give the path of a PEM file")
+                self._fault(
+                    (*here, "tls", key),
+                    Text(f"tls {key} '{given}' is no file", f"tls {key} “{given}”不是文件"),
+                    Text("give the path of a PEM file", "请给出 PEM 文件的路径"),
+                )
         if form.password is not None and not is_reference(form.password):
-            self._fault((*here, "tls", "password"), "a password stands in the file", "write 'password: env:NAME'")
+            self._fault(
+                (*here, "tls", "password"),
+                Text("a password stands in the file", "文件中写有明文口令"),
+                Text("write 'password: env:NAME'", "请写“password: env:名称”"),
+            )
         return TlsFiles(paths["certificate"], paths["key"], form.password, paths.get("ca"))
 
-    def _fault(self, path: Steps, what: str, mend: str) -> None:
+    def _fault(self, path: Steps, what: Text, mend: Text) -> None:
         self.faults.append(Fault(self._source.file, self._source.line(path), what, mend))
 
-    def _fault_at(self, where: _Where, what: str, mend: str) -> None:
+    def _fault_at(self, where: _Where, what: Text, mend: Text) -> None:
         self.faults.append(Fault(where.file, where.line, what, mend))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.model.errors import Fault
+from app.model.text import Text
 
 NUMBERS: Final = ("scale", "offset", "deadband")
 KEYS: Final = ("ioa", "type", "point", *NUMBERS, "groups", "select")
@@ -44,9 +45,28 @@ def read_table(file: Path) -> tuple[list[Line], list[Fault]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        return [], [Fault(file, 1, "not UTF-8 text", "save it as 'CSV UTF-8'")]
+        return [], [
+            Fault(
+                file,
+                1,
+                Text("not UTF-8 text", "不是 UTF-8 文本"),
+                Text("save it as 'CSV UTF-8'", "请保存为“CSV UTF-8”"),
+            )
+        ]
     except OSError as error:
-        return [], [Fault(file, 1, f"the table cannot be read: {error.strerror}", "correct the path under 'table'")]
+        return [], [
+            Fault(
+                file,
+                1,
+                Text(f"the table cannot be read: {error.strerror}", f"无法读取点表：{error.strerror}"),
+                Text("correct the path under 'table'", "请改正 table 下的路径"),
+            )
+        ]
+    return parse(text, file)
+
+
+def parse(text: str, file: Path) -> tuple[list[Line], list[Fault]]:
+    """As `read_table`, of what stands in it."""
     lines: list[Line] = []
     faults: list[Fault] = []
     header: list[str] | None = None
@@ -58,16 +78,41 @@ def read_table(file: Path) -> tuple[list[Line], list[Fault]]:
                 if faults:
                     break
             elif len(cells) > len(header):
-                what = f"{len(cells)} cells under {len(header)} columns"
-                faults.append(Fault(file, number, what, "put a text with a comma into quotes"))
+                what = Text(
+                    f"{len(cells)} cells under {len(header)} columns", f"{len(header)} 列之下有 {len(cells)} 个单元格"
+                )
+                faults.append(
+                    Fault(file, number, what, Text("put a text with a comma into quotes", "含逗号的文本请加引号"))
+                )
             elif keys := _keys(dict(zip(header, cells, strict=False))):
                 lines.append(Line(number, keys))
             if len(lines) > _LONGEST:
-                return [], [Fault(file, number, f"more than {_LONGEST:,} lines", "split it among several centres")]
+                return [], [
+                    Fault(
+                        file,
+                        number,
+                        Text(f"more than {_LONGEST:,} lines", f"超过 {_LONGEST:,} 行"),
+                        Text("split it among several centres", "请分到多个调度中心"),
+                    )
+                ]
     except csv.Error as error:
-        faults.append(Fault(file, 1, f"not CSV: {error}", "save it from the spreadsheet as 'CSV UTF-8'"))
+        faults.append(
+            Fault(
+                file,
+                1,
+                Text(f"not CSV: {error}", f"不是 CSV：{error}"),
+                Text("save it from the spreadsheet as 'CSV UTF-8'", "请从电子表格保存为“CSV UTF-8”"),
+            )
+        )
     if header is None and not faults:
-        faults.append(Fault(file, 1, "the table is empty", f"begin with the line {','.join(KEYS)}"))
+        faults.append(
+            Fault(
+                file,
+                1,
+                Text("the table is empty", "点表为空"),
+                Text(f"begin with the line {','.join(KEYS)}", f"请以“{','.join(KEYS)}”一行开头"),
+            )
+        )
     return lines, faults
 
 
@@ -85,13 +130,31 @@ def _header_faults(file: Path, line: int, header: list[str]) -> list[Fault]:
     for key in header:
         if key not in (*KEYS, *FOR_PEOPLE):
             near = get_close_matches(key, KEYS, 1)
-            mend = f"did you mean '{near[0]}'?" if near else f"known: {' '.join((*KEYS, *FOR_PEOPLE))}"
-            faults.append(Fault(file, line, f"unknown column '{key}'", mend))
+            mend = (
+                Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？")
+                if near
+                else Text(f"known: {' '.join((*KEYS, *FOR_PEOPLE))}", f"已有：{' '.join((*KEYS, *FOR_PEOPLE))}")
+            )
+            faults.append(Fault(file, line, Text(f"unknown column '{key}'", f"未知列“{key}”"), mend))
     for key in REQUIRED:
         if key not in header:
-            faults.append(Fault(file, line, f"no column '{key}'", "add it to the first line"))
+            faults.append(
+                Fault(
+                    file,
+                    line,
+                    Text(f"no column '{key}'", f"缺少列“{key}”"),
+                    Text("add it to the first line", "请在第一行添加"),
+                )
+            )
     for key in sorted({key for key in header if header.count(key) > 1}):
-        faults.append(Fault(file, line, f"column '{key}' is there twice", "keep one of the two"))
+        faults.append(
+            Fault(
+                file,
+                line,
+                Text(f"column '{key}' is there twice", f"列“{key}”出现两次"),
+                Text("keep one of the two", "请保留其一"),
+            )
+        )
     return faults
 
 

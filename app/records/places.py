@@ -14,8 +14,9 @@ from app.records.sqlite import SqliteFile
 
 
 def place_of(station: Station, data: Path, *, sole: bool = False) -> Place:
-    """The file in the data folder, or the station's schema on the server. `sole`: for the engine, of which there is one.
+    """The file in the data folder, or the station's schema on the server.
 
+    `sole`: for the engine, of which there is one.
     The password is looked up at each opening, so that it need not be known before, and may change.
     """
     form = station.records

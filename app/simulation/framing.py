@@ -1,4 +1,4 @@
-"""Requests out of a stream of bytes, frames around answers: Modbus TCP, and RTU frames within TCP. Server's side."""
+"""Requests out of a stream of bytes, frames around answers: Modbus TCP, RTU and DL/T 645 in TCP. Server's side."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final
+
+from drivers.dlt645 import frames as dlt645
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class Framing(ABC):
     @abstractmethod
     def frame(self, unit: int, transaction: int, pdu: bytes) -> bytes:
         """The bytes of an answer."""
+
+    def refusal(self, request: Request, code: int) -> bytes:
+        """The PDU that refuses a request."""
+        return bytes((request.pdu[0] | 0x80, code))
 
 
 class TcpFraming(Framing):
@@ -84,6 +90,34 @@ class RtuFraming(Framing):
         if buffer[1] in (15, 16):
             return 9 + buffer[6] if len(buffer) > 6 else None
         return 0
+
+
+ANY_METER: Final = -1
+"""The unit that a DL/T 645 request means which is for any meter."""
+
+
+class Dlt645Framing(Framing):
+    """DL/T 645: the unit is the meter's address as a number, the PDU the control code and the data."""
+
+    silent = True
+
+    def cut(self, buffer: bytearray) -> Request | None:
+        done, frame = dlt645.cut(bytes(buffer))
+        del buffer[:done]
+        if frame is None:
+            return None
+        return Request(_address_number(frame.address), 0, bytes((frame.control,)) + frame.data)
+
+    def frame(self, unit: int, transaction: int, pdu: bytes) -> bytes:
+        return dlt645.build(dlt645.Frame(dlt645.address_bytes(f"{unit:012d}"), pdu[0], pdu[1:]))
+
+    def refusal(self, request: Request, code: int) -> bytes:
+        return bytes((request.pdu[0] | dlt645.FROM_METER | dlt645.REFUSED, code))
+
+
+def _address_number(address: bytes) -> int:
+    digits = dlt645.address_digits(address)
+    return int(digits) if digits.isdecimal() else ANY_METER
 
 
 def _crc_table() -> tuple[int, ...]:

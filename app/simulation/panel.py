@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -24,9 +25,15 @@ _STATES: Final = 16
 
 
 class Panel:
-    """The points of some Modbus devices over one park."""
+    """The points of some devices over one park. Their addresses are those of Modbus, whatever is spoken outside."""
 
-    def __init__(self, park: Park, devices: Sequence[Device], seed: int) -> None:
+    def __init__(
+        self,
+        park: Park,
+        devices: Sequence[Device],
+        seed: int,
+        maps: Mapping[str, tuple[int, Sequence[int]]] = MappingProxyType({}),
+    ) -> None:
         self._park = park
         places = {
             device.id: [
@@ -36,7 +43,7 @@ class Panel:
             ]
             for device in devices
         }
-        self.image = Image((device, places[device.id]) for device in devices)
+        self.image = Image(((device, places[device.id]) for device in devices), maps)
         known: dict[str, set[str]] = {}
         for device_id, quantity in park.index:
             known.setdefault(device_id, set()).add(quantity)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -64,18 +65,24 @@ class DeviceRegisters:
         span.read(first, len(cells))[:] = cells
         end = first + len(cells)
         return [
-            (point, self._raw(address))
+            (point, self.raw(address))
             for point, address in self.places
             if address.table is table and point.kind in ("setpoint", "command")
             and first <= address.register and address.end <= end and address.type is not Type.STRING
         ]  # fmt: skip
+
+    def text(self, address: Address) -> str:
+        """What stands at an address of a text."""
+        data = self.spans[address.table].read(address.register, address.count).tobytes()
+        return data.partition(b"\0")[0].decode("utf-8", "replace")
 
     def put(self, address: Address, raw: float | str) -> None:
         """Set one value by hand. Raises ValueError where it does not fit."""
         cells = self.spans[address.table].read(address.register, address.count)
         cells[:] = encode(address, raw, int(cells[0]))
 
-    def _raw(self, address: Address) -> float:
+    def raw(self, address: Address) -> float:
+        """What stands at an address that is no text."""
         cells = self.spans[address.table].read(address.register, address.count)
         if address.bit is not None:
             return float(int(cells[0]) >> address.bit & 1)
@@ -85,10 +92,15 @@ class DeviceRegisters:
 class Image:
     """All registers of the park in two flat arrays, so that one pass of numpy encodes every value of every device."""
 
-    def __init__(self, devices: Iterable[tuple[Device, Sequence[tuple[Point, Address]]]]) -> None:
+    def __init__(
+        self,
+        devices: Iterable[tuple[Device, Sequence[tuple[Point, Address]]]],
+        maps: Mapping[str, tuple[int, Sequence[int]]] = MappingProxyType({}),
+    ) -> None:
+        """`maps`: device id -> (first register, what stands from there on in its holding registers), points aside."""
         self.devices = {device.id: DeviceRegisters(device, places) for device, places in devices}
         extents = [
-            (registers, table, *_extent(table, registers.places))
+            (registers, table, *_extent(table, registers.places, maps.get(registers.device.id)))
             for registers in self.devices.values()
             for table in Table
             if any(address.table is table for _, address in registers.places)
@@ -105,6 +117,8 @@ class Image:
             forbidden = () if table.of_bits else registers.device.blocks.forbidden
             registers.spans[table] = Span(table, start, flat[at : at + end - start], forbidden)
             self._offset[registers.device.id, table] = at - start
+        for id_, (first, words) in maps.items():
+            self.devices[id_].spans[Table.HOLDING].read(first, len(words))[:] = words
 
     def encoder(self, places: Sequence[tuple[str, Address]]) -> Encoder:
         """An encoder for values at these places, (device id, address) each."""
@@ -160,9 +174,13 @@ class Encoder:
             self._bits[self._single_at] = number[self._single_rows] > 0.0
 
 
-def _extent(table: Table, places: Sequence[tuple[Point, Address]]) -> tuple[int, int]:
-    own = [address for _, address in places if address.table is table]
-    return min(address.register for address in own), max(address.end for address in own)
+def _extent(
+    table: Table, places: Sequence[tuple[Point, Address]], map_: tuple[int, Sequence[int]] | None
+) -> tuple[int, int]:
+    own = [(address.register, address.end) for _, address in places if address.table is table]
+    if map_ is not None and table is Table.HOLDING:
+        own.append((map_[0], map_[0] + len(map_[1])))
+    return min(start for start, _ in own), max(end for _, end in own)
 
 
 def _positions(address: Address, at: int) -> list[int]:

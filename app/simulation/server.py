@@ -1,4 +1,4 @@
-"""Modbus servers on loopback: one port a line, one or several units on it, each with the faults it was given."""
+"""Servers on loopback: one port a line, one or several units on it, each with the faults it was given."""
 
 from __future__ import annotations
 
@@ -6,37 +6,60 @@ import asyncio
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from app.simulation.faults import Fault, FaultKind
-from app.simulation.framing import Framing, Request
-from app.simulation.slave import Slave
+from app.simulation.framing import ANY_METER, Framing, Request
 
 HOST: Final = "127.0.0.1"
 GATEWAY_TARGET_SILENT: Final = 11
 BROADCAST: Final = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class Unit:
-    """One device on a line."""
+    """One device that is served."""
 
     device: str
-    number: int
-    slave: Slave
-    faults: dict[FaultKind, Fault] = field(default_factory=dict)
+    faults: dict[FaultKind, Fault] = field(default_factory=dict, init=False)
 
     @property
     def off(self) -> bool:
         return FaultKind.DROP in self.faults
 
 
+class Answering(Protocol):
+    """What a device answers: a request's PDU in, the answer's PDU out; a refusal is an answer too."""
+
+    def answer(self, pdu: bytes) -> bytes: ...
+
+
+@dataclass
+class LineUnit(Unit):
+    """One device on a line, by its number there."""
+
+    number: int
+    slave: Answering
+
+
+class Port(Protocol):
+    """One listening port."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def off(self) -> bool: ...
+    async def listen(self, port: int) -> None: ...
+    async def close(self) -> None: ...
+    def cut_connections(self) -> None: ...
+
+
 class Line:
     """One listening port. Its connections share the units; each connection is answered by itself."""
 
-    def __init__(self, framing: Framing, units: Iterable[Unit], seed: int) -> None:
+    def __init__(self, framing: Framing, units: Iterable[LineUnit], seed: int) -> None:
         self.framing = framing
-        self.units: Mapping[int, Unit] = {unit.number: unit for unit in units}
+        self.units: Mapping[int, LineUnit] = {unit.number: unit for unit in units}
         self.port = 0
         self._random = random.Random(seed)
         self._server: asyncio.Server | None = None
@@ -82,24 +105,26 @@ class Line:
                 unit.slave.answer(request.pdu)
             return None
         found = self.units.get(request.unit)
+        if request.unit == ANY_METER and len(self.units) == 1:
+            (found,) = self.units.values()
         if found is None:
             if self.framing.silent:
                 return None
-            refusal = bytes((request.pdu[0] | 0x80, GATEWAY_TARGET_SILENT))
+            refusal = self.framing.refusal(request, GATEWAY_TARGET_SILENT)
             return self.framing.frame(request.unit, request.transaction, refusal), 0.0
         return self._misbehave(found, request) if found.faults else (self._frame(found, request), 0.0)
 
-    def _frame(self, unit: Unit, request: Request, number: int | None = None) -> bytes:
+    def _frame(self, unit: LineUnit, request: Request, number: int | None = None) -> bytes:
         pdu = unit.slave.answer(request.pdu)
         return self.framing.frame(unit.number if number is None else number, request.transaction, pdu)
 
-    def _misbehave(self, unit: Unit, request: Request) -> tuple[bytes, float] | None:
+    def _misbehave(self, unit: LineUnit, request: Request) -> tuple[bytes, float] | None:
         faults = unit.faults
         if FaultKind.DROP in faults or FaultKind.SILENT in faults:
             return None
         delay_s = faults[FaultKind.SLOW].amount if FaultKind.SLOW in faults else 0.0
         if FaultKind.EXCEPTION in faults:
-            refusal = bytes((request.pdu[0] | 0x80, int(faults[FaultKind.EXCEPTION].amount)))
+            refusal = self.framing.refusal(request, int(faults[FaultKind.EXCEPTION].amount))
             return self.framing.frame(unit.number, request.transaction, refusal), delay_s
         if FaultKind.GARBAGE in faults:
             return self._garble(self._frame(unit, request)), delay_s

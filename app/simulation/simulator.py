@@ -5,34 +5,45 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import yaml
+from yarl import URL
 
 from app.model.errors import GridroomError, StorageError, mend_of, wrong_input
-from app.model.station import Device, Station
+from app.model.station import Device, Point, Station
 from app.simulation.dynamics import Verb
 from app.simulation.faults import Fault, FaultKind
-from app.simulation.framing import RtuFraming, TcpFraming
+from app.simulation.framing import Dlt645Framing, Framing, RtuFraming, TcpFraming
+from app.simulation.meter import Meter
 from app.simulation.panel import Panel
 from app.simulation.park import Park
-from app.simulation.server import HOST, Line, Unit
+from app.simulation.placing import DLT645, HTTP, is_served, placed
+from app.simulation.registers import DeviceRegisters
+from app.simulation.server import HOST, Answering, Line, LineUnit, Port, Unit
+from app.simulation.site import Page, Site
 from app.simulation.slave import Slave
+from drivers.dlt645.address import Address as MeterAddress
+from drivers.dlt645.connection import SERIAL_KEYS, digits
+from drivers.http.address import Address as HttpAddress
+from drivers.modbus.address import Address
 
+A = TypeVar("A")
+_SPOKEN: Final = "what is served: Modbus, SunSpec, DL/T 645, and HTTP that is polled"
 _log: Final = logging.getLogger("gridroom.simulation")
 TICK_S: Final = 0.1
 LONGEST_GAP_S: Final = 3600.0
 """A machine that slept does not make the park live through the night in one step."""
 LAST_PORT: Final = 65535
-_RTU_TCP: Final = "modbus-rtu-tcp"
-_DRIVERS: Final = ("modbus-tcp", "modbus-rtu", _RTU_TCP)
+_OVER_TCP: Final = {"modbus-rtu": "modbus-rtu-tcp", "sunspec-rtu": "sunspec-rtu-tcp"}
+"""Drivers of serial lines -> those that reach the same device here."""
 
 
 class Simulator:
-    """Serves the Modbus devices of a station. An async context manager; all methods belong to its loop.
+    """Serves the devices of a station. An async context manager; all methods belong to its loop.
 
     `time_factor` 0 stands still: only `advance` moves it then.
     """
@@ -45,34 +56,52 @@ class Simulator:
         self._time_factor = time_factor
         self._base_port = base_port
         self.park = Park(station, seed=seed, start_s=time.time() if start_s is None else start_s)
-        devices = [device for device in station.devices if device.driver in _DRIVERS]
+        found = [placed(device) for device in station.devices if is_served(device)]
         for device in station.devices:
-            if device.driver is not None and device.driver not in _DRIVERS:
-                _log.warning(
-                    "%s is not simulated: its driver is %s, and only Modbus is served", device.id, device.driver
-                )
-        self.panel = Panel(self.park, devices, seed)
+            if device.driver is not None and not is_served(device):
+                how = "webhook" if device.driver == HTTP else device.driver
+                _log.warning("%s is not simulated: nothing here speaks %s; %s", device.id, how, _SPOKEN)
+        maps = {each.device.id: each.map for each in found if each.map is not None}
+        self.panel = Panel(self.park, [each.device for each in found], seed, maps)
+        self._placed = {each.device.id: each for each in found}
         self._units: dict[str, Unit] = {}
-        self._line_of: dict[str, Line] = {}
-        self._lines: list[Line] = []
-        self._serial: set[str] = set()
-        for group in _lines(devices):
-            self._add_line(group, seed)
+        self._port_of: dict[str, Port] = {}
+        self._ports: list[Port] = []
+        for group in _lines([each.original for each in found]):
+            self._add_port(group, seed + len(self._ports))
         self._ends: dict[tuple[str, FaultKind], asyncio.TimerHandle] = {}
         self.living: asyncio.Task[None] | None = None
         """What moves the park while it is started; it ends by an error only."""
 
-    def _add_line(self, devices: list[Device], seed: int) -> None:
-        units = [
-            Unit(device.id, int(device.connection.get("unit", 1)),
-                 Slave(self.panel.image.devices[device.id], self.panel.written))
-            for device in devices
-        ]  # fmt: skip
-        line = Line(TcpFraming() if devices[0].driver == "modbus-tcp" else RtuFraming(), units, seed + len(self._lines))
-        self._lines.append(line)
+    def _add_port(self, devices: list[Device], seed: int) -> None:
+        port: Port
+        units: Sequence[Unit]
+        if devices[0].driver == HTTP:
+            units = pages = [Page(device, *self._values(device, HttpAddress.of)) for device in devices]
+            port = Site(pages, seed)
+        else:
+            units = on_line = [LineUnit(device.id, _number(device), self._answering(device)) for device in devices]
+            port = Line(_framing(devices[0].driver), on_line, seed)
+        self._ports.append(port)
         self._units |= {unit.device: unit for unit in units}
-        self._line_of |= {unit.device: line for unit in units}
-        self._serial |= {device.id for device in devices if device.driver == "modbus-rtu"}
+        self._port_of |= {unit.device: port for unit in units}
+
+    def _answering(self, device: Device) -> Answering:
+        if device.driver == DLT645:
+            return Meter(digits(device.connection["address"]), *self._values(device, MeterAddress.of))
+        return Slave(self.panel.image.devices[device.id], self.panel.written)
+
+    def _values(
+        self, device: Device, parse: Callable[[Mapping[str, Any]], A]
+    ) -> tuple[DeviceRegisters, list[tuple[Point, A, Address]]]:
+        """The registers of a device, and of each of its points the address outside and that within."""
+        registers = self.panel.image.devices[device.id]
+        outside = {
+            point.name: parse(point.form.address)
+            for point in (*device.points, *device.texts)
+            if point.form.address is not None
+        }
+        return registers, [(point, outside[point.name], place) for point, place in registers.places]
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -85,11 +114,11 @@ class Simulator:
 
     async def start(self) -> None:
         """Open every port and begin to live. Raises GridroomError where a port is taken or none is left."""
-        highest = LAST_PORT + 1 - len(self._lines)
+        highest = LAST_PORT + 1 - len(self._ports)
         if self._base_port > highest:
-            what = f"--base-port {self._base_port} leaves too few ports: {len(self._lines)} are needed"
+            what = f"--base-port {self._base_port} leaves too few ports: {len(self._ports)} are needed"
             raise wrong_input(what, f"give one up to {highest}, or none to take free ports")
-        for number, line in enumerate(self._lines):
+        for number, line in enumerate(self._ports):
             port = self._base_port + number if self._base_port else 0
             try:
                 await line.listen(port)
@@ -111,7 +140,7 @@ class Simulator:
         for handle in self._ends.values():
             handle.cancel()
         self._ends.clear()
-        for line in self._lines:
+        for line in self._ports:
             await line.close()
 
     async def _live(self) -> None:
@@ -129,14 +158,9 @@ class Simulator:
 
     # --- where it is ----------------------------------------------------------------------------------------------
 
-    def connections(self) -> dict[str, dict[str, str | int]]:
-        """Device id -> the connection keys to use instead of the station's own."""
-        found: dict[str, dict[str, str | int]] = {}
-        for device in self.panel.image.devices:
-            found[device] = {"host": HOST, "port": self._line_of[device].port}
-            if device in self._serial:
-                found[device]["driver"] = _RTU_TCP
-        return found
+    def connections(self) -> dict[str, dict[str, str | int | None]]:
+        """Device id -> the connection keys to use instead of the station's own; None for those to leave out."""
+        return {id_: _here(each.original, self._port_of[id_].port) for id_, each in self._placed.items()}
 
     def overlay(self) -> str:
         """The overlay file that maps the station's devices here, as YAML."""
@@ -178,8 +202,8 @@ class Simulator:
         self.panel.set_fault(device, fault.kind, fault.amount, on=True)
         if fault.kind is FaultKind.TRIP:
             self.park.command(device, Verb.TRIP)
-        if self._line_of[device].off:
-            self._line_of[device].cut_connections()
+        if self._port_of[device].off:
+            self._port_of[device].cut_connections()
         if fault.duration_s is not None:
             later = asyncio.get_running_loop().call_later(fault.duration_s, self._end, unit, fault.kind)
             self._ends[device, fault.kind] = later
@@ -207,15 +231,42 @@ class Simulator:
         return self._units[device]
 
 
+def _here(device: Device, port: int) -> dict[str, str | int | None]:
+    """The connection keys with which a device is reached on loopback."""
+    if device.driver == HTTP:
+        url = URL(str(device.connection["url"])).with_scheme("http").with_host(HOST).with_port(port)
+        return {"url": str(url)} | {key: None for key in ("ca", "fingerprint") if key in device.connection}
+    found: dict[str, str | int | None] = {"host": HOST, "port": port}
+    if device.driver in _OVER_TCP:
+        found["driver"] = _OVER_TCP[device.driver]
+    if device.driver == DLT645:
+        found |= {key: None for key in SERIAL_KEYS if key in device.connection}
+    return found
+
+
+def _framing(driver: str | None) -> Framing:
+    if driver == DLT645:
+        return Dlt645Framing()
+    return TcpFraming() if driver in ("modbus-tcp", "sunspec-tcp") else RtuFraming()
+
+
+def _number(device: Device) -> int:
+    """The device's number on its line."""
+    if device.driver == DLT645:
+        return int(digits(device.connection["address"]))
+    return int(device.connection.get("unit", 1))
+
+
 def _lines(devices: list[Device]) -> list[list[Device]]:
     """Devices that share a line in the station share one here: same driver and place, and units that differ."""
     groups: dict[tuple[str, ...], list[Device]] = {}
     for device in devices:
         at = device.connection
         place = str(at.get("device", "")) or f"{at.get('host', '')}:{at.get('port', 502)}"
+        if device.driver == HTTP:
+            place = str(URL(str(at["url"])).origin())
         key: tuple[str, ...] = (device.driver or "", place)
-        unit = at.get("unit", 1)
-        while any(other.connection.get("unit", 1) == unit for other in groups.get(key, ())):
+        while device.driver != HTTP and any(_number(other) == _number(device) for other in groups.get(key, ())):
             key = (*key, device.id)
         groups.setdefault(key, []).append(device)
     return list(groups.values())

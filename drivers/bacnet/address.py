@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.model.text import Text
 from drivers.judging import KeyFault, number_faults, unknown_key
 
 KEYS: Final = ("object", "property", "index", "priority", "cov")
@@ -105,34 +106,69 @@ def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `address` of a point; empty when `Address.of` takes it."""
     found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
     if "object" not in mapping:
-        found.append(KeyFault("object", "address has no object", "add `object:`, such as analog-input:1"))
+        found.append(
+            KeyFault(
+                "object",
+                Text("address has no object", "地址缺少 object"),
+                Text("add `object:`, such as analog-input:1", "请添加“object:”，例如 analog-input:1"),
+            )
+        )
     else:
         found += _object_faults(mapping["object"])
     if "property" not in mapping:
-        found.append(KeyFault("property", "address has no property", "add `property:`, mostly present-value"))
+        found.append(
+            KeyFault(
+                "property",
+                Text("address has no property", "地址缺少 property"),
+                Text("add `property:`, mostly present-value", "请添加“property:”，通常为 present-value"),
+            )
+        )
     elif _property_number(mapping["property"]) is None:
-        what = f"unknown property '{mapping['property']}'"
+        what = Text(f"unknown property '{mapping['property']}'", f"未知的 property “{mapping['property']}”")
         found.append(KeyFault("property", what, _meant(mapping["property"], PROPERTIES)))
     found += number_faults("priority", mapping.get("priority", PRIORITY), 1, 16)
     found += number_faults("index", mapping.get("index", 0), 0, 65535)
     if mapping.get("priority") == 6:
-        mend = "6 is kept for the device's own minimum on and off times (ASHRAE 135, 19.2.3); write another"
-        found.append(KeyFault("priority", "priority 6 is not for writing", mend))
+        mend = Text(
+            "6 is kept for the device's own minimum on and off times (ASHRAE 135, 19.2.3); write another",
+            "6 保留给设备自身的最短开关时间（ASHRAE 135, 19.2.3）；请另写一个",
+        )
+        found.append(KeyFault("priority", Text("priority 6 is not for writing", "优先级 6 不用于写入"), mend))
     if not isinstance(mapping.get("cov", True), bool):
-        found.append(KeyFault("cov", f"cov '{mapping['cov']}' is neither true nor false", "write true or false"))
+        found.append(
+            KeyFault(
+                "cov",
+                Text(
+                    f"cov '{mapping['cov']}' is neither true nor false",
+                    f"cov “{mapping['cov']}”既不是 true 也不是 false",
+                ),
+                Text("write true or false", "请写 true 或 false"),
+            )
+        )
     return found
 
 
 def _object_faults(text: object) -> list[KeyFault]:
     match = _OBJECT.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        mend = "write its type and instance, such as analog-input:1, in quotes if both are numbers"
-        return [KeyFault("object", f"object '{text}' is not understood", mend)]
+        mend = Text(
+            "write its type and instance, such as analog-input:1, in quotes if both are numbers",
+            "请写类型和实例，例如 analog-input:1；两者都是数字时加引号",
+        )
+        return [KeyFault("object", Text(f"object '{text}' is not understood", f"无法理解 object “{text}”"), mend)]
     word, instance = match[1], int(match[2])
     if word not in OBJECTS and not (word.isdigit() and int(word) <= _LAST_TYPE):
-        return [KeyFault("object", f"unknown object type '{word}'", _meant(word, OBJECTS))]
+        return [
+            KeyFault("object", Text(f"unknown object type '{word}'", f"未知的对象类型“{word}”"), _meant(word, OBJECTS))
+        ]
     if instance > LAST_INSTANCE:
-        return [KeyFault("object", f"instance {instance} is above {LAST_INSTANCE}", "correct it")]
+        return [
+            KeyFault(
+                "object",
+                Text(f"instance {instance} is above {LAST_INSTANCE}", f"实例 {instance} 大于 {LAST_INSTANCE}"),
+                Text("correct it", "请改正"),
+            )
+        ]
     return []
 
 
@@ -142,6 +178,10 @@ def _property_number(given: object) -> int | None:
     return given if type(given) is int and 0 <= given <= _LAST_PROPERTY else None
 
 
-def _meant(word: object, known: Mapping[str, int]) -> str:
+def _meant(word: object, known: Mapping[str, int]) -> Text:
     close = difflib.get_close_matches(str(word).lower().replace("_", "-"), known, n=1)
-    return f"write '{close[0]}'" if close else "write its number in the standard, or the vendor's"
+    return (
+        Text(f"write '{close[0]}'", f"请写“{close[0]}”")
+        if close
+        else Text("write its number in the standard, or the vendor's", "请写标准或厂商中的编号")
+    )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.model.durations import parse_duration_s
+from app.model.errors import Wrong
+from app.model.text import Text
 from drivers.bacnet.address import LAST_INSTANCE
 from drivers.judging import KeyFault, duration_faults, number_faults, unknown_key
 
@@ -51,17 +53,23 @@ class Place:
         `ephemeral`: of this machine itself, where port 0 is any free one.
         """
         match = _PLACE.fullmatch(text) if isinstance(text, str) else None
-        if match is None:
-            raise ValueError(f"'{text}' is no IPv4 address")
+        try:
+            ip = str(ipaddress.IPv4Address(match["ip"])) if match is not None else ""
+        except ValueError:
+            ip = ""
+        if match is None or not ip:
+            raise Wrong(Text(f"'{text}' is no IPv4 address", f"“{text}”不是 IPv4 地址"))
         port = int(match["port"] or PORT)
         mask = int(match["mask"] or match["behind"] or 32)
         network, mac = int(match["network"] or 0), int(match["mac"] or 0)
         behind = match["network"] is not None
         if not (0 if ephemeral else 1) <= port <= 65535 or not 1 <= mask <= 32:
-            raise ValueError(f"'{text}' has a port or a mask that cannot be")
+            raise Wrong(Text(f"'{text}' has a port or a mask that cannot be", f"“{text}”的端口或掩码无效"))
         if behind and (ephemeral or not 1 <= network <= 65534 or mac > 254):
-            raise ValueError(f"'{text}' has a network or a station number that cannot be")
-        return Place(str(ipaddress.IPv4Address(match["ip"])), port, mask, network, mac)
+            raise Wrong(
+                Text(f"'{text}' has a network or a station number that cannot be", f"“{text}”的网络号或站号无效")
+            )
+        return Place(ip, port, mask, network, mac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +106,12 @@ def interface_of(connection: Mapping[str, Any]) -> Place:
 def _interface_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     try:
         interface_of(connection)
-    except ValueError as error:
-        mend = "write an address of this machine, its mask and a port, such as 192.168.1.5/24:47808"
-        return [KeyFault("interface", f"interface {error}", mend)]
+    except Wrong as error:
+        mend = Text(
+            "write an address of this machine, its mask and a port, such as 192.168.1.5/24:47808",
+            "请写本机的地址、掩码和端口，例如 192.168.1.5/24:47808",
+        )
+        return [KeyFault("interface", Text(f"interface {error}", f"interface {error.text.zh}"), mend)]
     return []
 
 
@@ -108,23 +119,48 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     """Everything wrong with the `connection` of one device."""
     found = [unknown_key(str(key), KEYS, "connection") for key in connection if key not in KEYS]
     if "address" not in connection:
-        found.append(KeyFault("address", "connection has no address", "add `address:`, such as 192.168.1.30"))
+        found.append(
+            KeyFault(
+                "address",
+                Text("connection has no address", "连接缺少 address"),
+                Text("add `address:`, such as 192.168.1.30", "请添加“address:”，例如 192.168.1.30"),
+            )
+        )
     else:
         try:
             Place.of(connection["address"])
-        except ValueError as error:
-            mend = "write such as 192.168.1.30, 192.168.1.30:47809, or 2001:15@192.168.1.30 behind a router"
-            found.append(KeyFault("address", f"address {error}", mend))
+        except Wrong as error:
+            mend = Text(
+                "write such as 192.168.1.30, 192.168.1.30:47809, or 2001:15@192.168.1.30 behind a router",
+                "例如 192.168.1.30、192.168.1.30:47809，路由器之后的写 2001:15@192.168.1.30",
+            )
+            found.append(KeyFault("address", Text(f"address {error}", f"address {error.text.zh}"), mend))
     if "device" not in connection:
-        found.append(KeyFault("device", "connection has no device", "add `device:`, the instance number of the device"))
+        found.append(
+            KeyFault(
+                "device",
+                Text("connection has no device", "连接缺少 device"),
+                Text("add `device:`, the instance number of the device", "请添加“device:”，即设备的实例号"),
+            )
+        )
     found += number_faults("device", connection.get("device", 0), 0, LAST_INSTANCE) + _interface_faults(connection)
     found += duration_faults("timeout", connection.get("timeout", TIMEOUT))
     found += duration_faults("lifetime", connection.get("lifetime", LIFETIME))
     if connection.get("cov", COVS[0]) not in COVS or (connection.get("cov") == 0 and connection["cov"] is not False):
-        mend = "write unconfirmed or confirmed, or false for none"
-        found.append(KeyFault("cov", f"unknown cov '{connection['cov']}'", mend))
+        mend = Text(
+            "write unconfirmed or confirmed, or false for none", "请写 unconfirmed 或 confirmed，不用时写 false"
+        )
+        found.append(
+            KeyFault("cov", Text(f"unknown cov '{connection['cov']}'", f"未知的 cov “{connection['cov']}”"), mend)
+        )
     if not any(fault.key == "lifetime" for fault in found):
         seconds = parse_duration_s(connection.get("lifetime", LIFETIME))
         if not 10 <= seconds <= 86_400:
-            found.append(KeyFault("lifetime", "a subscription lives from 10s to 1d", "write such as 5min"))
+            found.append(
+                KeyFault(
+                    "lifetime",
+                    Text("a subscription lives from 10s to 1d", "订阅的有效期为 10s 至 1d"),
+                    Text("write such as 5min", "例如 5min"),
+                )
+            )
     return found

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bacpypes3.apdu import IAmRequest
 
-from app.model.errors import DeviceError, TransportError
+from app.model.errors import DeviceError, TransportError, words_of
 from app.model.text import Text
 from drivers.bacnet.address import DEVICE, OBJECTS, PROPERTIES
 from drivers.bacnet.connection import PORT, Peer, Place, faults, interface_of
@@ -19,7 +19,7 @@ from drivers.bacnet.reading import Answer, Reference, read_many, read_one
 from drivers.bacnet.units import UNITS
 from drivers.bacnet.values import Kind
 from drivers.bacnet.wire import Denied, Wire, Wires, place_of
-from drivers.contract import Proposal
+from drivers.contract import Found, Proposal
 
 MOST_DEVICES: Final = 256
 MOST_OBJECTS: Final = 1000
@@ -36,8 +36,11 @@ _PROPOSED: Final = {
 """Object types that make a point. What could be commanded is proposed for reading: commands are a person's word."""
 
 
-async def look_around(wires: Wires, connection: Mapping[str, Any], seconds: float) -> list[Proposal]:
-    """Who answers within `seconds`, and what it has. Raises TransportError."""
+async def look_around(wires: Wires, connection: Mapping[str, Any], seconds: float, tell: Found) -> list[Proposal]:
+    """Who answers within `seconds`, and what it has. Raises TransportError.
+
+    Each is told twice: when it answers, and with its objects.
+    """
     wrong = [fault for fault in faults(connection) if fault.key in ("address", "interface") and fault.key in connection]
     for fault in wrong:
         raise TransportError(Text.of(str(fault)))
@@ -57,11 +60,17 @@ async def look_around(wires: Wires, connection: Mapping[str, Any], seconds: floa
 
         def heard(i_am: IAmRequest) -> None:
             with suppress(ValueError):
-                if len(found) < MOST_DEVICES:
-                    found.setdefault(place_of(i_am.pduSource), int(i_am.iAmDeviceIdentifier[1]))
+                where, instance = place_of(i_am.pduSource), int(i_am.iAmDeviceIdentifier[1])
+                if len(found) < MOST_DEVICES and where not in found:
+                    found[where] = instance
+                    tell(_proposal(where, instance, connection, f"BACnet {instance}", []))
 
         await wire.who_is(seconds, place, heard)
-        return [await _propose(wire, where, instance, connection) for where, instance in found.items()]
+        proposals = []
+        for where, instance in found.items():
+            proposals.append(await _propose(wire, where, instance, connection))
+            tell(proposals[-1])
+        return proposals
     finally:
         await wire.close()
 
@@ -69,14 +78,26 @@ async def look_around(wires: Wires, connection: Mapping[str, Any], seconds: floa
 async def _propose(wire: Wire, place: Place, instance: int, connection: Mapping[str, Any]) -> Proposal:
     """One device. Where its objects cannot be read, it is proposed without points, and why."""
     peer = Peer(f"device {instance}", place, instance, _TIMEOUT_S, "", 0)
-    name, points, why = f"BACnet {instance}", [], f"answered a Who-Is at {place}"
+    name, points, trouble = f"BACnet {instance}", [], None
     try:
         async with timeout(LONGEST_S):
             answer = await read_one(wire, peer, (DEVICE, instance, PROPERTIES["object-name"], None))
             name = _text(answer) or name
             points = await _points(wire, peer)
     except (DeviceError, Denied, TimeoutError) as error:
-        why += f"; its objects could not be read: {str(error) or 'it takes too long'}"
+        slow = isinstance(error, TimeoutError)
+        trouble = Text("it takes too long", "耗时过长") if slow else words_of(error)
+    return _proposal(place, instance, connection, name, points, trouble)
+
+
+def _proposal(
+    place: Place,
+    instance: int,
+    connection: Mapping[str, Any],
+    name: str,
+    points: Sequence[Mapping[str, Any]],
+    trouble: Text | None = None,
+) -> Proposal:
     reached = {key: connection[key] for key in ("interface",) if key in connection}
     address = str(place).removesuffix(f":{PORT}")
     device = {
@@ -84,8 +105,11 @@ async def _propose(wire: Wire, place: Place, instance: int, connection: Mapping[
         "name": name,
         "kind": "other",
         "connection": {"driver": "bacnet", "address": address, "device": instance, **reached},
-        "points": points,
+        "points": list(points),
     }
+    why = Text(f"answered a Who-Is at {place}", f"在 {place} 应答 Who-Is")
+    if trouble is not None:
+        why = Text(f"{why.en}; its objects could not be read: {trouble.en}", f"{why.zh}；无法读取其对象：{trouble.zh}")
     return Proposal(device, why)
 
 

@@ -48,7 +48,7 @@ async def the_driver_judges_its_own_devices_sound(bench: Bench) -> None:
     bench.require(isinstance(given, Driver), f"the driver is a {type(given).__name__}, and no Driver")
     for device in devices:
         bench.judge(_words(driver.check(device), device))
-    bench.judge("; ".join(one.what for one in driver.check_line(devices)))
+    bench.judge("; ".join(str(one.what) for one in driver.check_line(devices)))
     lines = {driver.line(device) for device in devices} | {driver.line(device) for device in devices}
     sound = len(lines) == 1 and all(lines)
     bench.require(sound, f"all devices must be on one line with one name, and line() says {sorted(lines)}")
@@ -95,7 +95,7 @@ def _wrong_complaint(complaint: object, device: Device) -> str:
     names = {name for point in (*device.points, *device.texts) for name in (point.id, point.name)}
     if complaint.point and complaint.point not in names:
         return f"a complaint names point '{complaint.point}', which {device.id} has not"
-    if not (complaint.what.strip() and complaint.mend.strip()):
+    if not (str(complaint.what).strip() and str(complaint.mend).strip()):
         return f"a complaint about '{complaint.key}' does not say what is wrong and how to mend it"
     return ""
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.model.durations import parse_duration_s
 from app.model.station import Device
+from app.model.text import Text
 from drivers.channel import Endpoint, serial_params, tcp_params
 from drivers.dlt645 import frames
 from drivers.dlt645.requests import Peer
@@ -23,10 +24,10 @@ TCP_KEYS: Final = ("host", "port")
 _OF_EVERY: Final = ("address", "timeout", "gap")
 KEYS: Final = (*SERIAL_KEYS, *TCP_KEYS, *_OF_EVERY)
 OFFERED: Final[Mapping[str, object]] = {
-    "address": None, "device": "", "baudrate": BAUDRATE, "parity": PARITY, "stopbits": STOPBITS, "host": "",
-    "port": "", "timeout": TIMEOUT, "gap": "",
+    "address": None, "device": "", "baudrate": BAUDRATE, "parity": PARITY, "stopbits": STOPBITS, "host": "", "port": "",
+    "timeout": TIMEOUT, "gap": "",
 }  # fmt: skip
-"""What a form offers, with what is given; empty where nothing is. Of `device` and `host`, one must be."""
+"""What a form offers, with what is given; empty where nothing is, or where one of two ways needs it."""
 
 
 def is_serial(connection: Mapping[str, Any]) -> bool:
@@ -71,12 +72,23 @@ def line_faults(connection: Mapping[str, Any], keys: tuple[str, ...] = KEYS) -> 
     if is_serial(connection):
         for key in TCP_KEYS:
             if key in connection:
-                what = f"connection has a serial port and {key}"
-                found.append(KeyFault(key, what, "remove one of them: a meter is reached one way"))
+                what = Text(f"connection has a serial port and {key}", f"连接既有串口又有 {key}")
+                found.append(
+                    KeyFault(
+                        key,
+                        what,
+                        Text("remove one of them: a meter is reached one way", "请删除其一：一台表计只有一种接法"),
+                    )
+                )
         found += serial_faults(connection, BAUDRATE)
     elif "host" not in connection:
-        mend = "add `device:` for a serial port, or `host:` and `port:` for a gateway"
-        found.append(KeyFault("host", "connection has neither device nor host", mend))
+        mend = Text(
+            "add `device:` for a serial port, or `host:` and `port:` for a gateway",
+            "串口请添加“device:”；网关请添加“host:”和“port:”",
+        )
+        found.append(
+            KeyFault("host", Text("connection has neither device nor host", "连接既没有 device 也没有 host"), mend)
+        )
     else:
         found += tcp_faults(connection)
     found += duration_faults("timeout", connection.get("timeout", TIMEOUT))
@@ -90,16 +102,47 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
 
 
 def _address_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
-    mend = 'write the twelve digits on the meter between quotes, such as "000012345678"'
+    mend = Text(
+        'write the twelve digits on the meter between quotes, such as "000012345678"',
+        '请在引号中写表计上的十二位数字，例如 "000012345678"',
+    )
     if "address" not in connection:
-        return [KeyFault("address", "connection has no address", mend.replace("write", "add `address:`,", 1))]
+        return [
+            KeyFault(
+                "address",
+                Text("connection has no address", "连接缺少 address"),
+                Text(mend.en.replace("write", "add `address:`,", 1), f"请添加“address:”：{mend.zh}"),
+            )
+        ]
     address = connection["address"]
     if isinstance(address, str) and address.upper() == "A" * 12:
-        return [KeyFault("address", "a wildcard would take the answer of any meter for this one's", mend)]
+        return [
+            KeyFault(
+                "address",
+                Text(
+                    "a wildcard would take the answer of any meter for this one's",
+                    "通配地址会把任何表计的应答当作该表计的",
+                ),
+                mend,
+            )
+        ]
     try:
         frames.address_bytes(digits(address) if type(address) in (int, str) else "")
     except ValueError:
-        return [KeyFault("address", f"address '{address}' is not twelve digits", mend)]
+        return [
+            KeyFault(
+                "address", Text(f"address '{address}' is not twelve digits", f"address “{address}”不是十二位数字"), mend
+            )
+        ]
     if digits(address) == "9" * 12:
-        return [KeyFault("address", "999999999999 is the address of all meters, and none answers to it", mend)]
+        return [
+            KeyFault(
+                "address",
+                Text(
+                    "999999999999 is the address of all meters, and none answers to it",
+                    "999999999999 是广播地址，没有表计应答",
+                ),
+                mend,
+            )
+        ]
     return []

@@ -13,7 +13,7 @@ from app.model.durations import parse_duration_s
 from app.model.errors import DeviceError, ProtocolError, TransportError
 from app.model.station import Device, Point
 from app.model.text import Text
-from drivers.contract import Complaint, Driver, Link, Proposal
+from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 from drivers.dlt645 import address as addresses
 from drivers.dlt645 import connection as connections
 from drivers.dlt645 import frames, requests
@@ -52,14 +52,32 @@ class Dlt645Driver(Driver):
             for key, default in _OF_THE_LINE.items():
                 ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
                 if ours != theirs:
-                    what = f"{key} {theirs} on {self.line(other)}, where {first.id} has {ours}"
-                    found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
+                    what = Text(
+                        f"{key} {theirs} on {self.line(other)}, where {first.id} has {ours}",
+                        f"{self.line(other)} 上 {key} 为 {theirs}，而 {first.id} 为 {ours}",
+                    )
+                    found.append(
+                        Complaint(
+                            other.id,
+                            "",
+                            key,
+                            what,
+                            Text("give all devices of one line the same", "同一线路上的设备应一致"),
+                        )
+                    )
         seen: dict[str, str] = {}
         for device in devices:
             digits = connections.digits(device.connection["address"])
             if digits in seen:
-                what = f"address {digits} on {self.line(device)} is that of {seen[digits]} already"
-                found.append(Complaint(device.id, "", "address", what, "give each meter its own address"))
+                what = Text(
+                    f"address {digits} on {self.line(device)} is that of {seen[digits]} already",
+                    f"{self.line(device)} 上的地址 {digits} 已属于 {seen[digits]}",
+                )
+                found.append(
+                    Complaint(
+                        device.id, "", "address", what, Text("give each meter its own address", "请为每台表计分配地址")
+                    )
+                )
             seen.setdefault(digits, device.id)
         return found
 
@@ -72,7 +90,9 @@ class Dlt645Driver(Driver):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         return Dlt645Link(connections.endpoint_of(devices[0].connection), devices, clock)
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
         """The meter that is alone on this line, found by the wildcard address. `connection` is without `address`.
 
         Raises TransportError where the line cannot be opened or is wrongly described.
@@ -92,14 +112,28 @@ class Dlt645Driver(Driver):
             return ()
         finally:
             await line.close()
-        return (_proposal(known, answer),)
+        proposal = _proposal(known, answer)
+        found(proposal)
+        return (proposal,)
 
 
 def _faults_in_use(point: Point) -> list[KeyFault]:
     """What is wrong with a sound address for this point."""
     if point.kind in _WRITTEN:
-        what = f"a {point.kind} would be written, which needs the meter's password"
-        return [KeyFault("di", what, "this driver only reads: write kind measurement, status, counter or text")]
+        what = Text(
+            f"a {point.kind} would be written, which needs the meter's password",
+            f"写入 {point.kind} 类测点需要表计口令",
+        )
+        return [
+            KeyFault(
+                "di",
+                what,
+                Text(
+                    "this driver only reads: write kind measurement, status, counter or text",
+                    "本驱动只读：请写类别 measurement、status、counter 或 text",
+                ),
+            )
+        ]
     return []
 
 
@@ -124,4 +158,6 @@ def _proposal(connection: Mapping[str, Any], address: bytes) -> Proposal:
         "template": "dlt645/three_phase",
         "connection": {"driver": "dlt645", **connection, "address": digits},
     }
-    return Proposal(device, f"a meter answered on {connections.line_of(connection)} with its address {digits}")
+    line = connections.line_of(connection)
+    why = Text(f"a meter answered on {line} with its address {digits}", f"{line} 上的电能表以地址 {digits} 应答")
+    return Proposal(device, why)

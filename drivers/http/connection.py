@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from yarl import URL
@@ -13,7 +12,8 @@ from yarl import URL
 from app.model.durations import parse_duration_s
 from app.model.secrets import is_reference
 from app.model.station import Device
-from drivers.judging import KeyFault, duration_faults, number_faults, secret_faults, unknown_key
+from app.model.text import Text
+from drivers.judging import KeyFault, duration_faults, missing_files, number_faults, secret_faults, unknown_key
 
 TIMEOUT: Final = "1s"
 MAX_BYTES: Final = 131_072
@@ -27,11 +27,11 @@ POLL_KEYS: Final = (
 )  # fmt: skip
 HOOK_KEYS: Final = ("webhook", "secret", "host", "port", "silence", "window", "per_minute", "max_bytes")
 OFFERED: Final[Mapping[str, object]] = {
-    "url": "", "webhook": "", "every": "", "headers": "", "token": "", "user": "", "password": "", "timeout": TIMEOUT,
-    "secret": "", "host": HOST, "port": PORT, "silence": SILENCE, "window": WINDOW, "per_minute": PER_MINUTE,
-    "max_bytes": MAX_BYTES, "ca": "", "fingerprint": "",
+    **dict.fromkeys(POLL_KEYS, ""), "timeout": TIMEOUT, "max_bytes": MAX_BYTES,
+    **dict.fromkeys(("webhook", "secret"), ""), "host": HOST, "port": PORT, "silence": SILENCE, "window": WINDOW,
+    "per_minute": PER_MINUTE,
 }  # fmt: skip
-"""What a form offers, with what is given; empty where nothing is. Of `url` and `webhook`, one must be."""
+"""What a form offers: the keys of polling, then those of a webhook; empty where nothing is given."""
 _BOUNDS_BYTES: Final = (1, 524_288)
 """Half a MiB of JSON takes the loop's thread about 15 ms."""
 _TELLTALE: Final = re.compile(r"auth|cookie|token|secret|passw|key|sign", re.IGNORECASE)
@@ -125,11 +125,21 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     return _poll_faults(connection)
 
 
+def missing(connection: Mapping[str, Any]) -> list[KeyFault]:
+    """What a `connection` names and this machine has not."""
+    return missing_files(connection, ("ca",))
+
+
 def _poll_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     found = [unknown_key(str(key), POLL_KEYS, "connection") for key in connection if key not in POLL_KEYS]
     if "url" not in connection:
-        mend = "add `url:` to ask the device, or `webhook:` and `secret:` to be told"
-        return found or [KeyFault("url", "connection has neither url nor webhook", mend)]
+        mend = Text(
+            "add `url:` to ask the device, or `webhook:` and `secret:` to be told",
+            "轮询请添加“url:”；接收推送请添加“webhook:”和“secret:”",
+        )
+        return found or [
+            KeyFault("url", Text("connection has neither url nor webhook", "连接既没有 url 也没有 webhook"), mend)
+        ]
     found += _url_faults(connection["url"])
     found += duration_faults("timeout", connection.get("timeout", TIMEOUT))
     if "every" in connection:
@@ -140,59 +150,142 @@ def _poll_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
             found += secret_faults(key, connection[key])
     found += _header_faults(connection.get("headers", {}))
     if ("user" in connection) is not ("password" in connection):
-        found.append(KeyFault("user", "user and password come together", "add the other, or leave both out"))
+        found.append(
+            KeyFault(
+                "user",
+                Text("user and password come together", "user 和 password 应同时给出"),
+                Text("add the other, or leave both out", "请添加另一个，或都删除"),
+            )
+        )
     if "token" in connection and "user" in connection:
-        found.append(KeyFault("token", "a request carries a token or a user, not both", "leave one of them out"))
+        found.append(
+            KeyFault(
+                "token",
+                Text("a request carries a token or a user, not both", "请求带 token 或 user，不能同时带"),
+                Text("leave one of them out", "请删除其一"),
+            )
+        )
     return found + _tls_faults(connection)
 
 
 def _url_faults(text: object) -> list[KeyFault]:
-    mend = "write such as http://192.168.1.20/status"
+    mend = Text("write such as http://192.168.1.20/status", "例如 http://192.168.1.20/status")
     try:
         url = URL(text) if isinstance(text, str) else URL()
         sound = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
     except ValueError:
-        return [KeyFault("url", "url cannot be read", mend)]
+        return [KeyFault("url", Text("url cannot be read", "无法读取 url"), mend)]
     if not sound:
-        return [KeyFault("url", f"url '{_bare(url)}' is no address of a web server", mend)]
+        return [
+            KeyFault(
+                "url",
+                Text(f"url '{_bare(url)}' is no address of a web server", f"url “{_bare(url)}”不是网页服务器的地址"),
+                mend,
+            )
+        ]
     if url.user is not None or url.password is not None:
-        return [KeyFault("url", "url holds a user or a password", "write `user:` and `password: env:NAME` instead")]
+        return [
+            KeyFault(
+                "url",
+                Text("url holds a user or a password", "url 中含有用户或口令"),
+                Text("write `user:` and `password: env:NAME` instead", "请改写“user:”和“password: env:名称”"),
+            )
+        ]
     told = [name for name in url.query if re.search(_TELLTALE, name)]
     if told:
-        what = f"the parameter {told[0]} of the url is a secret, and a file is no place for one"
-        return [KeyFault("url", what, "give it as `token: env:NAME`, or in `headers`")]
+        what = Text(
+            f"the parameter {told[0]} of the url is a secret, and a file is no place for one",
+            f"url 的参数 {told[0]} 是机密，不应写在文件里",
+        )
+        return [
+            KeyFault(
+                "url",
+                what,
+                Text("give it as `token: env:NAME`, or in `headers`", "请写为“token: env:名称”，或写在 headers 中"),
+            )
+        ]
     return []
 
 
 def _header_faults(headers: object) -> list[KeyFault]:
     if not isinstance(headers, Mapping):
-        return [KeyFault("headers", "headers is no table", "write such as {X-Api-Key: env:NAME}")]
+        return [
+            KeyFault(
+                "headers",
+                Text("headers is no table", "headers 不是对照表"),
+                Text("write such as {X-Api-Key: env:NAME}", "例如 {X-Api-Key: env:NAME}"),
+            )
+        ]
     found = []
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER.fullmatch(name):
-            found.append(KeyFault("headers", f"'{name}' is no name of a header", "letters, digits and hyphens only"))
+            found.append(
+                KeyFault(
+                    "headers",
+                    Text(f"'{name}' is no name of a header", f"“{name}”不是报头名称"),
+                    Text("letters, digits and hyphens only", "只能用字母、数字和连字符"),
+                )
+            )
         elif not isinstance(value, str) or not value.isprintable():
-            found.append(KeyFault("headers", f"header {name} is no text of one line", "put its value in quotes"))
+            found.append(
+                KeyFault(
+                    "headers",
+                    Text(f"header {name} is no text of one line", f"报头 {name} 不是单行文本"),
+                    Text("put its value in quotes", "请给其值加引号"),
+                )
+            )
         elif re.search(_TELLTALE, name) and not is_reference(value):
-            what = f"header {name} is a secret, and a file is no place for one"
-            found.append(KeyFault("headers", what, f"write {name}: env:NAME, and set the environment variable NAME"))
+            what = Text(
+                f"header {name} is a secret, and a file is no place for one", f"报头 {name} 是机密，不应写在文件里"
+            )
+            found.append(
+                KeyFault(
+                    "headers",
+                    what,
+                    Text(
+                        f"write {name}: env:NAME, and set the environment variable NAME",
+                        f"请写 {name}: env:名称，并设置环境变量“名称”",
+                    ),
+                )
+            )
     return found
 
 
 def _tls_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     found = []
     ca, fingerprint = connection.get("ca"), connection.get("fingerprint")
-    if ca is not None and not (isinstance(ca, str) and Path(ca).is_file()):
-        mend = "write the whole path of a PEM file"
-        found.append(KeyFault("ca", f"ca '{ca}' is no file on this machine", mend))
+    if ca is not None and not isinstance(ca, str):
+        mend = Text("write the whole path of a PEM file", "请写 PEM 文件的完整路径")
+        found.append(KeyFault("ca", Text(f"ca '{ca}' is no path", f"ca “{ca}”不是路径"), mend))
     hexadecimal = fingerprint.replace(":", "") if isinstance(fingerprint, str) else ""
     if fingerprint is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", hexadecimal):
-        mend = "write the SHA-256 of the device's certificate, 64 hexadecimal digits, in quotes"
-        found.append(KeyFault("fingerprint", f"fingerprint '{fingerprint}' is no SHA-256", mend))
+        mend = Text(
+            "write the SHA-256 of the device's certificate, 64 hexadecimal digits, in quotes",
+            "请写设备证书的 SHA-256，64 位十六进制数，加引号",
+        )
+        found.append(
+            KeyFault(
+                "fingerprint",
+                Text(f"fingerprint '{fingerprint}' is no SHA-256", f"fingerprint “{fingerprint}”不是 SHA-256"),
+                mend,
+            )
+        )
     if ca is not None and fingerprint is not None:
-        found.append(KeyFault("ca", "a certificate is judged by ca or by fingerprint", "leave one of them out"))
+        found.append(
+            KeyFault(
+                "ca",
+                Text("a certificate is judged by ca or by fingerprint", "证书由 ca 或 fingerprint 判断"),
+                Text("leave one of them out", "请删除其一"),
+            )
+        )
     if (ca or fingerprint) and not str(connection.get("url", "")).lower().startswith("https:"):
-        found.append(KeyFault("url", "a certificate is given, and the url is not of https", "write https://"))
+        found.append(
+            KeyFault(
+                "url",
+                Text("a certificate is given, and the url is not of https", "给出了证书，但 url 不是 https"),
+                Text("write https://", "请写 https://"),
+            )
+        )
     return found
 
 
@@ -200,16 +293,23 @@ def _hook_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     found = [unknown_key(str(key), HOOK_KEYS, "connection") for key in connection if key not in HOOK_KEYS]
     path, host = connection["webhook"], connection.get("host", HOST)
     if not isinstance(path, str) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
-        mend = "write a path such as /meters/1: letters, digits, dots and hyphens between slashes"
-        found.append(KeyFault("webhook", f"webhook '{path}' is no path", mend))
+        mend = Text(
+            "write a path such as /meters/1: letters, digits, dots and hyphens between slashes",
+            "请写路径，例如 /meters/1：斜线之间为字母、数字、点和连字符",
+        )
+        found.append(KeyFault("webhook", Text(f"webhook '{path}' is no path", f"webhook “{path}”不是路径"), mend))
     if "secret" in connection:
         found += secret_faults("secret", connection["secret"])
     else:
-        mend = "add `secret: env:NAME`: no message is taken unsigned"
-        found.append(KeyFault("secret", "connection has no secret", mend))
+        mend = Text(
+            "add `secret: env:NAME`: no message is taken unsigned", "请添加“secret: env:名称”：不接受未签名的消息"
+        )
+        found.append(KeyFault("secret", Text("connection has no secret", "连接缺少 secret"), mend))
     if not isinstance(host, str) or not host.strip():
-        mend = "write an address of this machine, or 0.0.0.0 for all of them"
-        found.append(KeyFault("host", f"host '{host}' is no address", mend))
+        mend = Text(
+            "write an address of this machine, or 0.0.0.0 for all of them", "请写本机的地址，或写 0.0.0.0 表示全部"
+        )
+        found.append(KeyFault("host", Text(f"host '{host}' is no address", f"host “{host}”不是地址"), mend))
     found += duration_faults("silence", connection.get("silence", SILENCE))
     found += duration_faults("window", connection.get("window", WINDOW))
     found += number_faults("port", connection.get("port", PORT), 1, 65535)

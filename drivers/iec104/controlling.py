@@ -251,12 +251,18 @@ class _Channel:
 
 
 def way_of(connection: Note) -> Way:
-    """How to reach a station, as a request has it. Raises OSError where certificates cannot be read."""
+    """How to reach a station, as a request has it. Raises Ended where certificates cannot be read."""
     tls = connection.get("tls")
     if tls is None:
         return Way(connection["host"], connection["port"])
-    context = ssl.create_default_context(cafile=tls["ca"])
-    if tls["certificate"]:
-        context.load_cert_chain(tls["certificate"], tls["key"], tls["password"])
+    files = tls["ca"] or "the system's authorities"
+    try:
+        context = ssl.create_default_context(cafile=tls["ca"])
+        if tls["certificate"]:
+            files = f"{tls['certificate']}, {tls['key']}"
+            context.load_cert_chain(tls["certificate"], tls["key"], tls["password"])
+    except OSError as error:  # ssl.SSLError is one; neither names the file
+        text = Text(f"{files} cannot be used for TLS: {error}", f"{files} 无法用于 TLS：{error}")
+        raise Ended(text) from None
     name = tls["name"] or connection["host"]
     return Way(connection["host"], connection["port"], context, name)

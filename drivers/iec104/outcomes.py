@@ -9,6 +9,7 @@ A command is done at its activation termination, or at its confirmation where no
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,6 +38,10 @@ class Outcome:
     ioa: int
     device: str
     select: bool = False
+    earlier: Collection[bytes] = ()
+    """What was ordered here before and not answered in time, as `order_of` has it: its answer may still come."""
+    order: bytes = b""
+    """What was sent, likewise."""
     selected: bool = False
     sent: asyncio.Event = field(default_factory=asyncio.Event)
     confirmed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,9 +63,13 @@ class Outcome:
         return Text(f"{type_} at {self.ioa} of station {self.ca}", f"站 {self.ca} 信息对象 {self.ioa} 的 {type_}")
 
     def take(self, control: Control, sent: bool) -> None:
-        """A frame of ours or of the station that has our key."""
+        """A frame of ours or of the station that has our key. An answer repeats what it answers."""
+        order = order_of(control)
         if sent:
+            self.order = order
             self.sent.set()
+        elif order != self.order and order in self.earlier:
+            return
         elif control.negative or control.cause in REFUSALS:
             self._refuse(control)
         elif control.cause == Cause.CONFIRMATION:
@@ -79,6 +88,15 @@ class Outcome:
         self.refusal = RefusedByDevice(text, device=self.device, code=control.cause)
         self.confirmed.set()
         self.ended.set()
+
+
+def order_of(control: Control) -> bytes:
+    """What a command, or an answer to it, orders: its element without the S/E bit and without its time."""
+    command = COMMANDS_BY_TYPE.get(control.type)
+    if command is None or command.element not in SELECT_AT:
+        return control.element[:4]
+    at = SELECT_AT[command.element]
+    return control.element[:at] + bytes(octet & ~SELECT for octet in control.element[at : at + 1])
 
 
 def is_selection(control: Control) -> bool:

@@ -109,6 +109,8 @@ class Relay:
         self._acknowledged = 0
         self._unanswered = ""
         self._started = asyncio.Event()
+        self._holding = 0
+        """Reads that the library does not have yet, because an answer to a command is among them or before them."""
         self._owed_since = 0.0
         """Monotonic, since when the station owes an answer or an acknowledgement."""
 
@@ -150,7 +152,7 @@ class Relay:
         call_library: Callable[[], Awaitable[None]],
     ) -> None:
         """Carry bytes until one side ends; always raises Ended. `call_library` makes the library connect to `port`."""
-        self._next_receive = self._next_send = self._acknowledged = 0
+        self._next_receive = self._next_send = self._acknowledged = self._holding = 0
         self._unanswered, self.start_sent, self._started = "", False, asyncio.Event()
         self._library = asyncio.get_running_loop().create_future()
         writers = [station[1]]
@@ -160,7 +162,7 @@ class Relay:
                 library = await self._library
             writers.append(library[1])
             held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_MOST_HELD)
-            ways = (self._inbound(station[0], held), self._feed(held, library[1]))
+            ways = (self._inbound(station[0], library[1], held), self._feed(held, library[1]))
             back = self._outbound(library[0], station[1])
             tasks = [asyncio.create_task(way) for way in (*ways, back, self._gather(), self._watch_start())]
             try:
@@ -192,7 +194,9 @@ class Relay:
 
     # ----------------------------------------------------------------------------------------- from the station
 
-    async def _inbound(self, reader: asyncio.StreamReader, held: asyncio.Queue[tuple[float, bytes]]) -> None:
+    async def _inbound(
+        self, reader: asyncio.StreamReader, library: asyncio.StreamWriter, held: asyncio.Queue[tuple[float, bytes]]
+    ) -> None:
         splitter, loop = apci.Splitter(), asyncio.get_running_loop()
         while data := await reader.read(_READ):
             self._received_ns = time.time_ns()
@@ -204,17 +208,24 @@ class Relay:
                 await self._flush()
             elif self._asdus:
                 self._came.set()
-            await held.put((due, b"".join(map(_for_library, frames))))
+            passing = b"".join(map(_for_library, frames))
+            if due or self._holding:
+                self._holding += 1
+                await held.put((due, passing))
+            else:
+                library.write(passing)
+                await library.drain()
         raise Ended(self._over(f"{self.way} closed the connection", f"{self.way} 关闭了连接"))
 
     async def _feed(self, held: asyncio.Queue[tuple[float, bytes]], library: asyncio.StreamWriter) -> None:
-        """Give to the library what has come: answers to commands not before it waits for them."""
+        """Give to the library what is held: answers to commands not before it waits for them."""
         loop = asyncio.get_running_loop()
         while True:
             due, data = await held.get()
             await asyncio.sleep(due - loop.time())
             library.write(data)
             await library.drain()
+            self._holding -= 1
 
     def _note_inbound(self, frame: bytes) -> None:
         if apci.is_information(frame):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, Protocol
 
@@ -18,6 +18,8 @@ from drivers.iec104.typeids import END_OF_INITIALISATION
 
 log = logging.getLogger("gridroom.iec104")
 
+MOST_EARLIER: Final = 8
+"""Orders at one address that are remembered because their answer did not come in time."""
 MOST_FAULTS: Final = 50
 """Different faults that are counted each by itself."""
 CLOSED_HERE: Final = Text("the line was closed", "线路已关闭")
@@ -58,6 +60,8 @@ class Session:
         self._turns: defaultdict[tuple[int, int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._busy: dict[tuple[int, int, int], asyncio.Event] = {}
         """Where the library still works on an activation. It takes no second one there."""
+        self._earlier: defaultdict[tuple[int, int, int], deque[bytes]] = defaultdict(lambda: deque(maxlen=MOST_EARLIER))
+        """What was ordered and not answered in time."""
         self._lost: Text | None = None
 
     @staticmethod
@@ -128,6 +132,7 @@ class Session:
     def _note_start(self, note: Note) -> None:
         if self.started:
             log.info("iec104: data comes from %s now", note["way"])
+            self._earlier.clear()  # answers do not change over
             self._watcher.switched()
         self.started = True
 
@@ -158,12 +163,17 @@ class Session:
                 text = Text(f"{what.en} was not sent: {self._lost.en}", f"{what.zh} 未发送：{self._lost.zh}")
                 raise TransportError(text, device=outcome.device)
             self._outcomes[outcome.key] = outcome
+            outcome.earlier = self._earlier.get(outcome.key, ())
             try:
                 self._busy[outcome.key] = asyncio.Event()
                 self.worker.send({**request, "id": outcome.key})
                 await self._await(outcome, outcome.confirmed, confirm_s, _CONFIRMED)
                 if end_s is not None:
                     await self._await(outcome, outcome.ended, end_s, _ENDED)
+            except (TransportError, asyncio.CancelledError):
+                if outcome.order:
+                    self._earlier[outcome.key].append(outcome.order)
+                raise
             finally:
                 del self._outcomes[outcome.key]
 

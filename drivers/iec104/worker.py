@@ -20,6 +20,7 @@ from app.model.text import Text
 from drivers.iec104 import messages
 from drivers.iec104.asdu import Columns
 from drivers.iec104.messages import Note
+from drivers.iec104.relay import Ended
 
 ALIVE_EVERY_S: Final = 1.0
 _CLOSED: Final = Text("closed", "已关闭")
@@ -54,8 +55,8 @@ class Pipe:
             self._waiting.append(message)
             self._octets += len(message)
             self._changed.notify()
-        if self._octets > MOST_WAITING:
-            self._room.clear()
+            if self._octets > MOST_WAITING:
+                self._room.clear()
 
     async def send(self, message: bytes) -> None:
         """Send a message, and wait while too many wait."""
@@ -85,7 +86,9 @@ class Pipe:
                 os._exit(1)  # nobody listens any more
             with self._changed:
                 self._octets -= len(data)
-            self._loop.call_soon_threadsafe(self._room.set)
+                full = not self._room.is_set()
+            if full:
+                self._loop.call_soon_threadsafe(self._room.set)
 
     def _read(self) -> None:
         try:
@@ -116,6 +119,10 @@ async def main(source: BinaryIO, sink: BinaryIO) -> None:
     if order is not None and not isinstance(order, tuple):
         try:
             end = await _serve(order, pipe, say)
+        except ModuleNotFoundError as error:
+            end = Text(f"the library {error.name} is not installed", f"未安装协议库 {error.name}")
+        except Ended as ended:
+            end = ended.text
         except Exception as error:  # whatever it is, the other side is told before this process ends
             end = Text.of(f"{type(error).__name__}: {error}")
     say({"note": "end", "why": asdict(end)})

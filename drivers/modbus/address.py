@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from app.model.text import Text
 from drivers.judging import KeyFault, unknown_key
 
 
@@ -110,8 +111,18 @@ def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
     for key in ("table", "register"):
         if key not in mapping:
-            mend = f"one of: {' '.join(Table)}" if key == "table" else "its 0-based number, as on the wire"
-            found.append(KeyFault(key, f"address has no {key}", f"add `{key}:`, {mend}"))
+            mend = (
+                Text(f"one of: {' '.join(Table)}", f"可写：{' '.join(Table)}")
+                if key == "table"
+                else Text("its 0-based number, as on the wire", "即报文中从 0 起的编号")
+            )
+            found.append(
+                KeyFault(
+                    key,
+                    Text(f"address has no {key}", f"地址缺少 {key}"),
+                    Text(f"add `{key}:`, {mend.en}", f"请添加“{key}:”，{mend.zh}"),
+                )
+            )
     found += _unknown_words(mapping)
     if found:
         return found
@@ -127,8 +138,12 @@ def _unknown_words(mapping: Mapping[str, Any]) -> list[KeyFault]:
     for key, allowed in _WORDS.items():
         if key in mapping and mapping[key] not in allowed:
             close = difflib.get_close_matches(str(mapping[key]).lower(), allowed, n=1)
-            mend = f"write '{close[0]}'" if close else f"one of: {' '.join(allowed)}"
-            found.append(KeyFault(key, f"unknown {key} '{mapping[key]}'", mend))
+            mend = (
+                Text(f"write '{close[0]}'", f"请写“{close[0]}”")
+                if close
+                else Text(f"one of: {' '.join(allowed)}", f"可写：{' '.join(allowed)}")
+            )
+            found.append(KeyFault(key, Text(f"unknown {key} '{mapping[key]}'", f"未知的 {key}“{mapping[key]}”"), mend))
     return found
 
 
@@ -137,25 +152,70 @@ def _type_faults(table: Table, mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = []
     if table.of_bits:
         if type_ not in (None, Type.BOOL):
-            what = f"type {type_} cannot be read from table {table}, whose addresses are single bits"
-            found.append(KeyFault("type", what, "write `type: bool`, or another table"))
+            what = Text(
+                f"type {type_} cannot be read from table {table}, whose addresses are single bits",
+                f"表 {table} 的地址是单个位，不能读取类型 {type_}",
+            )
+            found.append(
+                KeyFault("type", what, Text("write `type: bool`, or another table", "请写“type: bool”，或另选一个表"))
+            )
         if bit:
-            mend = "leave `bit` out and give the bit's own number as `register`"
-            found.append(KeyFault("bit", f"table {table} has no registers to take a bit of", mend))
+            mend = Text(
+                "leave `bit` out and give the bit's own number as `register`", "请删除 bit，把该位的编号写为 register"
+            )
+            found.append(
+                KeyFault(
+                    "bit",
+                    Text(f"table {table} has no registers to take a bit of", f"表 {table} 没有可取位的寄存器"),
+                    mend,
+                )
+            )
     elif bit:
         if type_ not in (None, Type.BOOL, Type.U16):
-            found.append(KeyFault("type", f"a bit of a register is no {type_}", "write `type: bool`"))
+            found.append(
+                KeyFault(
+                    "type",
+                    Text(f"a bit of a register is no {type_}", f"寄存器的一个位不是 {type_}"),
+                    Text("write `type: bool`", "请写“type: bool”"),
+                )
+            )
     elif type_ is None:
-        mend = f"add `type:`, one of: {' '.join(Type)}"
-        found.append(KeyFault("type", "address has no type", mend))
+        mend = Text(f"add `type:`, one of: {' '.join(Type)}", f"请添加“type:”，可写：{' '.join(Type)}")
+        found.append(KeyFault("type", Text("address has no type", "地址缺少 type"), mend))
     elif type_ == Type.BOOL:
-        mend = "add `bit:` 0 to 15, or use u16"
-        found.append(KeyFault("bit", f"type bool in table {table} does not say which bit of the register", mend))
+        mend = Text("add `bit:` 0 to 15, or use u16", "请添加“bit:”0 至 15，或使用 u16")
+        found.append(
+            KeyFault(
+                "bit",
+                Text(
+                    f"type bool in table {table} does not say which bit of the register",
+                    f"表 {table} 中的 bool 没有说明是寄存器的哪一位",
+                ),
+                mend,
+            )
+        )
     if type_ == Type.STRING and "count" not in mapping and not table.of_bits:
-        found.append(KeyFault("count", "type string does not say how long it is", "add `count:`, in registers"))
+        found.append(
+            KeyFault(
+                "count",
+                Text("type string does not say how long it is", "string 没有说明长度"),
+                Text("add `count:`, in registers", "请添加“count:”，以寄存器计"),
+            )
+        )
     if "count" in mapping and type_ != Type.STRING:
-        mend = "leave it out: the type says how many registers a number takes"
-        found.append(KeyFault("count", f"count is for strings, not for {type_ or Type.BOOL}", mend))
+        mend = Text(
+            "leave it out: the type says how many registers a number takes", "请删除：数字占用的寄存器由类型决定"
+        )
+        found.append(
+            KeyFault(
+                "count",
+                Text(
+                    f"count is for strings, not for {type_ or Type.BOOL}",
+                    f"count 用于 string，不用于 {type_ or Type.BOOL}",
+                ),
+                mend,
+            )
+        )
     return found
 
 
@@ -164,23 +224,34 @@ def _whole_number_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     for key, low, high in (("register", 0, LAST), ("bit", 0, 15), ("count", 1, 125)):
         value = mapping.get(key, low)
         if type(value) is not int:
-            mend = f"write a number from {low} to {high}, without quotes"
-            found.append(KeyFault(key, f"{key} '{value}' is not a whole number", mend))
+            mend = Text(
+                f"write a number from {low} to {high}, without quotes", f"请写 {low} 至 {high} 的数字，不加引号"
+            )
+            found.append(KeyFault(key, Text(f"{key} '{value}' is not a whole number", f"{key}“{value}”不是整数"), mend))
         elif not low <= value <= high:
-            mend = f"write a number from {low} to {high}"
+            mend = Text(f"write a number from {low} to {high}", f"请写 {low} 至 {high} 的数字")
             if key == "register":
                 mend = _entity_mend(mapping["table"], value)
-            found.append(KeyFault(key, f"{key} {value} is outside {low} to {high}", mend))
+            found.append(
+                KeyFault(
+                    key,
+                    Text(f"{key} {value} is outside {low} to {high}", f"{key} {value} 不在 {low} 至 {high} 之间"),
+                    mend,
+                )
+            )
     return found
 
 
-def _entity_mend(table: str, register: int) -> str:
+def _entity_mend(table: str, register: int) -> Text:
     """A manual's number, such as 400053, has its table in front; only where that is the table written is it meant."""
     entity, number = divmod(register, 100_000)
     tables = {0: Table.COIL, 1: Table.DISCRETE, 3: Table.INPUT, 4: Table.HOLDING}
     if tables.get(entity) == table and 1 <= number <= LAST + 1:
-        return f"registers are 0-based: {register} is `table: {table}, register: {number - 1}`"
-    return f"write its 0-based number, 0 to {LAST}"
+        return Text(
+            f"registers are 0-based: {register} is `table: {table}, register: {number - 1}`",
+            f"寄存器从 0 起：{register} 即“table: {table}, register: {number - 1}”",
+        )
+    return Text(f"write its 0-based number, 0 to {LAST}", f"请写从 0 起的编号，0 至 {LAST}")
 
 
 def _extent_faults(table: Table, mapping: Mapping[str, Any]) -> list[KeyFault]:
@@ -189,9 +260,23 @@ def _extent_faults(table: Table, mapping: Mapping[str, Any]) -> list[KeyFault]:
     register = mapping["register"]
     found = []
     if register + count > LAST + 1:
-        what = f"{type_} at register {register} takes {count} registers and runs past {LAST}"
-        found.append(KeyFault("register", what, f"its first register is {LAST + 1 - count} at most"))
+        what = Text(
+            f"{type_} at register {register} takes {count} registers and runs past {LAST}",
+            f"寄存器 {register} 处的 {type_} 占 {count} 个寄存器，超过 {LAST}",
+        )
+        found.append(
+            KeyFault(
+                "register",
+                what,
+                Text(f"its first register is {LAST + 1 - count} at most", f"其首个寄存器最大为 {LAST + 1 - count}"),
+            )
+        )
     if mapping.get("write") == "single" and count > 1:
-        what = f"write single carries one register, and {type_} has {count}"
-        found.append(KeyFault("write", what, "write `write: multiple`, or leave it out"))
+        what = Text(
+            f"write single carries one register, and {type_} has {count}",
+            f"write single 只写一个寄存器，而 {type_} 有 {count} 个",
+        )
+        found.append(
+            KeyFault("write", what, Text("write `write: multiple`, or leave it out", "请写“write: multiple”，或删除"))
+        )
     return found

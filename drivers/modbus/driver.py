@@ -8,6 +8,7 @@ from itertools import pairwise
 from app.model.clock import Clock
 from app.model.config import PointKind
 from app.model.station import Device, Point
+from app.model.text import Text
 from drivers.contract import Complaint, Driver, Link
 from drivers.judging import KeyFault
 from drivers.modbus import address as addresses
@@ -70,8 +71,15 @@ def line_complaints(kind: Kind, devices: Sequence[Device]) -> list[Complaint]:
             default = {"baudrate": connections.BAUDRATE, "parity": connections.PARITY, "stopbits": 1}[key]
             ours, theirs = first.connection.get(key, default), other.connection.get(key, default)
             if ours != theirs:
-                what = f"{key} {theirs} on {connections.line_of(kind, other.connection)}, where {first.id} has {ours}"
-                found.append(Complaint(other.id, "", key, what, "give all devices of one line the same"))
+                what = Text(
+                    f"{key} {theirs} on {connections.line_of(kind, other.connection)}, where {first.id} has {ours}",
+                    f"{connections.line_of(kind, other.connection)} 上 {key} 为 {theirs}，而 {first.id} 为 {ours}",
+                )
+                found.append(
+                    Complaint(
+                        other.id, "", key, what, Text("give all devices of one line the same", "同一线路上的设备应一致")
+                    )
+                )
     return found
 
 
@@ -90,8 +98,19 @@ def _same(devices: Sequence[Device]) -> list[Complaint]:
         others = units.setdefault(unit, [])
         for first, theirs in others if mine else ():
             if first.id != device.id and (mine <= theirs or theirs <= mine):
-                what = f"unit {unit} is {first.id} already, with the same registers"
-                found.append(Complaint(device.id, "", "unit", what, "give each device its own unit, or remove one"))
+                what = Text(
+                    f"unit {unit} is {first.id} already, with the same registers",
+                    f"单元 {unit} 已是 {first.id}，且寄存器相同",
+                )
+                found.append(
+                    Complaint(
+                        device.id,
+                        "",
+                        "unit",
+                        what,
+                        Text("give each device its own unit, or remove one", "请为每台设备分配单元号，或删除其一"),
+                    )
+                )
                 break
         if mine:
             others.append((device, mine))
@@ -103,14 +122,39 @@ def _faults_in_use(device: Device, point: Point, address: Address) -> list[KeyFa
     found = []
     if point.kind in _WRITTEN and not address.table.writable:
         instead = Table.COIL if address.table.of_bits else Table.HOLDING
-        what = f"a {point.kind} cannot stand in table {address.table}, which can only be read"
-        found.append(KeyFault("table", what, f"write `table: {instead}`, or kind {_read_kind(address)}"))
+        what = Text(
+            f"a {point.kind} cannot stand in table {address.table}, which can only be read",
+            f"{point.kind} 类测点不能在只读的表 {address.table} 中",
+        )
+        found.append(
+            KeyFault(
+                "table",
+                what,
+                Text(
+                    f"write `table: {instead}`, or kind {_read_kind(address)}",
+                    f"请写“table: {instead}”，或类别 {_read_kind(address)}",
+                ),
+            )
+        )
     if address.type is Type.STRING and point.kind is not PointKind.TEXT:
-        found.append(KeyFault("type", f"a {point.kind} cannot be a string", "write `kind: text`"))
+        found.append(
+            KeyFault(
+                "type",
+                Text(f"a {point.kind} cannot be a string", f"{point.kind} 类测点不能是 string"),
+                Text("write `kind: text`", "请写“kind: text”"),
+            )
+        )
     why = trouble(address.table, address.register, address.end, device.blocks)
     if why:
-        what = f"{address.type} at register {address.register} {why.en}"
-        found.append(KeyFault("register", what, "correct the address, or the device's blocks"))
+        what = Text(
+            f"{address.type} at register {address.register} {why.en}",
+            f"寄存器 {address.register} 处的 {address.type}{why.zh}",
+        )
+        found.append(
+            KeyFault(
+                "register", what, Text("correct the address, or the device's blocks", "请改正地址，或设备的 blocks")
+            )
+        )
     return found
 
 
@@ -128,14 +172,28 @@ def _clashes(device: Device, sound: Sequence[tuple[Point, Address]]) -> list[Com
         if reach is None or _span(reach[1]) != _span(address):
             here = {}
         other = here.setdefault(address.bit, (point, address))
-        what = ""
+        what: Text | None = None
         if reach and reach[1].table is address.table and address.register < reach[1].end:
             if _span(reach[1]) != _span(address):
-                what = f"{_where(address)} overlaps {reach[0].id}, {_where(reach[1])}"
+                what = Text(
+                    f"{_where(address)} overlaps {reach[0].id}, {_where(reach[1])}",
+                    f"{_where(address)} 与 {reach[0].id} 重叠：{_where(reach[1])}",
+                )
             elif other[0] is not point and not _may_share(*other, point, address):
-                what = f"{_where(address)} is {other[0].id} already, as {other[1].type}"
-        if what:
-            found.append(Complaint(device.id, point.name, "register", what, "correct one of the two addresses"))
+                what = Text(
+                    f"{_where(address)} is {other[0].id} already, as {other[1].type}",
+                    f"{_where(address)} 已是 {other[0].id}，类型为 {other[1].type}",
+                )
+        if what is not None:
+            found.append(
+                Complaint(
+                    device.id,
+                    point.name,
+                    "register",
+                    what,
+                    Text("correct one of the two addresses", "请改正两个地址之一"),
+                )
+            )
         if reach is None or reach[1].table is not address.table or address.end > reach[1].end:
             reach = (point, address)
     return found

@@ -1,7 +1,7 @@
 """MQTT 3.1.1 and 5: JSON by path, plain values, Sparkplug B, and the events of EdgeX gateways.
 
     address, connection   what a station file says        topics      names and filters
-    documents, moments    values and times of strangers   rows        columns of one device
+    documents, moments    values and times of strangers   rows        columns of a line's devices
     readers, edgex        payloads into rows              troubles    what could not be taken
     sparkplug, edge_node  births, deaths, sequence        routing     from topics to devices
     rosters               who reads and writes what       inbox       what came and waits, bounded

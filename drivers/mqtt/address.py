@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from app.model.errors import Wrong
+from app.model.text import Text
 from drivers import json_path
 from drivers.json_path import Path
 from drivers.judging import KeyFault, unknown_key
@@ -48,6 +50,8 @@ _OF_SPARKPLUG: Final = ("sparkplug", "metric", "words")
 _OF_RESOURCE: Final = ("resource", "path", "words")
 _OF_REPLY: Final = ("topic", "path", "ok", "value")
 _OF_STATE: Final = ("topic", "path", *READING)
+KEYS: Final = tuple(dict.fromkeys((*_OF_TOPIC, *_OF_WRITTEN, *_OF_SPARKPLUG, *_OF_RESOURCE)))
+"""Every key that the address of some point may have."""
 _WHOLE: Final[Path] = ()
 
 
@@ -213,15 +217,40 @@ def reading_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = _path_faults(mapping, ("time", "quality"))
     for key, allowed in (("format", tuple(Format)), ("time_unit", tuple(moments.UNITS)), ("retained", tuple(Retained))):
         if key in mapping and mapping[key] not in allowed:
-            found.append(KeyFault(key, f"unknown {key} '{mapping[key]}'", f"one of: {' '.join(allowed)}"))
+            found.append(
+                KeyFault(
+                    key,
+                    Text(f"unknown {key} '{mapping[key]}'", f"未知的 {key}“{mapping[key]}”"),
+                    Text(f"one of: {' '.join(allowed)}", f"可写：{' '.join(allowed)}"),
+                )
+            )
     if mapping.get("qos", 1) not in (0, 1) or isinstance(mapping.get("qos"), bool):
-        mend = "write 1, which loses nothing, or 0; of 2 the library keeps half in memory only, and a restart loses it"
-        found.append(KeyFault("qos", f"qos '{mapping['qos']}' cannot be had", mend))
+        mend = Text(
+            "write 1, which loses nothing, or 0; of 2 the library keeps half in memory only, and a restart loses it",
+            "请写 1（不丢失）或 0；为 2 时库只在内存中保留一半，重启即丢失",
+        )
+        found.append(
+            KeyFault("qos", Text(f"qos '{mapping['qos']}' cannot be had", f"不能使用 qos “{mapping['qos']}”"), mend)
+        )
     if "good" in mapping and not (isinstance(mapping["good"], list) and mapping["good"]):
-        found.append(KeyFault("good", "good is not a list", "write what a good value has at `quality`: [0], [good]"))
+        found.append(
+            KeyFault(
+                "good",
+                Text("good is not a list", "good 不是列表"),
+                Text(
+                    "write what a good value has at `quality`: [0], [good]", "请写 quality 处表示正常的值：[0]、[good]"
+                ),
+            )
+        )
     words = mapping.get("words", {})
     if not isinstance(words, Mapping) or not all(_is_number(value) for value in words.values()):
-        found.append(KeyFault("words", "words are not numbers by text", "write such as {run: 1, stop: 0}"))
+        found.append(
+            KeyFault(
+                "words",
+                Text("words are not numbers by text", "words 不是 文本: 数字 的对照"),
+                Text("write such as {run: 1, stop: 0}", "例如 {run: 1, stop: 0}"),
+            )
+        )
     return found
 
 
@@ -236,22 +265,47 @@ def _place_faults(mapping: Mapping[str, Any], connection: Mapping[str, Any], whe
     if format_ == Format.PLAIN:
         for key in ("path", "time", "quality"):
             if mapping.get(key, "$") != "$":
-                found.append(KeyFault(key, f"a plain value has no {key}", "leave it out, or write `format: json`"))
+                found.append(
+                    KeyFault(
+                        key,
+                        Text(f"a plain value has no {key}", f"纯数值没有 {key}"),
+                        Text("leave it out, or write `format: json`", "请删除，或写“format: json”"),
+                    )
+                )
     elif mapping.get("format") in (Format.EDGEX, Format.SPARKPLUG):
-        mend = "write `resource:` for a reading of EdgeX, or `sparkplug:` and `metric:`, instead of a topic"
-        found.append(KeyFault("format", f"format {format_} is not read by topic and path", mend))
+        mend = Text(
+            "write `resource:` for a reading of EdgeX, or `sparkplug:` and `metric:`, instead of a topic",
+            "EdgeX 读数请写“resource:”，Sparkplug 请写“sparkplug:”和“metric:”，而不是 topic",
+        )
+        found.append(
+            KeyFault(
+                "format",
+                Text(f"format {format_} is not read by topic and path", f"format {format_} 不按 topic 和 path 读取"),
+                mend,
+            )
+        )
     return found
 
 
 def _topic_faults(mapping: Mapping[str, Any], connection: Mapping[str, Any], where: str) -> list[KeyFault]:
     if "topic" not in mapping:
-        mend = "add `topic:`, or `sparkplug:` and `metric:`"
-        return [KeyFault("topic", f"{where} has no topic", mend)]
+        mend = Text("add `topic:`, or `sparkplug:` and `metric:`", "请添加“topic:”，或“sparkplug:”和“metric:”")
+        return [KeyFault("topic", Text(f"{where} has no topic", f"{where} 缺少 topic"), mend)]
     topic = mapping["topic"]
     if isinstance(topic, str) and topic.startswith("~"):
         if "base" not in connection:
-            mend = "add `base:` to the connection, or write the whole topic"
-            return [KeyFault("topic", f"topic '{topic}' begins with ~, and there is no base", mend)]
+            mend = Text(
+                "add `base:` to the connection, or write the whole topic", "请在连接中添加“base:”，或写完整主题"
+            )
+            return [
+                KeyFault(
+                    "topic",
+                    Text(
+                        f"topic '{topic}' begins with ~, and there is no base", f"主题“{topic}”以 ~ 开头，但没有 base"
+                    ),
+                    mend,
+                )
+            ]
         topic = topic_of(topic, connection)
     wrong = topics.trouble(topic)
     return [KeyFault("topic", *wrong)] if wrong else []
@@ -262,9 +316,8 @@ def _path_faults(mapping: Mapping[str, Any], names: tuple[str, ...]) -> list[Key
     for key in names:
         try:
             _path(mapping, key)
-        except ValueError as error:
-            what, _, mend = str(error).partition("; ")
-            found.append(KeyFault(key, what, mend))
+        except Wrong as error:
+            found.append(KeyFault(key, error.what, error.mend))
     return found
 
 
@@ -272,24 +325,58 @@ def _sparkplug_faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = []
     levels = str(mapping["sparkplug"]).split("/")
     if len(levels) not in (2, 3) or not all(levels) or any(set("+#\0") & set(level) for level in levels):
-        what = f"'{mapping['sparkplug']}' names no Sparkplug device"
-        found.append(KeyFault("sparkplug", what, "write group/node/device, or group/node for metrics of the node"))
+        what = Text(
+            f"'{mapping['sparkplug']}' names no Sparkplug device", f"“{mapping['sparkplug']}”不是 Sparkplug 设备"
+        )
+        found.append(
+            KeyFault(
+                "sparkplug",
+                what,
+                Text(
+                    "write group/node/device, or group/node for metrics of the node",
+                    "请写 组/节点/设备；节点自身的指标写 组/节点",
+                ),
+            )
+        )
     if not isinstance(mapping.get("metric"), str) or not mapping["metric"]:
-        found.append(KeyFault("metric", "address has no metric", "add `metric:`, its name as in the birth"))
+        found.append(
+            KeyFault(
+                "metric",
+                Text("address has no metric", "地址缺少 metric"),
+                Text("add `metric:`, its name as in the birth", "请添加“metric:”，即上线报文中的名称"),
+            )
+        )
     return found
 
 
 def _resource_faults(mapping: Mapping[str, Any], connection: Mapping[str, Any], written: bool) -> list[KeyFault]:
     found = _path_faults(mapping, ("path",)) + reading_faults(mapping)
     if not isinstance(mapping.get("resource"), str) or not mapping["resource"]:
-        mend = "add `resource:`, the name of a reading as in the device's profile"
-        found.append(KeyFault("resource", "address has no resource", mend))
+        mend = Text(
+            "add `resource:`, the name of a reading as in the device's profile",
+            "请添加“resource:”，即设备 profile 中读数的名称",
+        )
+        found.append(KeyFault("resource", Text("address has no resource", "地址缺少 resource"), mend))
     if connection.get("format") != Format.EDGEX:
-        mend = "add `format: edgex`, `topic:` and `device:` to the connection"
-        found.append(KeyFault("resource", "the connection is not to an EdgeX gateway", mend))
+        mend = Text(
+            "add `format: edgex`, `topic:` and `device:` to the connection",
+            "请在连接中添加“format: edgex”、“topic:”和“device:”",
+        )
+        found.append(
+            KeyFault("resource", Text("the connection is not to an EdgeX gateway", "该连接不是到 EdgeX 网关的"), mend)
+        )
     if written:
-        mend = "write `topic:` and `reply:` of the gateway's command service instead"
-        found.append(KeyFault("resource", "events of EdgeX carry readings, and no commands", mend))
+        mend = Text(
+            "write `topic:` and `reply:` of the gateway's command service instead",
+            "请改写网关命令服务的“topic:”和“reply:”",
+        )
+        found.append(
+            KeyFault(
+                "resource",
+                Text("events of EdgeX carry readings, and no commands", "EdgeX 事件只带读数，不带命令"),
+                mend,
+            )
+        )
     return found
 
 
@@ -297,23 +384,51 @@ def _request_faults(mapping: Mapping[str, Any], connection: Mapping[str, Any]) -
     found = _path_faults(mapping, ("correlation",))
     plain = _with(mapping, connection, "format", Format.JSON) == Format.PLAIN
     if not isinstance(mapping.get("with", {}), Mapping):
-        found.append(KeyFault("with", "with is not an object", "write what the payload has beside the value"))
+        found.append(
+            KeyFault(
+                "with",
+                Text("with is not an object", "with 不是对象"),
+                Text("write what the payload has beside the value", "请写报文中除数值之外的内容"),
+            )
+        )
     for key in ("with", "correlation"):
         if key in mapping and (plain or mapping.get("path", "$") == "$"):
-            mend = "add `path:`, where the value goes, or leave it out"
-            found.append(KeyFault(key, f"{key} needs a payload that is an object", mend))
+            mend = Text("add `path:`, where the value goes, or leave it out", "请添加“path:”指明数值位置，或删除")
+            found.append(KeyFault(key, Text(f"{key} needs a payload that is an object", f"{key} 要求报文是对象"), mend))
     if any(isinstance(step, int) for key in ("path", "correlation") for step in _steps(mapping, key)):
-        found.append(KeyFault("path", "a request is made of objects, without lists", "write names only"))
+        found.append(
+            KeyFault(
+                "path",
+                Text("a request is made of objects, without lists", "请求由对象组成，不含列表"),
+                Text("write names only", "请只写名称"),
+            )
+        )
     reply, state = mapping.get("reply", {"topic": "x"}), mapping.get("state", {"topic": "x"})
     for name, part, known in (("reply", reply, _OF_REPLY), ("state", state, _OF_STATE)):
         if not isinstance(part, Mapping):
-            found.append(KeyFault(name, f"{name} is not an object", f"write `{name}: {{topic: ..., path: $. ...}}`"))
+            found.append(
+                KeyFault(
+                    name,
+                    Text(f"{name} is not an object", f"{name} 不是对象"),
+                    Text(
+                        f"write `{name}: {{topic: ..., path: $. ...}}`", f"请写“{name}: {{topic: ..., path: $. ...}}”"
+                    ),
+                )
+            )
             continue
         found += strangers(part, known, name)
         found += _topic_faults(part, connection, name) + _path_faults(part, ("path", "value"))
         found += reading_faults(part) if name == "state" else []
     if isinstance(reply, Mapping) and "ok" in reply and not (isinstance(reply["ok"], list) and reply["ok"]):
-        found.append(KeyFault("reply", "ok is not a list", "write what a yes has at `path`: [ok], [true], [0]"))
+        found.append(
+            KeyFault(
+                "reply",
+                Text("ok is not a list", "ok 不是列表"),
+                Text(
+                    "write what a yes has at `path`: [ok], [true], [0]", "请写 path 处表示成功的值：[ok]、[true]、[0]"
+                ),
+            )
+        )
     return found
 
 

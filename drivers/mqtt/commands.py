@@ -57,8 +57,7 @@ class Commands:
         for message in batch.replies:
             self._answered(message)
         if self._states:
-            for _, updates in batch.updates:
-                self._stated(updates)
+            self._stated(batch.updates)
 
     async def write(self, session: Session, broker: Broker, point: Point, value: float) -> float:
         """Send, wait for the answer, and for what the device then says it holds. NaN where it does not say."""

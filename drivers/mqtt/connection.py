@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from app.model.durations import parse_duration_s
+from app.model.text import Text
 from drivers.judging import KeyFault, duration_faults, number_faults, secret_faults, tcp_faults
 from drivers.mqtt import topics
 from drivers.mqtt.address import READING, Format, reading_faults, strangers, topic_of
@@ -150,17 +151,35 @@ def faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     found += secret_faults("password", connection["password"]) if "password" in connection else []
     found += reading_faults(connection) + _tls_faults(connection)
     if str(connection.get("version", "5")) not in VERSIONS:
-        found.append(KeyFault("version", f"unknown version '{connection['version']}'", "write 3.1.1 or 5"))
+        found.append(
+            KeyFault(
+                "version",
+                Text(f"unknown version '{connection['version']}'", f"未知的 version “{connection['version']}”"),
+                Text("write 3.1.1 or 5", "请写 3.1.1 或 5"),
+            )
+        )
     for key in ("client_id", "user", "base", "device", "profile", "host_id"):
         if key in connection and (not isinstance(connection[key], str) or not connection[key]):
-            found.append(KeyFault(key, f"{key} '{connection[key]}' is not a text", "put it in quotes"))
+            found.append(
+                KeyFault(
+                    key,
+                    Text(f"{key} '{connection[key]}' is not a text", f"{key}“{connection[key]}”不是文本"),
+                    Text("put it in quotes", "请加引号"),
+                )
+            )
     for key in ("base", "host_id"):
         wrong = topics.trouble(connection.get(key, "x"))
         found += [KeyFault(key, *wrong)] if wrong and isinstance(connection[key], str) and connection[key] else []
     for key in ("will", "presence"):
         found += _said_faults(key, connection) if key in connection else []
     if "password" in connection and "user" not in connection:
-        found.append(KeyFault("password", "there is a password, and no user", "add `user:`"))
+        found.append(
+            KeyFault(
+                "password",
+                Text("there is a password, and no user", "有 password 而没有 user"),
+                Text("add `user:`", "请添加“user:”"),
+            )
+        )
     return found + _edgex_faults(connection)
 
 
@@ -169,25 +188,52 @@ def _tls_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     if isinstance(tls, bool):
         return []
     if not isinstance(tls, Mapping):
-        return [KeyFault("tls", f"tls '{tls}' is not understood", "write true, or {ca: FILE, cert: FILE, key: FILE}")]
+        return [
+            KeyFault(
+                "tls",
+                Text(f"tls '{tls}' is not understood", f"无法理解 tls “{tls}”"),
+                Text(
+                    "write true, or {ca: FILE, cert: FILE, key: FILE}",
+                    "请写 true，或 {ca: 文件, cert: 文件, key: 文件}",
+                ),
+            )
+        ]
     found = [KeyFault("tls", fault.what, fault.mend) for fault in strangers(tls, _OF_TLS, "tls")]
     if "key_password" in tls:
         in_tls = secret_faults("key_password", tls["key_password"])
         found += [KeyFault("tls", fault.what, fault.mend) for fault in in_tls]
     found += [
-        KeyFault("tls", f"{key} '{tls[key]}' is not a file", "write its path")
+        KeyFault(
+            "tls",
+            Text(f"{key} '{tls[key]}' is not a file", f"{key}“{tls[key]}”不是文件"),
+            Text("write its path", "请写其路径"),
+        )
         for key in ("ca", "cert", "key")
         if key in tls and (not isinstance(tls[key], str) or not tls[key])
     ]
     if "key" in tls and "cert" not in tls:
-        found.append(KeyFault("tls", "tls has a key, and no cert that it belongs to", "add `cert:`"))
+        found.append(
+            KeyFault(
+                "tls",
+                Text("tls has a key, and no cert that it belongs to", "tls 有 key 而没有对应的 cert"),
+                Text("add `cert:`", "请添加“cert:”"),
+            )
+        )
     return found
 
 
 def _said_faults(key: str, connection: Mapping[str, Any]) -> list[KeyFault]:
     said = connection[key]
     if not isinstance(said, Mapping) or "topic" not in said:
-        return [KeyFault(key, f"{key} has no topic", "write {topic: ..., online: WORD, offline: WORD}")]
+        return [
+            KeyFault(
+                key,
+                Text(f"{key} has no topic", f"{key} 缺少 topic"),
+                Text(
+                    "write {topic: ..., online: WORD, offline: WORD}", "请写 {topic: ..., online: 单词, offline: 单词}"
+                ),
+            )
+        ]
     found = [KeyFault(key, fault.what, fault.mend) for fault in strangers(said, _OF_WILL, key)]
     topic = said["topic"]
     wrong = topics.trouble(topic_of(topic, connection) if isinstance(topic, str) else topic)
@@ -197,14 +243,29 @@ def _said_faults(key: str, connection: Mapping[str, Any]) -> list[KeyFault]:
 def _edgex_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
     of_edgex = ("topic", "device", "profile")
     if connection.get("format") != Format.EDGEX:
-        mend = "write it in the points' addresses, or add `format: edgex`"
-        return [KeyFault(k, f"{k} in a connection is for EdgeX", mend) for k in of_edgex if k in connection]
+        mend = Text(
+            "write it in the points' addresses, or add `format: edgex`", "请写在测点的地址中，或添加“format: edgex”"
+        )
+        return [
+            KeyFault(k, Text(f"{k} in a connection is for EdgeX", f"连接中的 {k} 用于 EdgeX"), mend)
+            for k in of_edgex
+            if k in connection
+        ]
     found = []
     if "device" not in connection:
-        found.append(KeyFault("device", "connection has no device", "add `device:`, its name in the EdgeX gateway"))
+        found.append(
+            KeyFault(
+                "device",
+                Text("connection has no device", "连接缺少 device"),
+                Text("add `device:`, its name in the EdgeX gateway", "请添加“device:”，即 EdgeX 网关中的名称"),
+            )
+        )
     if "topic" not in connection:
-        mend = "add `topic:`, where the gateway exports its events, such as edgex/events/device/#"
-        return [*found, KeyFault("topic", "connection has no topic", mend)]
+        mend = Text(
+            "add `topic:`, where the gateway exports its events, such as edgex/events/device/#",
+            "请添加“topic:”，即网关发布事件的主题，例如 edgex/events/device/#",
+        )
+        return [*found, KeyFault("topic", Text("connection has no topic", "连接缺少 topic"), mend)]
     wrong = topics.filter_trouble(connection["topic"])
     return found + ([KeyFault("topic", *wrong)] if wrong else [])
 

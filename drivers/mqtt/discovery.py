@@ -12,6 +12,7 @@ from typing import Any, Final
 from app.model.clock import Clock
 from app.model.errors import TransportError
 from app.model.text import Text
+from drivers.contract import Found as HowTold
 from drivers.contract import Proposal
 from drivers.mqtt import connection as connections
 from drivers.mqtt import edgex, sparkplug, topics
@@ -23,6 +24,7 @@ from drivers.mqtt.session import Session
 MOST_DEVICES: Final = 1000
 MOST_POINTS: Final = 500
 _DEEPEST: Final = 6
+_TELL_S: Final = 0.3
 _EDGEX_TOPIC: Final = "edgex/events/#"
 """Where EdgeX publishes its events unless told otherwise, on a topic for each device."""
 
@@ -30,13 +32,8 @@ Points = dict[str, dict[str, Any]]
 """What identifies a point in its device -> its form."""
 
 
-async def discover(connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
-    """Proposals of what published within this time, in the order in which it was heard.
-
-    Raises TransportError, also where the connection is wrongly described.
-    """
-    for fault in connections.faults({key: value for key, value in connection.items() if key != "topic"}):
-        raise TransportError(Text.of(str(fault)))
+async def discover(connection: Mapping[str, Any], clock: Clock, seconds: float, tell: HowTold) -> Sequence[Proposal]:
+    """Proposals of what published within this time, in the order in which it was heard. Raises TransportError."""
     broker = connections.broker_of(connection)
     broker = replace(broker, client_id=f"gridroom-{secrets.token_hex(6)}", will=None, host_id=None)
     found = Found(connection)
@@ -45,12 +42,28 @@ async def discover(connection: Mapping[str, Any], clock: Clock, seconds: float) 
     await session.open()
     try:
         await session.subscribe({connection.get("topic", "#"): 1})
-        await asyncio.wait({session.lost}, timeout=seconds)
+        telling = asyncio.create_task(_tell(found, tell))
+        try:
+            await asyncio.wait({session.lost}, timeout=seconds)
+        finally:
+            telling.cancel()
         if session.lost.done():
             raise TransportError(session.lost.result())
     finally:
         await session.close()
     return found.proposals()
+
+
+async def _tell(found: Found, tell: HowTold) -> None:
+    """Who is new or has shown more points, a few times a second."""
+    told: dict[str, int] = {}
+    while True:
+        await asyncio.sleep(_TELL_S)
+        for proposal in found.proposals():
+            id_, points = proposal.device["id"], len(proposal.device["points"])
+            if told.get(id_) != points:
+                told[id_] = points
+                tell(proposal)
 
 
 class _Listening:
@@ -78,7 +91,7 @@ class Found:
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
         self._connection = {"driver": "mqtt", **{k: v for k, v in connection.items() if k != "topic"}}
-        self._devices: dict[str, tuple[str, dict[str, Any], Points]] = {}
+        self._devices: dict[str, tuple[Text, dict[str, Any], Points]] = {}
         """Key -> where it was heard, what its connection has beside the broker, its points."""
 
     def take(self, message: Message) -> None:
@@ -94,22 +107,16 @@ class Found:
     def proposals(self) -> list[Proposal]:
         """One device each, with the points that it showed. A person gives them names and units."""
         taken: set[str] = set()
-        return [
-            Proposal(
-                {
-                    "id": _id(key, taken),
-                    "name": key,
-                    "kind": "other",
-                    "connection": {**self._connection, **own},
-                    "points": list(points.values()),
-                },
-                why,
-            )
-            for key, (why, own, points) in self._devices.items()
-            if points
-        ]
+        found = []
+        for key, (why, own, points) in self._devices.items():
+            id_ = _id(key, taken)  # also of who has shown no number yet: the id is the same when it has
+            connection, forms = {**self._connection, **own}, list(points.values())
+            device = {"id": id_, "name": key, "kind": "other", "connection": connection, "points": forms}
+            if points:
+                found.append(Proposal(device, why))
+        return found
 
-    def _points(self, key: str, why: str, own: dict[str, Any]) -> Points:
+    def _points(self, key: str, why: Text, own: dict[str, Any]) -> Points:
         if key not in self._devices and len(self._devices) >= MOST_DEVICES:
             return {}
         return self._devices.setdefault(key, (why, own, {}))[2]
@@ -119,12 +126,17 @@ class Found:
         if topic is None or topic.kind not in (sparkplug.Kind.NBIRTH, sparkplug.Kind.DBIRTH):
             return
         place = "/".join(filter(None, (topic.group, topic.node, topic.device)))
-        points = self._points(place, f"Sparkplug birth on {message.topic}", {})
+        points = self._points(
+            place, Text(f"Sparkplug birth on {message.topic}", f"{message.topic} 上的 Sparkplug 上线报文"), {}
+        )
         for metric in sparkplug.decode(message.payload).metrics:
+            name: object = metric.name
+            if not isinstance(name, str):  # protobuf gives bytes for what is no UTF-8
+                continue
             numeric = metric.datatype in sparkplug.BITS or metric.datatype in sparkplug.REAL
-            own = metric.name.startswith(("Node Control/", "Device Control/")) or metric.name == sparkplug.BD_SEQ
-            if numeric and metric.name and not own:
-                _add(points, metric.name, {"sparkplug": place, "metric": metric.name})
+            own = name.startswith(("Node Control/", "Device Control/")) or name == sparkplug.BD_SEQ
+            if numeric and name and not own:
+                _add(points, name, {"sparkplug": place, "metric": name})
 
     def _publication(self, message: Message) -> None:
         try:
@@ -137,21 +149,21 @@ class Found:
                 return
             except PayloadFault:
                 pass
-            points = self._points(message.topic, f"JSON on {message.topic}", {})
+            points = self._points(message.topic, Text(f"JSON on {message.topic}", f"{message.topic} 上的 JSON"), {})
             _leaves(document, "$", lambda path: _add(points, path, {"topic": message.topic, "path": path}))
         elif not isinstance(document, list):
             number(document, {})
             parent, _, name = message.topic.rpartition("/")
-            points = self._points(
-                parent or message.topic, f"plain values below {parent or message.topic}", {"format": "plain"}
-            )
+            place = parent or message.topic
+            why = Text(f"plain values below {place}", f"{place} 下的纯数值")
+            points = self._points(place, why, {"format": "plain"})
             _add(points, name, {"topic": message.topic})
 
     def _event(self, event: Mapping[str, Any], topic: str) -> None:
         name = event["deviceName"]
         everywhere = topics.matches(_EDGEX_TOPIC, topic)
         own = {"format": "edgex", "topic": _EDGEX_TOPIC if everywhere else topic, "device": name}
-        points = self._points(name, f"EdgeX event of {name}", own)
+        points = self._points(name, Text(f"EdgeX event of {name}", f"{name} 的 EdgeX 事件"), own)
         for reading in event["readings"]:
             if isinstance(reading, dict) and isinstance(reading.get("resourceName"), str):
                 try:

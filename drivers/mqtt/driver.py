@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from app.model.clock import Clock
 from app.model.station import Device
-from drivers.contract import Complaint, Driver, Link, Proposal
+from app.model.text import Text
+from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 from drivers.mqtt import address as addresses
 from drivers.mqtt import connection as connections
 from drivers.mqtt.rosters import WRITTEN
+
+_OF_DISCOVERY: Final = ("driver", "topic")
 
 
 class MqttDriver(Driver):
@@ -36,8 +39,14 @@ class MqttDriver(Driver):
         found = []
         for first, other in pairwise(devices):
             for key, ours, theirs in connections.disagreements(first.connection, other.connection):
-                what = f"{key} {theirs} at {self.line(other)}, where {first.id} has {ours}"
-                mend = "give all devices of one broker the same, or a `client_id` of their own"
+                what = Text(
+                    f"{key} {theirs} at {self.line(other)}, where {first.id} has {ours}",
+                    f"{self.line(other)} 上 {key} 为 {theirs}，而 {first.id} 为 {ours}",
+                )
+                mend = Text(
+                    "give all devices of one broker the same, or a `client_id` of their own",
+                    "同一代理上的设备应一致，或各用自己的 client_id",
+                )
                 found.append(Complaint(other.id, "", key, what, mend))
         return found
 
@@ -52,8 +61,15 @@ class MqttDriver(Driver):
             raise ValueError(f"{complaint.device}: {complaint.what}; {complaint.mend}")
         return MqttLink(connections.broker_of(devices[0].connection), devices, clock, read_only=read_only)
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
-        """Listen to everything, or to what `connection` says as `topic`, for this long. Raises TransportError."""
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
+        """Listen to everything, or to what `connection` says as `topic`, for this long.
+
+        Raises TransportError, and KeyFault where the connection is wrong.
+        """
         from drivers.mqtt.discovery import discover
 
-        return await discover(connection, clock, seconds)
+        for fault in connections.faults({key: value for key, value in connection.items() if key not in _OF_DISCOVERY}):
+            raise fault
+        return await discover(connection, clock, seconds, found)

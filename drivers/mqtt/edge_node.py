@@ -235,7 +235,7 @@ class EdgeNode:
                 else:
                     use.last = (value, quality, time)
         for rows in self._readers.get(device, ()):
-            rows.heard = True
+            rows.hear()
         if unknown:
             self.wants_birth = True
             raise PayloadFault(
@@ -287,6 +287,6 @@ def _behind(use: Use) -> None:
     Where nothing newer is known, the past stands there and says so.
     """
     if use.last is None:
-        use.rows.quality[-1] |= q.NT
+        use.rows.mark(q.NT)
     else:
         use.rows.add(use.slot, *use.last)

@@ -8,7 +8,6 @@ as a request to add it (`{event: ...}`), or within the envelope of the message b
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -45,12 +44,13 @@ def _payload(payload: Any) -> Any:
     if not isinstance(payload, str):
         return payload
     try:
-        return parse_json(base64.b64decode(payload, validate=True))
-    except binascii.Error:
+        content = base64.b64decode(payload, validate=True)
+    except ValueError:
         raise PayloadFault(
             "the envelope's payload is not Base64; CBOR and compressed ones are not read",
             "封装中的 payload 不是 Base64；不支持 CBOR 和压缩格式",
         ) from None
+    return parse_json(content)
 
 
 def value_of(reading: Mapping[str, Any]) -> Any:
@@ -65,7 +65,7 @@ def value_of(reading: Mapping[str, Any]) -> Any:
         return raw
     if kind == "Bool":
         return _BOOLS.get(raw.strip().lower(), raw)
-    return parse_json(raw.encode()) if kind.endswith("Array") else raw
+    return parse_json(raw.encode(errors="replace")) if kind.endswith("Array") else raw
 
 
 class EdgexReader:
@@ -114,7 +114,7 @@ class EdgexReader:
             spots = self._spots.get(reading["resourceName"])
             if spots:
                 self._take(spots, reading, event, message)
-        self._rows.heard = True
+        self._rows.hear()
         if sound:
             self.trouble.over()
 

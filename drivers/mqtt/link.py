@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.model.clock import SECOND_NS, Clock
 from app.model.errors import DeviceError, ReadOnlyError, TransportError
 from app.model.station import Device, Point
@@ -50,10 +53,15 @@ class MqttLink(Link):
         self._lives = {id_: _Life(part, clock) for id_, part in self._roster.parts.items()}
         self._told = [life for life in self._lives.values() if life.part.nodes or life.part.presence]
         """Those of whom it is said that they are there or not."""
+        self._sinks: list[Deliver] = []
+        """Who takes the rows: each once, however many devices it is given for."""
+        self._sink_of = np.full(len(devices), -1)
+        """By a device's place on the line, its sink's in `_sinks`; -1 before the engine has come to it."""
         self._commands = Commands(self._roster, clock)
         self._session: Session | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._held: deque[tuple[_Life, Updates, Session, Batch]] = deque()
+        self._held: deque[tuple[Session, Batch, Updates, NDArray[np.intp]]] = deque()
+        """What is left of batches, and whose each row is."""
         self._held_rows = 0
         self._asked_ns: dict[tuple[str, str], int] = {}
         """Edge node -> when it was last asked for its births."""
@@ -149,44 +157,43 @@ class MqttLink(Link):
 
     def _take(self, session: Session, batch: Batch) -> None:
         """Give a batch to the engine, and then let the broker forget it. On the loop."""
-        waiting = False
-        for device, updates in batch.updates:
-            life = self._lives[device]
-            if life.deliver is None or any(held is life for held, *_ in self._held):
-                self._held.append((life, updates, session, batch))
-                self._held_rows += len(updates)
-                waiting = True
-            else:
-                life.deliver(updates)
+        self._deliver(session, batch, batch.updates, batch.owner)
         now = self._clock.monotonic_ns()
         for device in batch.heard:
             self._lives[device].heard(now)
         for life in self._told:
             life.compare()
         self._commands.take(batch)
-        if not waiting:
-            session.delivered(batch)
         session.pause(self._held_rows > MOST_HELD)
         if (self._asking is None or self._asking.done()) and self._incomplete():
             self._asking = asyncio.create_task(self._ask_in_time(session), name=f"births at {self._broker.place}")
 
     def _release(self, session: Session) -> None:
-        """Deliver what was held for devices that are there now; a batch is acknowledged with its last part."""
-        still: deque[tuple[_Life, Updates, Session, Batch]] = deque()
-        whole: list[tuple[Session, Batch]] = []
-        for life, updates, its_session, batch in self._held:
-            if life.deliver is None:
-                still.append((life, updates, its_session, batch))
-                continue
-            life.deliver(updates)
-            self._held_rows -= len(updates)
-            whole.append((its_session, batch))
-        self._held = still
-        waiting = {id(batch) for *_, batch in still}
-        for its_session, batch in {id(batch): (its, batch) for its, batch in whole}.values():
-            if id(batch) not in waiting:
-                its_session.delivered(batch)
+        """Deliver what was held for devices that are there now."""
+        delivers = [life.deliver for life in self._lives.values()]
+        self._sinks = list(dict.fromkeys(deliver for deliver in delivers if deliver is not None))
+        self._sink_of[:] = [-1 if deliver is None else self._sinks.index(deliver) for deliver in delivers]
+        held, self._held, self._held_rows = self._held, deque(), 0
+        for part in held:
+            self._deliver(*part)
         session.pause(self._held_rows > MOST_HELD)
+
+    def _deliver(self, session: Session, batch: Batch, updates: Updates, owner: NDArray[np.intp]) -> None:
+        """Give rows to whoever takes them, those of many devices in one batch where that is the same; hold the others.
+
+        A batch is acknowledged with its last rows.
+        """
+        sink_of = self._sink_of[owner]
+        for sink, deliver in enumerate(self._sinks):
+            mine = sink_of == sink
+            if mine.any():
+                deliver(updates if mine.all() else updates.take(mine))
+        late = sink_of < 0
+        if late.any():
+            self._held.append((session, batch, updates.take(late), owner[late]))
+            self._held_rows += int(late.sum())
+        else:
+            session.delivered(batch)
 
     def _incomplete(self) -> list[EdgeNode]:
         """The nodes to ask for their births: something of them is not known. None in a read-only station."""

@@ -79,7 +79,7 @@ class TopicReader:
                 return
         self.trouble.over()
         if not message.retained:
-            self._rows.heard = True
+            self._rows.hear()
 
     def refuse(self, why: Text, message: Message, groups: Sequence[_Group] | None = None) -> None:
         """The payload says nothing: what its points are now is not known."""

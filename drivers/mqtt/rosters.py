@@ -16,7 +16,7 @@ from drivers.mqtt.edge_node import EdgeNode
 from drivers.mqtt.edgex import EdgexReader, EdgexRoute
 from drivers.mqtt.readers import TopicReader, TopicRoute, words_of
 from drivers.mqtt.routing import PresenceRoute, ReplyRoute, Route, Router
-from drivers.mqtt.rows import Rows
+from drivers.mqtt.rows import Rows, Sheet
 from drivers.mqtt.troubles import Trouble
 
 WRITTEN = (PointKind.COMMAND, PointKind.SETPOINT)
@@ -61,9 +61,10 @@ def roster_of(devices: Sequence[Device], max_payload: int) -> Roster:
     gateways: dict[str, list[EdgexReader]] = {}
     nodes: dict[tuple[str, str], EdgeNode] = {}
     replies = ReplyRoute()
+    sheet = Sheet({device.id: [p for p in device.points if p.form.address is not None] for device in devices})
     parts = {}
     for device in devices:
-        part = parts[device.id] = _part(device)
+        part = parts[device.id] = _part(device, sheet.rows[device.id])
         sources = _Sources(part)
         for topic, points in sources.topics.items():
             reader = TopicReader(part.rows, topic, points)
@@ -83,17 +84,16 @@ def roster_of(devices: Sequence[Device], max_payload: int) -> Roster:
     for topic, here in readers.items():
         exact.setdefault(topic, []).append(TopicRoute(here))
     edgex = {pattern: EdgexRoute(here) for pattern, here in gateways.items()}
-    router = Router((part.rows for part in parts.values()), exact, edgex, nodes, replies, max_payload)
+    router = Router(sheet, exact, edgex, nodes, replies, max_payload)
     return Roster(parts, nodes, router)
 
 
-def _part(device: Device) -> Part:
+def _part(device: Device, rows: Rows) -> Part:
     connection = device.connection
-    points = [point for point in device.points if point.form.address is not None]
     silence = connection.get("silence")
     return Part(
         device,
-        Rows(device.id, points),
+        rows,
         silence_s=parse_duration_s(silence) if silence is not None else None,
         birth_s=parse_duration_s(connection.get("birth", connections.BIRTH)),
     )

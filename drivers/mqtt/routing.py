@@ -1,11 +1,14 @@
-"""From a topic to those whom a message concerns; and from a burst of messages to one batch a device."""
+"""From a topic to those whom a message concerns; and from a burst of messages to one batch."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.model.text import Text
 from app.model.updates import Updates
@@ -14,7 +17,7 @@ from drivers.mqtt.documents import PayloadFault
 from drivers.mqtt.edge_node import EdgeNode
 from drivers.mqtt.edgex import EdgexRoute
 from drivers.mqtt.readers import TopicRoute
-from drivers.mqtt.rows import Message, Rows
+from drivers.mqtt.rows import Message, Sheet
 
 log = logging.getLogger("gridroom.mqtt")
 
@@ -84,8 +87,9 @@ class ReplyRoute:
 class Batch:
     """What a burst of messages came to."""
 
-    updates: list[tuple[str, Updates]] = field(default_factory=list)
-    """(device, its rows)."""
+    updates: Updates = field(default_factory=lambda: Updates.join(()))
+    owner: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    """Whose each row is: the device's place on the line."""
     heard: list[str] = field(default_factory=list)
     """Devices that sent something live and sound."""
     replies: list[Message] = field(default_factory=list)
@@ -98,14 +102,14 @@ class Router:
 
     def __init__(
         self,
-        rows: Iterable[Rows],
+        sheet: Sheet,
         exact: Mapping[str, Sequence[Route]],
         edgex: Mapping[str, EdgexRoute],
         nodes: Mapping[tuple[str, str], EdgeNode],
         replies: ReplyRoute,
         max_payload: int,
     ) -> None:
-        self._rows = tuple(rows)
+        self._sheet = sheet
         self._exact = exact
         self._edgex = tuple(edgex.items())
         self._nodes = {key: NodeRoute(node) for key, node in nodes.items()}
@@ -141,12 +145,8 @@ class Router:
                     if message.topic not in self._failed and len(self._failed) < _MOST_TOPICS:
                         self._failed.add(message.topic)
                         log.exception("a message on %s could not be taken", message.topic)
-        for rows in self._rows:
-            if rows.heard:
-                batch.heard.append(rows.device)
-            updates = rows.take(received)
-            if updates is not None:
-                batch.updates.append((rows.device, updates))
+        batch.heard = list(self._sheet.heard)
+        batch.updates, batch.owner = self._sheet.take(received)
         batch.replies, self._replies.waiting = self._replies.waiting, []
         return batch
 

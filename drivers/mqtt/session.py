@@ -201,10 +201,15 @@ class Session:
             watch.close()
 
     def _turn(self, watch: Watch) -> None:
-        """Wait, do as told, read a burst, hand it over, write, keep house."""
-        wanted = (0 if self._inbox.full else READ) | (WRITE if self._client.want_write() else 0)
-        wait_s = max(0.0, self._hand_over_at - time.monotonic()) if self._may_hand_over() else HOUSEKEEPING_S
-        readable = watch.wait(wanted, wait_s)
+        """Wait, do as told, read a burst, hand it over, write, keep house.
+
+        Nothing is read before it can be handed over: what comes meanwhile waits in the kernel, because a thread that
+        wakes for each message costs more than the messages do.
+        """
+        rest_s = self._hand_over_at - time.monotonic()
+        reading = rest_s <= 0 and not self._inbox.full
+        wanted = (READ if reading else 0) | (WRITE if self._client.want_write() else 0)
+        readable = watch.wait(wanted, rest_s if rest_s > 0 else HOUSEKEEPING_S)
         while self._orders:
             self._orders.popleft()()
         if readable:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.model.text import Text
 from drivers.judging import KeyFault, unknown_key
 from drivers.sunspec.models import Field, models
 
@@ -55,16 +56,39 @@ def faults(mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = [unknown_key(str(key), KEYS, "address") for key in mapping if key not in KEYS]
     for key in ("model", "point"):
         if key not in mapping:
-            found.append(KeyFault(key, f"address has no {key}", f"add `{key}:`, such as {{model: 103, point: W}}"))
+            found.append(
+                KeyFault(
+                    key,
+                    Text(f"address has no {key}", f"地址缺少 {key}"),
+                    Text(
+                        f"add `{key}:`, such as {{model: 103, point: W}}",
+                        f"请添加“{key}:”，例如 {{model: 103, point: W}}",
+                    ),
+                )
+            )
     for key in ("instance", "group"):
         if type(mapping.get(key, 1)) is not int or mapping.get(key, 1) < 1:
-            found.append(KeyFault(key, f"{key} '{mapping[key]}' is not a whole number from 1", "count from 1"))
+            found.append(
+                KeyFault(
+                    key,
+                    Text(
+                        f"{key} '{mapping[key]}' is not a whole number from 1", f"{key}“{mapping[key]}”不是 1 起的整数"
+                    ),
+                    Text("count from 1", "从 1 开始计"),
+                )
+            )
     if found:
         return found
     numbers = _numbers(mapping["model"])
     unknown = [number for number in numbers if number not in models()]
     if unknown or not numbers:
-        return [KeyFault("model", f"unknown model '{mapping['model']}'", f"one of: {' '.join(map(str, models()))}")]
+        return [
+            KeyFault(
+                "model",
+                Text(f"unknown model '{mapping['model']}'", f"未知模型“{mapping['model']}”"),
+                Text(f"one of: {' '.join(map(str, models()))}", f"可写：{' '.join(map(str, models()))}"),
+            )
+        ]
     fields = [field_of(number, str(mapping["point"])) for number in numbers]
     if not any(fields):
         return [_unknown_point(numbers[0], str(mapping["point"]))]
@@ -83,20 +107,35 @@ def field_of(model: int, point: str, group: int = 0) -> Field | None:
 def _use_faults(field: Field, model: int, mapping: Mapping[str, Any]) -> list[KeyFault]:
     found = []
     if "group" in mapping and field.name not in models()[model].repeated:
-        what = f"point {field.name} of model {model} does not repeat"
-        found.append(KeyFault("group", what, "leave `group` out"))
+        what = Text(f"point {field.name} of model {model} does not repeat", f"模型 {model} 的点 {field.name} 不重复")
+        found.append(KeyFault("group", what, Text("leave `group` out", "请删除 group")))
     bit = mapping.get("bit", 0)
     if "bit" in mapping and (type(bit) is not int or not 0 <= bit < field.bits):
-        what = f"point {field.name} of model {model} is {field.kind} and has no bit {bit}"
-        found.append(KeyFault("bit", what, f"write 0 to {field.bits - 1}" if field.bits else "leave `bit` out"))
+        what = Text(
+            f"point {field.name} of model {model} is {field.kind} and has no bit {bit}",
+            f"模型 {model} 的点 {field.name} 为 {field.kind}，没有第 {bit} 位",
+        )
+        found.append(
+            KeyFault(
+                "bit",
+                what,
+                Text(f"write 0 to {field.bits - 1}", f"请写 0 至 {field.bits - 1}")
+                if field.bits
+                else Text("leave `bit` out", "请删除 bit"),
+            )
+        )
     return found
 
 
 def _unknown_point(model: int, point: str) -> KeyFault:
     names = models()[model].names()
     close = difflib.get_close_matches(point, names, n=1, cutoff=0.5)
-    mend = f"write '{close[0]}'" if close else f"one of: {' '.join(names)}"
-    return KeyFault("point", f"model {model} has no point '{point}'", mend)
+    mend = (
+        Text(f"write '{close[0]}'", f"请写“{close[0]}”")
+        if close
+        else Text(f"one of: {' '.join(names)}", f"可写：{' '.join(names)}")
+    )
+    return KeyFault("point", Text(f"model {model} has no point '{point}'", f"模型 {model} 没有点“{point}”"), mend)
 
 
 def _numbers(model: object) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from app.model.config import BlocksForm, ControlForm, DeviceKind, PointForm, Poi
 from app.model.errors import TransportError
 from app.model.loading import TEMPLATES
 from app.model.station import Device, Point
-from app.model.text import Text
+from app.model.text import Text, joined
 from app.model.yaml_source import YamlSource
 from drivers.contract import Proposal
 from drivers.modbus.address import Type
@@ -99,7 +99,10 @@ async def _propose(link: SunSpecLink, device: Device, chain: Chain, connection: 
     points = list(_unique(places[i] for i in sorted(implemented)))
     maker = " ".join(texts[id_] for id_ in ("m1_mn", "m1_md") if texts.get(id_))
     found = " ".join(str(each.model) for each in chain.found)
-    why = f"SunSpec at register {chain.base}: {maker or 'a device'}, models {found}"
+    why = Text(
+        f"SunSpec at register {chain.base}: {maker or 'a device'}, models {found}",
+        f"寄存器 {chain.base} 处的 SunSpec：{maker or '一台设备'}，模型 {found}",
+    )
     proposal = {
         "id": _id(texts.get("m1_md", "")) or "sunspec",
         "name": maker or "SunSpec",
@@ -107,7 +110,7 @@ async def _propose(link: SunSpecLink, device: Device, chain: Chain, connection: 
         "connection": dict(connection),
         "points": points,
     }
-    return Proposal(proposal, why + (f"; {chain.trouble.en}" if chain.trouble else ""))
+    return Proposal(proposal, joined([why, chain.trouble]) if chain.trouble else why)
 
 
 def _places(chain: Chain) -> Iterator[_Place]:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from app.model.clock import Clock
 from app.model.config import PointKind
 from app.model.station import Device, Point
-from drivers.contract import Complaint, Driver, Link, Proposal
+from app.model.text import Text
+from drivers.contract import Complaint, Driver, Found, Link, Proposal, unheard
 from drivers.judging import KeyFault
 from drivers.modbus import connection as connections
 from drivers.modbus.address import LAST, Type
@@ -40,7 +41,7 @@ class SunSpecDriver(Driver):
         return found
 
     def keys(self) -> Mapping[str, object]:
-        return {key: connections.DEFAULTS.get(key) for key in self._kind.keys} | {"base": ""}
+        return {**{key: connections.DEFAULTS.get(key) for key in self._kind.keys}, "base": ""}
 
     def check_line(self, devices: Sequence[Device]) -> list[Complaint]:
         """Devices of one serial line that disagree about the line."""
@@ -56,7 +57,9 @@ class SunSpecDriver(Driver):
         endpoint = connections.endpoint_of(self._kind, devices[0].connection)
         return SunSpecLink(endpoint, devices, clock, read_only=read_only)
 
-    async def discover(self, connection: Mapping[str, Any], clock: Clock, seconds: float) -> Sequence[Proposal]:
+    async def discover(
+        self, connection: Mapping[str, Any], clock: Clock, seconds: float, found: Found = unheard
+    ) -> Sequence[Proposal]:
         """The device on this connection, with every point that it implements.
 
         Raises TransportError where it does not answer in time, ProtocolError where it has no SunSpec map, KeyFault
@@ -65,14 +68,22 @@ class SunSpecDriver(Driver):
         for fault in _connection_faults(self._kind, connection):
             raise fault
         endpoint = connections.endpoint_of(self._kind, connection)
-        return [await look_around(endpoint, {"driver": WORDS[self._kind], **connection}, clock, seconds)]
+        proposal = await look_around(endpoint, {"driver": WORDS[self._kind], **connection}, clock, seconds)
+        found(proposal)
+        return [proposal]
 
 
 def _connection_faults(kind: Kind, connection: Mapping[str, Any]) -> list[KeyFault]:
     found = connections.faults(kind, {key: value for key, value in connection.items() if key not in ("base", "driver")})
     base = connection.get("base", 0)
     if type(base) is not int or not 0 <= base <= LAST - 1:
-        found.append(KeyFault("base", f"base '{base}' is not a register", f"write 0 to {LAST - 1}, or leave it out"))
+        found.append(
+            KeyFault(
+                "base",
+                Text(f"base '{base}' is not a register", f"base “{base}”不是寄存器"),
+                Text(f"write 0 to {LAST - 1}, or leave it out", f"请写 0 至 {LAST - 1}，或删除"),
+            )
+        )
     return found
 
 
@@ -84,8 +95,21 @@ def _faults_in_use(point: Point, address: Address) -> list[KeyFault]:
         if field is None:
             continue
         if point.kind in _WRITTEN and not field.writable:
-            what = f"a {point.kind} cannot stand in {field.name} of model {number}, which can only be read"
-            found.append(KeyFault("point", what, "write kind measurement or status"))
+            what = Text(
+                f"a {point.kind} cannot stand in {field.name} of model {number}, which can only be read",
+                f"{point.kind} 类测点不能是模型 {number} 中只读的 {field.name}",
+            )
+            found.append(
+                KeyFault("point", what, Text("write kind measurement or status", "请写类别 measurement 或 status"))
+            )
         if field.type is Type.STRING and point.kind is not PointKind.TEXT:
-            found.append(KeyFault("point", f"a {point.kind} cannot be the text {field.name}", "write `kind: text`"))
+            found.append(
+                KeyFault(
+                    "point",
+                    Text(
+                        f"a {point.kind} cannot be the text {field.name}", f"{point.kind} 类测点不能是文本 {field.name}"
+                    ),
+                    Text("write `kind: text`", "请写“kind: text”"),
+                )
+            )
     return found[:1]

@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt
 
 from app.console.main import Console
 from app.console.pages.devices import DevicesPage
-from app.model.quality import ESTIMATED, IV
+from app.model.clock import ManualClock
+from app.model.quality import ESTIMATED, IV, NT
 from tests.support.fake_station import FakeStation
 from widgets import language
 from widgets.point_table import Column
@@ -48,3 +49,18 @@ def test_in_chinese(console: Console, facade: FakeStation) -> None:
     point = facade.station.points[facade.station.by_name["meter1.p_kw"]]
     language.choose("zh")
     assert "滤波前：410 kW" in point_tip(facade.station, console.bridge.snapshot, point)
+
+
+def test_a_stuck_value_shows_its_mark_and_a_lost_one_its_age(
+    console: Console, facade: FakeStation, manual_clock: ManualClock
+) -> None:
+    console.window.show_device("meter1")
+    point = facade.station.points[facade.station.by_name["meter1.p_kw"]]
+    facade.put("meter1.p_kw", 1.5, NT)  # it is read each second, and has not moved
+    console.bridge.refresh()
+    expected = point_tip(facade.station, console.bridge.snapshot, point)
+    (shown,) = (label for label in console.window.faceplate.findChildren(ValueLabel) if label.toolTip() == expected)
+    assert shown.marks == "NT"
+    manual_clock.advance(180)
+    console.bridge.refresh()
+    assert shown.marks == "3 min"

@@ -62,7 +62,7 @@ def obey(connection: c104.Connection, order: dict[str, Any]) -> bool:
         case "interrogate":
             group = order.get("group", 0)
             qualifier = getattr(c104.Qoi, f"GROUP_{group}") if group else c104.Qoi.STATION
-            return bool(connection.interrogation(CA, qualifier=qualifier))
+            return bool(connection.interrogation(order.get("ca", CA), qualifier=qualifier))
         case "count":
             return bool(connection.counter_interrogation(CA))
         case "clock":

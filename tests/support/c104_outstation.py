@@ -103,6 +103,8 @@ def main(port: int, types: dict[int, str] | None) -> None:
             point.info = information(point.type, order["value"], order.get("quality", 0), order.get("time", 0.0))
             if order.get("send", True):
                 point.transmit(c104.Cot.SPONTANEOUS)
+        elif "every" in order:
+            points[order["every"]].report_ms = order["ms"]
         elif "mode" in order:
             points[order["mode"]].command_mode = c104.CommandMode.SELECT_AND_EXECUTE
         elif "initialised" in order:

@@ -73,7 +73,7 @@ class Offering:
 
     def __init__(self, folder: Path, offer: str = OFFER, more: str = "", points: dict[str, str] = POINTS) -> None:
         self.station: Station = load_station(write(folder, offer, more, points)).station
-        centres, faults = load_northbound(self.station)
+        centres, faults, _ = load_northbound(self.station)
         assert not faults
         self.journal: list[tuple[str, Text, float]] = []
         self.troubles: dict[str, Text | None] = {}

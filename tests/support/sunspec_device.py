@@ -13,6 +13,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from app.simulation.sunspec_map import empty
 from drivers.sunspec.models import Field, models
 
 MARK = [0x5375, 0x6E53]
@@ -31,30 +32,25 @@ INVERTER_103[6] = 0xFFFF  # A_SF -1
 INVERTER_103[13] = 0xFFFF  # V_SF -1
 
 _PACKED = {"int16": ">h", "sunssf": ">h", "int32": ">i", "float32": ">f", "uint64": ">Q", "acc64": ">Q"}
-_NOTHING = {"int16": [0x8000], "sunssf": [0x8000], "int32": [0x8000, 0], "float32": [0x7FC0, 0], "acc32": [0, 0]}
 
 
 def model(number: int, groups: Sequence[Mapping[str, Any]] = (), **values: Any) -> list[int]:
     """The registers of a model; what is not given is not implemented. A dot in a name is written as two underscores."""
     known = models()[number]
-    words = [number, 0] + [0xFFFF] * (known.size - 2)
+    words = empty(number, len(groups))
     for field in known.fields.values():
-        if field.name not in ("ID", "L"):
-            _put(words, field.at, field, values.pop(field.name.replace(".", "__"), None))
-    for group in groups:
-        at = len(words)
-        words += [0xFFFF] * known.repeat_size
+        _put(words, field.at, field, values.pop(field.name.replace(".", "__"), None))
+    for i, group in enumerate(groups):
         for field in known.repeated.values():
-            _put(words, at + field.at, field, group.get(field.name))
+            _put(words, known.size + i * known.repeat_size + field.at, field, group.get(field.name))
     assert not values, f"model {number} has no {' '.join(values)}"
-    words[1] = len(words) - 2
     return words
 
 
 def _put(words: list[int], at: int, field: Field, value: Any) -> None:
     if value is None:
-        content = _NOTHING.get(field.kind, [0 if field.kind == "string" else 0xFFFF] * field.size)
-    elif field.kind == "string":
+        return
+    if field.kind == "string":
         data = str(value).encode().ljust(2 * field.size, b"\0")
         content = list(struct.unpack(f">{field.size}H", data))
     else:

@@ -24,22 +24,15 @@ def tshark() -> str:
 
 
 def decoded(capture: Path, port: int, fields: list[str]) -> list[list[str]]:
-    """One row for each frame of IEC 60870-5-104 in a capture: the fields, those of several ASDUs joined by commas."""
-    command = [
-        tshark(),
-        "-r",
-        str(capture),
-        "-d",
-        f"tcp.port=={port},iec60870_104",
-        "-Y",
-        "iec60870_104",
-        "-T",
-        "fields",
-    ]
-    for field in fields:
-        command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return [line.split("\t") for line in done.stdout.splitlines()]
+    """One row for each packet of IEC 60870-5-104 in a capture: the fields, those of several ASDUs joined by commas."""
+    wanted = [word for field in fields for word in ("-e", field)]
+    return [line.split("\t") for line in packets(capture, port, "iec60870_104", "-T", "fields", *wanted)]
+
+
+def packets(capture: Path, port: int, which: str, *more: str) -> list[str]:
+    """A line for each packet of a capture that a display filter takes."""
+    command = [tshark(), "-r", str(capture), "-d", f"tcp.port=={port},iec60870_104", "-Y", which, *more]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def write_capture(file: Path, packets: list[tuple[bool, bytes]], port: int) -> None:

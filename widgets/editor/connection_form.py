@@ -8,11 +8,13 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.model.errors import Wrong
+from app.model.text import Text
 from widgets import language
 from widgets.editor.draft import DeviceDraft
 from widgets.editor.fields import ChoiceField, Scrolled, TextField, called
 from widgets.editor.scalars import is_reference, is_secret, line_of, parse, plain_secrets
-from widgets.language import tr
+from widgets.language import both, tr
 
 
 class ConnectionForm(QWidget):
@@ -22,11 +24,13 @@ class ConnectionForm(QWidget):
     driver_chosen = Signal(str)
     """Answer with `set_keys`."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, *, complete: bool = True, parent: QWidget | None = None) -> None:
+        """`complete`: a connection to one device; otherwise what a search needs, which the search itself judges."""
         super().__init__(parent)
+        self._complete = complete
         self._draft: DeviceDraft | None = None
         self._known: Mapping[str, object] = {}
-        self._faults: list[tuple[tuple[str, ...], str]] = []
+        self._faults: list[tuple[tuple[str, ...], Text]] = []
         self.keys: dict[str, TextField] = {}
         """Key -> its line."""
         self.driver = ChoiceField(called("Driver"))
@@ -62,7 +66,8 @@ class ConnectionForm(QWidget):
 
     def set_drivers(self, drivers: Sequence[str]) -> None:
         """Every driver word."""
-        self.driver.set_choices([("", tr("no connection")), *((word, word) for word in drivers)])
+        none = [("", tr("no connection"))] if self._complete else []
+        self.driver.set_choices([*none, *((word, word) for word in drivers)])
 
     def show_draft(self, draft: DeviceDraft) -> None:
         """Fill the lines from it."""
@@ -79,10 +84,10 @@ class ConnectionForm(QWidget):
             self._known = known
             self._rebuild()
 
-    def set_faults(self, faults: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    def set_faults(self, faults: Sequence[tuple[tuple[str, ...], Text]]) -> None:
         """(place, words) of each; what belongs to another part is left alone."""
         self._faults = [(place, words) for place, words in faults if place[:1] == ("connection",)]
-        here: dict[str, list[str]] = {}
+        here: dict[str, list[Text]] = {}
         for place, words in self._faults:
             key = place[1] if len(place) > 1 and place[1] in self.keys else "driver"
             here.setdefault(key, []).append(words)
@@ -125,7 +130,8 @@ class ConnectionForm(QWidget):
             if is_secret(key):
                 field.set_placeholder("secret:NAME, env:NAME")
             elif key in self._known:
-                field.set_placeholder(tr("must be given") if default is None else line_of(default))
+                needed = tr("must be given") if self._complete else ""
+                field.set_placeholder(needed if default is None else line_of(default) if default != "" else "")
 
     def _on_driver(self) -> None:
         if self._draft is None:
@@ -145,11 +151,12 @@ class ConnectionForm(QWidget):
         self._hide_secret(key)
         try:
             value = parse(field.text())
-        except ValueError as error:
-            field.set_problem(str(error))
+        except Wrong as error:
+            field.set_problem(error.text)
         else:
             plain = plain_secrets({key: value})
-            field.set_problem(tr("a secret must not stand in the file; write secret:NAME or env:NAME") if plain else "")
+            secret = both("a secret must not stand in the file; write secret:NAME or env:NAME")
+            field.set_problem(secret if plain else None)
             if self._draft is not None and not plain:
                 self._draft.set(("connection", key), value)
         self.edited.emit()

@@ -80,6 +80,7 @@ class DeviceEditor(QWidget):
         self._trial_said.setWordWrap(True)
         self.which = Choice()
         self.which.setProperty("verbatim", True)
+        self.which.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         self._title, self._note = QLabel(), QLabel()
         self._title.setProperty("level", "title")
         self._note.setWordWrap(True)
@@ -186,12 +187,13 @@ class DeviceEditor(QWidget):
             self.show_refusal(tr("The file has no device '{device}' any more.", device=device))
 
     def open_new(self, like: Mapping[str, Any] | None = None) -> None:
-        """Begin a new device, as a copy of another one if that is given."""
+        """Begin a new device, like another one or a found one if that is given; its id is kept where it is free."""
         taken = {str(form.get("id")) for form in self._contents.devices}
         form = copy.deepcopy(dict(like if like is not None else _NEW))
+        wish = str(form.get("id") or "")
         stem = str(form.get("id") or form.get("kind") or "device").rstrip("0123456789") or "device"
         number = next(n for n in range(1, len(taken) + 2) if f"{stem}{n}" not in taken)
-        form["id"] = f"{stem}{number}"
+        form["id"] = wish if wish and wish not in taken else f"{stem}{number}"
         self._open(DeviceDraft(None, form))
         self.forms.setCurrentIndex(0)
         self.device.focus()
@@ -342,11 +344,11 @@ class DeviceEditor(QWidget):
         preview = self._preview
         faults = preview.faults if preview is not None else ()
         places = preview.places if preview is not None else ()
-        placed = [(place, f"{fault.what}; {fault.mend}") for fault, place in zip(faults, places, strict=False) if place]
+        placed = [(place, fault.words) for fault, place in zip(faults, places, strict=False) if place]
         for form in (self.device, self.connection, self.points):
             form.set_faults(placed)
         local = self._problems()
-        listed = [f"{fault.file.name}:{fault.line}: {fault.what}; {fault.mend}" for fault in faults]
+        listed = [fault.line_of(fault.file.name).in_(language.name()) for fault in faults]
         self.faults.show_lines([*local, *listed])
         self._titles()
 
@@ -418,6 +420,8 @@ class DeviceEditor(QWidget):
     def _retranslate(self) -> None:
         self._title.setText(tr("New device") if self.draft.before is None else tr("Edit"))
         self.which.setAccessibleName(tr("Device of the file"))
+        if self.draft.before is None and self.which.count():
+            self.which.setItemText(0, tr("new device"))
         self.duplicate.setText(tr("Duplicate"))
         self.remove.setText(tr("Remove device"))
         self.try_.setText(tr("Test connection"))
@@ -426,6 +430,7 @@ class DeviceEditor(QWidget):
         self.faults.setPlaceholderText(tr("Nothing is wrong. What is will stand here, with its line and the mend."))
         self.difference.setAccessibleName(tr("Difference"))
         self.faults.setAccessibleName(tr("Faults"))
+        self._show_faults()
         self._refresh()
 
 

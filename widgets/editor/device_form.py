@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.model.commissioning import Contents
 from app.model.config import DeviceKind
+from app.model.errors import Wrong
+from app.model.text import Text
 from widgets import language
 from widgets.editor.draft import DeviceDraft
 from widgets.editor.fields import ChoiceField, Field, Scrolled, TextField, called, stacked
@@ -84,11 +86,11 @@ class DeviceForm(QWidget):
         ratings = form.get("ratings")
         for key, field in self.ratings.items():
             field.set_text(line_of(ratings.get(key)) if isinstance(ratings, Mapping) else "")
-            field.set_problem("")
+            field.set_problem(None)
 
-    def set_faults(self, faults: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    def set_faults(self, faults: Sequence[tuple[tuple[str, ...], Text]]) -> None:
         """(place, words) of each; what belongs to another part is left alone."""
-        by_field: dict[Field, list[str]] = {}
+        by_field: dict[Field, list[Text]] = {}
         for place, words in faults:
             field = self._fields.get(place[:2]) or self._fields.get(place[:1])
             if field is not None:
@@ -127,10 +129,10 @@ class DeviceForm(QWidget):
     def _put(self, field: TextField, path: tuple[str, ...]) -> None:
         try:
             value = parse(field.text())
-        except ValueError as error:
-            field.set_problem(str(error))
+        except Wrong as error:
+            field.set_problem(error.text)
             return
-        field.set_problem("")
+        field.set_problem(None)
         if self._draft is not None:
             self._draft.set(path, value)
 

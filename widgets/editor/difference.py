@@ -9,7 +9,7 @@ from typing import Final
 from PySide6.QtGui import QFont, QFontDatabase, QSyntaxHighlighter, QTextCharFormat
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
-from app.model.loading import SECRET_KEYS
+from app.model.connections import SECRET_KEYS
 from widgets import theme
 from widgets.fonts import SMALL_PX
 

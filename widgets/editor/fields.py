@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.model.text import Text
 from widgets import language
 from widgets.icons import paint
 from widgets.language import tr
@@ -53,9 +54,9 @@ class Field(QWidget):
         column.setSpacing(2)
         column.addLayout(self.row)
         column.addWidget(self._fault)
-        self._problem = ""
+        self._problem: Text | None = None
         """What this field itself finds wrong; nothing is asked while there is any."""
-        self._told: list[str] = []
+        self._told: list[Text] = []
         self._editor = editor
         language.changed.connect(self.retranslate)
         self.retranslate()
@@ -64,18 +65,19 @@ class Field(QWidget):
         """Say anew what it is called."""
         self.label.setText(self._tell())
         self._editor.setAccessibleName(self._tell())
+        self._show_fault()
 
     @property
     def problem(self) -> str:
         """What the field itself finds wrong with what stands in it."""
-        return self._problem
+        return self._problem.in_(language.name()) if self._problem is not None else ""
 
-    def set_problem(self, problem: str) -> None:
-        """Say what the field itself finds wrong; empty for nothing."""
+    def set_problem(self, problem: Text | None) -> None:
+        """Say what the field itself finds wrong; None for nothing."""
         self._problem = problem
         self._show_fault()
 
-    def set_faults(self, faults: Sequence[str]) -> None:
+    def set_faults(self, faults: Sequence[Text]) -> None:
         """Say what the check of the whole file finds wrong here."""
         self._told = list(faults)
         self._show_fault()
@@ -85,8 +87,8 @@ class Field(QWidget):
         return self._fault.text() if not self._fault.isHidden() else ""
 
     def _show_fault(self) -> None:
-        said = [self._problem] if self._problem else self._told
-        self._fault.setText("\n".join(f"✕ {one}" for one in said))
+        said = [self._problem] if self._problem is not None else self._told
+        self._fault.setText(crossed(said))
         self._fault.setVisible(bool(said))
 
 
@@ -198,6 +200,11 @@ def stacked(fields: Sequence[QWidget], *, spacing: int = 4) -> QWidget:
         column.addWidget(field)
     column.addStretch(1)
     return inside
+
+
+def crossed(said: Sequence[Text]) -> str:
+    """What is wrong, a line each."""
+    return "\n".join(f"✕ {one.in_(language.name())}" for one in said)
 
 
 def called(english: str) -> Callable[[], str]:

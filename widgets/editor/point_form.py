@@ -9,12 +9,14 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from app.model.config import Priority
+from app.model.errors import Wrong
+from app.model.text import Text
 from widgets import language
 from widgets.alarm_words import PRIORITY_WORDS
 from widgets.editor.draft import LIMITS, POINT_FIELDS, PointDraft
-from widgets.editor.fields import Choice, Field, Scrolled, TextField, called
+from widgets.editor.fields import Choice, Field, Scrolled, TextField, called, crossed
 from widgets.editor.scalars import line_of, lines_of, parse, parse_mapping, plain_secrets
-from widgets.language import tr
+from widgets.language import both, tr
 
 FIELD_NAMES: Final = {"scan": "Scan", "deadband": "Deadband", "precision": "Decimals", "range": "Range"}
 _LIMIT_NAMES: Final = {"hh": "HH", "h": "H", "l": "L", "ll": "LL"}
@@ -66,8 +68,8 @@ class PointForm(QWidget):
         self.rest.setMinimumHeight(_REST_PX)
         self.rest.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)  # it takes what is left
         self.rest.setTabChangesFocus(True)
-        self._rest_problem = ""
-        self._rest_faults: list[str] = []
+        self._rest_problem: Text | None = None
+        self._rest_faults: list[Text] = []
         self._rest_fault = QLabel()
         self._rest_fault.setProperty("state", "bad")
         self._rest_fault.setProperty("verbatim", True)
@@ -119,7 +121,7 @@ class PointForm(QWidget):
         self._point = None  # what is put into the fields now is not typed
         for field in (*self.fields.values(), *self.limits.values()):
             field.setEnabled(point is not None)
-            field.set_problem("")
+            field.set_problem(None)
             field.set_faults([])
         self.rest.setEnabled(point is not None)
         if point is not None:
@@ -130,7 +132,7 @@ class PointForm(QWidget):
                 limit.set_text(line_of(value))
                 limit.priority.setCurrentIndex(max(limit.priority.findData(priority), 0))
         self.rest.setPlainText(lines_of(point.rest()) if point is not None else "")
-        self._set_rest_problem("")
+        self._set_rest_problem(None)
         self._point = point
         self._titled()
         self._placeholders()
@@ -140,9 +142,9 @@ class PointForm(QWidget):
             held = self._point.base.get(key, _DEFAULTS.get(key)) if self._point is not None else None
             field.set_placeholder(line_of(held))
 
-    def set_faults(self, faults: Sequence[tuple[_Place, str]]) -> None:
+    def set_faults(self, faults: Sequence[tuple[_Place, Text]]) -> None:
         """(place within the point, words) of each."""
-        here: dict[Field | None, list[str]] = {}
+        here: dict[Field | None, list[Text]] = {}
         for place, words in faults:
             field: Field | None = self.fields.get(place[0]) if place else None
             if place[:1] == ("alarms",) and len(place) > 1:
@@ -158,7 +160,7 @@ class PointForm(QWidget):
         named: list[tuple[str, str]] = [(key, field.problem) for key, field in self.fields.items()]
         named += [(name, limit.problem) for name, limit in self.limits.items()]
         found = [f"{key}: {problem}" for key, problem in named if problem]
-        return [*found, self._rest_problem] if self._rest_problem else found
+        return [*found, self._rest_problem.in_(language.name())] if self._rest_problem is not None else found
 
     def _on_edited(self) -> None:
         point = self._point
@@ -181,26 +183,26 @@ class PointForm(QWidget):
             return
         try:
             rest = parse_mapping(self.rest.toPlainText())
-        except ValueError as error:
-            self._set_rest_problem(str(error))
+        except Wrong as error:
+            self._set_rest_problem(error.text)
         else:
-            problem = ""
+            problem: Text | None = None
             if plain_secrets(rest):
-                problem = tr("a secret must not stand in the file; write secret:NAME or env:NAME")
+                problem = both("a secret must not stand in the file; write secret:NAME or env:NAME")
             elif point.own and not rest.get("id"):
-                problem = tr("a point needs an id; add 'id: ...'")
+                problem = both("a point needs an id; add 'id: ...'")
             self._set_rest_problem(problem)
-            if not problem:
+            if problem is None:
                 point.set_rest(rest)
         self.edited.emit()
 
-    def _set_rest_problem(self, problem: str) -> None:
+    def _set_rest_problem(self, problem: Text | None) -> None:
         self._rest_problem = problem
         self._show_rest_fault()
 
     def _show_rest_fault(self) -> None:
-        said = [self._rest_problem] if self._rest_problem else self._rest_faults
-        self._rest_fault.setText("\n".join(f"✕ {one}" for one in said))
+        said = [self._rest_problem] if self._rest_problem is not None else self._rest_faults
+        self._rest_fault.setText(crossed(said))
         self._rest_fault.setVisible(bool(said))
 
 
@@ -208,10 +210,10 @@ def _typed(field: TextField) -> tuple[bool, Any]:
     """Whether what stands in it can be read, and what it is."""
     try:
         value = parse(field.text())
-    except ValueError as error:
-        field.set_problem(str(error))
+    except Wrong as error:
+        field.set_problem(error.text)
         return False, None
-    field.set_problem("")
+    field.set_problem(None)
     return True, value
 
 

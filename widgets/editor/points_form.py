@@ -8,6 +8,7 @@ from typing import Final
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
+from app.model.text import Text
 from widgets import language
 from widgets.cells import Cell, CellDelegate, CellModel
 from widgets.editor.draft import LIMITS, DeviceDraft, PointDraft
@@ -105,7 +106,7 @@ class PointsForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._draft: DeviceDraft | None = None
-        self._faults: list[tuple[_Place, str]] = []
+        self._faults: list[tuple[_Place, Text]] = []
         self.model = DraftPoints()
         self.table = Table(self.model)
         self.table.setProperty("verbatim", True)
@@ -177,7 +178,7 @@ class PointsForm(QWidget):
             self.table.setCurrentIndex(self.model.index(row, 0))
         self._on_row()
 
-    def set_faults(self, faults: Sequence[tuple[_Place, str]]) -> None:
+    def set_faults(self, faults: Sequence[tuple[_Place, Text]]) -> None:
         """(place, words) of each; what belongs to another part is left alone."""
         self._faults = [(place[1:], words) for place, words in faults if place[:1] == ("points",) and len(place) > 1]
         self.model.set_faulty(frozenset(place[0] for place, _ in self._faults))

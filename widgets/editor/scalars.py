@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from app.model.loading import SECRET_KEYS
+from app.model.connections import SECRET_KEYS
+from app.model.errors import Wrong
+from app.model.text import Text
 from app.model.yaml_source import YamlSource
 
 _TYPED: Final = Path("typed")
@@ -17,23 +19,26 @@ _BARE: Final = re.compile(r"[^\W\d](?:[\w ./()%*+-]*[\w/()%*+])?|\d+(?:\.\d+)?[a
 
 
 def parse(text: str) -> Any:
-    """What was typed, None for nothing. Raises ValueError with the fault where it is no YAML."""
+    """What was typed, None for nothing. Raises Wrong with the fault where it is no YAML."""
     if text.strip().startswith(_REFERENCES):
         return text.strip()
     source = YamlSource(_TYPED, text)
     if source.faults:
         first = source.faults[0]
-        raise ValueError(f"{first.what}; {first.mend}")
+        raise Wrong(first.what, first.mend)
     return source.data
 
 
 def parse_mapping(text: str) -> dict[str, Any]:
-    """A mapping typed over several lines; empty for nothing. Raises ValueError where it is something else."""
+    """A mapping typed over several lines; empty for nothing. Raises Wrong where it is something else."""
     data = parse(text)
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise ValueError("this is not a mapping; write 'key: value' on each line")
+        raise Wrong(
+            Text("this is not a mapping", "此处不是键值映射"),
+            Text("write 'key: value' on each line", "请每行写“key: value”"),
+        )
     return data
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
@@ -19,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.console.engineering import Engineering
+from app.console.finding import Finding
 from app.console.pages.page import Context, Page
 from app.console.reading import Readings
 from app.model.views import AlarmRow, DeviceStatus, Health, Snapshot
@@ -27,6 +30,7 @@ from widgets.alarm_words import by_device
 from widgets.connection_card import ConnectionCard
 from widgets.device_tree import DeviceTree, DeviceTreeModel
 from widgets.editor.device_editor import DeviceEditor
+from widgets.editor.finder import DeviceFinder
 from widgets.icons import keep
 from widgets.language import tr
 from widgets.point_table import Column, PointModel, PointTable
@@ -52,14 +56,18 @@ class DevicesPage(Page):
         self.readings = Readings(context)
         self.editor = DeviceEditor(self.station.zone)
         self.engineering = Engineering(context, self.editor)
+        self.finder = DeviceFinder()
+        self.finding = Finding(context, self.finder)
+        self._back_to_finder = False
+        """Where the editor goes when it is closed: one who opened a find wants the next one."""
         self._notice = QLabel()
         self._notice.setWordWrap(True)
         self._notice.hide()
         self._columns, self._copy, self._trend, self._faceplate = (QPushButton() for _ in range(4))
-        self._read, self._edit, self._add = (QPushButton() for _ in range(3))
+        self._read, self._edit, self._add, self._find = (QPushButton() for _ in range(4))
         for button, icon in (
             (self._columns, "columns"), (self._copy, "copy"), (self._trend, "trends"), (self._faceplate, "devices"),
-            (self._read, "link"), (self._add, "add"),
+            (self._read, "link"), (self._add, "add"), (self._find, "search"),
         ):  # fmt: skip
             keep(button, icon)
         self._lay_out()
@@ -77,10 +85,15 @@ class DevicesPage(Page):
         self._read.clicked.connect(self.read_now)
         self._edit.clicked.connect(self.edit)
         self._add.clicked.connect(lambda: self.engineering.edit(""))
-        self.engineering.opened.connect(lambda: self._show_editor(shown=True))
+        self._find.clicked.connect(self.finding.open)
+        self.finding.opened.connect(lambda: self._show(self.finder))
+        self.finding.refused.connect(self._tell)
+        self.finder.chosen.connect(self._on_find)
+        self.finder.closed.connect(self._on_finder_closed)
+        self.engineering.opened.connect(lambda: self._show(self.editor))
         self.engineering.refused.connect(self._tell)
         self.engineering.removed.connect(self._on_removed)
-        self.editor.closed.connect(lambda: self._show_editor(shown=False))
+        self.editor.closed.connect(self._on_editor_closed)
         find = QShortcut(QKeySequence("Ctrl+F"), self)
         find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         find.activated.connect(self.filter.setFocus)
@@ -103,8 +116,8 @@ class DevicesPage(Page):
         narrow = QHBoxLayout()
         narrow.addWidget(self.filter, 1)
         narrow.addWidget(self._read)
-        points = QWidget()
-        column = QVBoxLayout(points)
+        self._points = QWidget()
+        column = QVBoxLayout(self._points)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(head)
@@ -114,8 +127,8 @@ class DevicesPage(Page):
         column.addWidget(self.table, 1)
         column.addWidget(self.readings)
         self.right = QStackedWidget()
-        self.right.addWidget(points)
-        self.right.addWidget(self.editor)
+        for part in (self._points, self.editor, self.finder):
+            self.right.addWidget(part)
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
@@ -125,6 +138,7 @@ class DevicesPage(Page):
         doing.addWidget(self._add)
         doing.addWidget(self._edit)
         column.addLayout(doing)
+        column.addWidget(self._find)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setHandleWidth(8)
@@ -148,6 +162,7 @@ class DevicesPage(Page):
         self._faceplate.setText(tr("Faceplate"))
         self._read.setText(tr("Read now"))
         self._add.setText(tr("Add device"))
+        self._find.setText(tr("Find devices…"))
         self._edit.setText(tr("Edit"))
         self.show_rights()
         self._describe()
@@ -159,7 +174,7 @@ class DevicesPage(Page):
         """Choose a device in the tree, to see its points; an editor with changes stays."""
         self.filter.clear()
         if self.right.currentWidget() is self.editor and not self.editor.dirty:
-            self._show_editor(shown=False)
+            self._show(self._points)
         self.tree.choose(device_id)
 
     # --------------------------------------------------------------------------------------------------- live
@@ -228,15 +243,31 @@ class DevicesPage(Page):
         if self._edit.isEnabled():
             self.engineering.edit(self._ids[0])
 
-    def _show_editor(self, *, shown: bool) -> None:
+    def _show(self, part: QWidget) -> None:
+        """The points, the editor or the finder."""
         self._notice.hide()
-        self.right.setCurrentIndex(int(shown))
+        self.right.setCurrentWidget(part)
         self.show_rights()
-        if not shown:
+        if part is self._points:
+            self._back_to_finder = False
             self.tree.setFocus()
 
+    def _on_find(self, form: dict[str, Any]) -> None:
+        self._back_to_finder = True
+        self.engineering.edit("", form)
+
+    def _on_editor_closed(self) -> None:
+        if self._back_to_finder:
+            self.finding.renew()
+        self._show(self.finder if self._back_to_finder else self._points)
+
+    def _on_finder_closed(self) -> None:
+        self.finding.stop()
+        self.finder.show_ended()
+        self._show(self._points)
+
     def _on_removed(self, words: str) -> None:
-        self._show_editor(shown=False)
+        self._show(self._points)
         self._tell(words)
 
     def _tell(self, words: str) -> None:
@@ -244,10 +275,12 @@ class DevicesPage(Page):
         self._notice.show()
 
     def show_rights(self) -> None:
-        door, editing = self.context.door, self.right.currentWidget() is self.editor
-        door.allow(self._add, "commissioning.contents", able=not editing)
+        door, at_points = self.context.door, self.right.currentWidget() is self._points
+        door.allow(self._add, "commissioning.contents", able=at_points)
+        hint = tr("Look for devices in the field that are not in the file yet")
+        door.allow(self._find, "commissioning.discover", able=at_points, hint=hint)
         hint = tr("Change this device in the station's file (F2)")
-        door.allow(self._edit, "commissioning.contents", able=not editing and len(self._ids) == 1, hint=hint)
+        door.allow(self._edit, "commissioning.contents", able=at_points and len(self._ids) == 1, hint=hint)
         self._on_selection()
 
     def _on_selection(self) -> None:

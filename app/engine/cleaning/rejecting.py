@@ -23,12 +23,11 @@ from app.engine.cleaning.stage import (
     Slots,
     column,
     marked,
-    nanoseconds,
 )
 from app.engine.cleaning.windows import Windows, lower_median
 from app.engine.table import LiveTable
 from app.model import quality as q
-from app.model.cleaning import RateForm, SpikeForm
+from app.model.cleaning import RateForm, SpikeForm, hold_s
 from app.model.clock import SECOND_NS
 from app.model.station import Point
 
@@ -38,9 +37,10 @@ _ROUNDING: Final = 1 + 1e-9
 
 
 class _Rejecting(Judging):
-    def __init__(self, forms: Sequence[SpikeForm] | Sequence[RateForm], points: Sequence[Point], table: LiveTable):
+    def __init__(self, forms: Sequence[SpikeForm | RateForm], points: Sequence[Point], table: LiveTable):
         super().__init__(forms, points, table)
-        self._hold = nanoseconds(forms, "hold")
+        hold = [hold_s(form, point.form.scan) for form, point in zip(forms, points, strict=True)]
+        self._hold = np.rint(np.array(hold) * SECOND_NS).astype(np.int64)
         self._since = np.full(self.k, NOT_SET, np.int64)
         """Monotonic, since when the point is held back; NOT_SET while it is not."""
         self._held = np.full(self.k, np.nan)

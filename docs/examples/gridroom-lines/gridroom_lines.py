@@ -61,8 +61,9 @@ def _address_faults(address: Mapping[str, Any]) -> list[KeyFault]:
     found = [unknown_key(str(key), ("name",), "address") for key in address if key != "name"]
     name = address.get("name")
     if not isinstance(name, str) or not name.isascii() or not name.isprintable() or " " in name or not name:
-        mend = "write the instrument's own name for the value, without spaces"
-        found.append(KeyFault("name", f"name '{name}' is no name of a value", mend))
+        what = Text(f"name '{name}' is no name of a value", f"name “{name}”不是数值的名称")
+        mend = Text("write the instrument's own name for the value, without spaces", "请写仪表自身的数值名称，不含空格")
+        found.append(KeyFault("name", what, mend))
     return found
 
 

@@ -135,6 +135,10 @@ def test_a_wrong_value_says_so_beside_its_field_and_cannot_be_saved(
     assert editor.connection.keys["host"].fault_text() == ""
     assert not editor.save.isEnabled() and not editor.try_.isEnabled()
     assert "station.yaml:9: device m: port" in editor.faults.toPlainText()
+    language.choose("zh")
+    assert "port“70000”不是 1 至 65535 的整数" in port.fault_text(), "what stands there follows the language"
+    assert editor.faults.toPlainText() == "station.yaml:9：设备 m：port“70000”不是 1 至 65535 的整数；请改正"
+    language.choose("en")
     typed(port.edit, "1503")
     checked(editor, qtbot)
     assert port.fault_text() == "" and editor.save.isEnabled()

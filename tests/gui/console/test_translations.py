@@ -16,6 +16,7 @@ from widgets.answers import ANSWER_TITLES
 from widgets.connection_card import LINES, PAIRS
 from widgets.editor import device_form, point_form
 from widgets.editor.device_editor import SAVED
+from widgets.editor.finder import FOUND_TITLES
 from widgets.editor.points_form import POINT_TITLES, WHERE
 from widgets.editor.templates import TEMPLATE_TITLES
 from widgets.journal_table import _JOURNAL_TITLES
@@ -30,7 +31,7 @@ NEEDS_NONE = {"HH", "H", "L", "LL"}
 def said(file: Path) -> Iterator[str]:
     """Literals that go through `tr` in a file."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and _name(node.func) in {"tr", "called", "_say"} and node.args:
+        if isinstance(node, ast.Call) and _name(node.func) in {"tr", "both", "called", "_say"} and node.args:
             for part in ast.walk(node.args[0]):
                 if isinstance(part, ast.Constant) and isinstance(part.value, str):
                     yield part.value
@@ -47,7 +48,7 @@ def tables() -> list[str]:
                   alarm_words.WHAT_WORDS, device_tree.KIND_NAMES, device_tree.KIND_WORDS,
                   device_tree.STATE_NAMES, device_form.RATINGS, point_form.FIELD_NAMES):  # fmt: skip
         words += table.values()  # type: ignore[attr-defined]
-    words += [*PAIRS, *LINES, *ANSWER_TITLES, *POINT_TITLES, *TEMPLATE_TITLES, *WHERE]
+    words += [*PAIRS, *LINES, *ANSWER_TITLES, *POINT_TITLES, *TEMPLATE_TITLES, *FOUND_TITLES, *WHERE]
     return [*words, *_ALARM_TITLES, *_JOURNAL_TITLES, *_TITLES, SAVED, "LIVE", "DEMO", "READ ONLY", "SHADOW"]
 
 

@@ -21,7 +21,7 @@ from app.model.updates import Updates
 from drivers.bacnet import bacnet
 from drivers.bacnet.driver import BacnetDriver
 from drivers.bacnet.link import BacnetLink
-from drivers.contract import Plan
+from drivers.contract import Plan, Proposal
 from tests.support.bacnet_device import BacnetDevice, running
 from tests.support.devices import device, point, until
 
@@ -379,8 +379,12 @@ async def test_a_cancelled_read_leaves_the_link_usable(open_link: Open, peer: Ba
 
 async def test_devices_are_found_with_their_objects(peer: BacnetDevice) -> None:
     driver = BacnetDriver()
-    found = await driver.discover({"address": peer.address, "interface": INTERFACE}, SystemClock(), 0.5)
-    (one,) = found
+    heard: list[Proposal] = []
+    asked = {"address": peer.address, "interface": INTERFACE}
+    (one,) = await driver.discover(asked, SystemClock(), 0.5, heard.append)
+    first, whole = heard
+    assert first.device["id"] == "bacnet_5" and not first.device["points"], "told when it answers"
+    assert whole == one
     assert one.device["id"] == "bacnet_5" and one.device["name"] == "Peer"
     assert one.device["connection"] == {
         "driver": "bacnet", "address": peer.address, "device": 5, "interface": INTERFACE,

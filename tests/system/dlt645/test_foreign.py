@@ -84,7 +84,7 @@ async def test_the_meter_alone_on_its_line_is_found(meter: dict[str, Any]) -> No
     asked = {key: value for key, value in meter.items() if key != "address"}
     (found,) = await driver.discover(asked, None, 5.0)  # type: ignore[arg-type]
     assert found.device["connection"] == {"driver": "dlt645", **asked, "address": ADDRESS}
-    assert ADDRESS in found.why
+    assert ADDRESS in found.why.en
 
 
 if os.name == "posix":  # a serial line is a pseudo-terminal here, which Windows has not

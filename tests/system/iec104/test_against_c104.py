@@ -13,7 +13,7 @@ from app.model import quality as q
 from app.model.errors import ReadOnlyError, RefusedByDevice
 from app.model.station import Device
 from tests.support.c104_outstation import COMMANDS, MONITORED, TIMED, TIMED_COMMANDS
-from tests.support.c104_process import Outstation
+from tests.support.c104_process import Outstation, outstation_of
 from tests.support.iec104_devices import Listening, devices
 
 VALUES = {1: 1, 2: 1, 3: -17, 4: 0xDEADBEEF, 5: 0.25, 6: -12345, 7: 3.5, 8: 123456}
@@ -59,6 +59,20 @@ async def test_spontaneous_values_of_every_type_with_quality_and_time(tmp_path: 
         times = {point: at for point, _, _, at in station.rows()}
         assert {times[f"m{ioa + 10}"] for ioa in VALUES} == {round(now * 1000) * 1_000_000}
         assert station.link.remarks(station.devices[0]) == {}
+
+
+@pytest.mark.asyncio
+async def test_cyclic_values_come_without_a_time_and_have_that_of_their_arrival(
+    tmp_path: Path, outstation: Outstation
+) -> None:
+    outstation.order(show=7, value=3.5, send=False)
+    async with Listening(station_of(tmp_path, outstation.port)) as station:
+        await station.until(lambda: station.online["a"] > 0)
+        before = time.time_ns()
+        outstation.order(every=7, ms=200)
+        await station.until(lambda: sum(point == "m7" for point, *_ in station.rows()) >= 4)
+        rows = [row for row in station.rows() if row[0] == "m7"][-3:]
+        assert {row[1:3] for row in rows} == {(3.5, 0)} and before < rows[0][3] < rows[1][3] < rows[2][3]
 
 
 @pytest.mark.asyncio
@@ -128,6 +142,22 @@ async def test_counters_come_with_their_interrogation(tmp_path: Path, outstation
     outstation.order(show=8, value=777, send=False)
     async with Listening(station_of(tmp_path, outstation.port, ", counters: 1h")) as station:
         await station.until(lambda: station.latest().get("m8") == (777, 0))
+
+
+@pytest.mark.asyncio
+async def test_one_of_two_outstations_dies_and_the_other_takes_over(tmp_path: Path, outstation: Outstation) -> None:
+    async with outstation_of() as second:
+        outstation.order(show=7, value=1.5, send=False)
+        second.order(show=7, value=7.5, send=False)
+        (device,) = station_of(tmp_path, outstation.port, f", backup: 127.0.0.1, backup_port: {second.port}")
+        async with Listening((device,)) as station:
+            await station.until(lambda: station.latest().get("m7") == (1.5, 0))
+            outstation.process.kill()
+            await station.until(lambda: station.latest()["m7"] == (7.5, 0))
+            assert not station.lost
+            point = device.point("c101")
+            assert point is not None and math.isnan(await station.link.write(point, 1))
+            assert (await second.hears("command"))["command"] == 101
 
 
 @pytest.mark.asyncio

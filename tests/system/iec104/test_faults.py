@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -98,6 +99,20 @@ async def test_what_becomes_of_a_command(tmp_path: Path, script, error, words: s
         station.answer = station.usual
         assert math.isnan(await listening.link.write(point(listening, "d"), 0)), "the next one goes its way"
         assert not listening.lost
+
+
+async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_ones(tmp_path: Path) -> None:
+    async with ScriptedStation(VALUES) as station, Listening(one(tmp_path, station, timeout="2s")) as listening:
+        await listening.until(lambda: len(listening.rows()) == 2)
+        station.answer = lambda talk, asdu: None
+        with pytest.raises(TransportError, match="it is not known whether it was taken"):
+            await listening.link.write(point(listening, "w"), 10)
+        (first,) = station.seen(50)
+        station.answer = lambda talk, asdu: talk.send(reply(first, 7), reply(first, 10), reply(asdu, 7 | NEGATIVE))
+        with pytest.raises(RefusedByDevice, match="its confirmation is negative"):
+            await listening.link.write(point(listening, "w"), 20)
+        station.answer = lambda talk, asdu: talk.send(reply(first, 7 | NEGATIVE), reply(asdu, 7))
+        assert math.isnan(await listening.link.write(point(listening, "w"), 30))
 
 
 async def test_a_refused_selection_executes_nothing(tmp_path: Path) -> None:
@@ -314,6 +329,35 @@ async def test_a_station_that_acknowledges_nothing_is_given_up_after_t1(tmp_path
         async with Listening(devices(tmp_path, {"a": connection}, {"a": POINTS})) as listening:
             await listening.until(lambda: bool(listening.lost))
             assert "not acknowledged within t1" in str(listening.lost["a"])
+
+
+async def test_what_comes_is_acknowledged_after_w_frames_and_after_t2_and_an_idle_line_is_tested_after_t3(
+    tmp_path: Path,
+) -> None:
+    def acknowledged(station: ScriptedStation) -> list[int]:
+        """Numbers of the S-frames."""
+        return [apci.receive_number(f) for f in station.frames if not apci.is_information(f) and not apci.unnumbered(f)]
+
+    more = ", k: 12, w: 3, t1: 4s, t2: 2s, t3: 1s"
+    async with ScriptedStation() as station, Listening(one(tmp_path, station, more)) as listening:
+        await listening.until(lambda: listening.online["a"] > 0)
+        base = station.talk.sent
+        station.talk.send(*(encode(13, 3, 1, [1], [float(n)])[0] for n in range(7)))
+        await station.until(lambda: bool(acknowledged(station)) and acknowledged(station)[-1] == base + 7)
+        numbers = acknowledged(station)
+        assert len(numbers) >= 3 and max(np.diff([0, *numbers])) <= 3, "never more than w are owed"
+        await station.until(lambda: apci.control(apci.TESTFR_ACT) in station.frames)
+
+
+async def test_a_station_that_is_reached_and_says_nothing_is_given_up_after_t0(tmp_path: Path) -> None:
+    """The TLS handshake belongs to the connecting: this station takes it and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        port = deaf.getsockname()[1]
+        connection = f"host: 127.0.0.1, port: {port}, ca: 1, t0: 1s, tls: true"
+        listening = Listening(devices(tmp_path, {"a": connection}, {"a": POINTS}))
+        with pytest.raises(TransportError, match=f"no connection to 127.0.0.1:{port}: no answer within 1s"):
+            await listening.connect()
+        await listening.link.close()
 
 
 async def test_a_station_that_sends_beyond_its_window_is_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import ssl
 from pathlib import Path
 
@@ -58,6 +59,18 @@ async def test_another_station_than_the_right_one_is_not_spoken_to(tmp_path: Pat
             await listening.connect()
         await listening.link.close()
         assert not station.frames
+
+
+async def test_a_certificate_that_is_not_there_is_named_and_used_as_soon_as_it_is(tmp_path: Path) -> None:
+    """Each attempt looks again: nobody has to start Gridroom anew."""
+    copy = tmp_path / "copied-late.pem"
+    async with ScriptedStation(encode(13, 20, 1, [1], [1.5]), tls=server()) as station:
+        listening = Listening(device(tmp_path, station.port, f"name: station.test, ca: {copy}"))
+        with pytest.raises(TransportError, match=r"copied-late\.pem cannot be used for TLS: .*No such file"):
+            await listening.connect()
+        shutil.copy(TLS / "ca.pem", copy)
+        async with listening:
+            await listening.until(lambda: listening.latest().get("p") == (1.5, 0))
 
 
 async def test_the_password_of_a_key_comes_from_the_environment(tmp_path: Path) -> None:

@@ -104,9 +104,12 @@ class Lines:
         self._links.append(link)
         return link
 
-    async def watch(self, link: MqttLink, device: Device, *, until_online: bool = True) -> Watched:
+    async def watch(
+        self, link: MqttLink, device: Device, *, until_online: bool = True, into: list[Updates] | None = None
+    ) -> Watched:
+        """`into` where several devices deliver to the same, as they do in the engine."""
         await link.connect()
-        watched = Watched(device, None)  # type: ignore[arg-type]
+        watched = Watched(device, None, batches=[] if into is None else into)  # type: ignore[arg-type]
 
         def online() -> None:
             watched.online += 1

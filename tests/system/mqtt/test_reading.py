@@ -12,6 +12,7 @@ import pytest
 
 from app.model import quality as q
 from app.model.text import Text
+from app.model.updates import Updates
 from drivers.mqtt.sparkplug_b_pb2 import Payload
 from tests.support.mqtt_broker import Amqtt, Mosquitto
 from tests.support.mqtt_devices import device, json_point, point
@@ -79,6 +80,33 @@ async def test_one_batch_for_many_messages_and_the_order_of_each_point_is_kept(
     await until(lambda: sum(map(len, watched.batches)) == 3000, "all messages", timeout_s=20)
     assert watched.values() == list(range(3000))
     assert len(watched.batches) < 1500
+
+
+async def test_devices_share_a_batch_and_one_that_nobody_attends_yet_holds_up_none(
+    broker: Mosquitto | Amqtt, peer: Connect, lines: Lines
+) -> None:
+    """In the engine all deliver to the same. What comes for a device before its turn waits for it alone."""
+    m1, m2, m3, m4 = devices = [
+        device(f"m{i}", at(broker.port), [json_point("n", "$.n", topic)], first_index=i - 1)
+        for i, topic in ((1, "m1/state"), (2, "m2/state"), (3, "m1/state"), (4, "m2/state"))
+    ]
+    link = lines.open(*devices)
+    engine: list[Updates] = []
+    first = await lines.watch(link, m1, into=engine)
+    await lines.watch(link, m2, into=engine)
+    other = await lines.watch(link, m4)
+    there = peer(broker.port)
+    sent = [there.client.publish(f"m{1 + n % 2}/state", json.dumps({"n": n}), 1) for n in range(2000)]
+    sent[-1].wait_for_publish(20)
+    await until(lambda: len(first.values(0) + first.values(1)) == 2000, "all messages", timeout_s=20)
+    assert first.values(0) == list(range(0, 2000, 2)) and first.values(1) == list(range(1, 2000, 2))
+    assert any({0, 1} <= set(batch.point.tolist()) for batch in engine)
+    assert other.values(3) == list(range(1, 2000, 2)), "who delivers elsewhere gets its own there"
+    assert first.values(2) == first.values(3) == other.values(1) == []
+    late = await lines.watch(link, m3, into=engine)
+    there.send("m1/state", {"n": 2000})
+    await until(lambda: late.values(2)[-1:] == [2000], "the message behind what was held")
+    assert late.values(2) == list(range(0, 2001, 2))
 
 
 async def test_garbage_of_one_device_is_named_and_stays_there(

@@ -10,6 +10,8 @@ import pytest
 from app.model import quality as q
 from tests.support.foreign_centre import ForeignCentre
 from tests.support.northbound_station import Offering
+from tests.support.tee import Tee
+from tests.support.tshark import decoded, packets, write_capture
 
 GOOD = (("breaker", 1), ("door", 0), ("p_kw", 123.4), ("q_kvar", -250), ("tap", -3), ("e_kwh", 1_234_567), ("p_set", 0))
 SHOWN = {1: 1.0, 2: 0.0, 16385: pytest.approx(123.4, abs=1e-4), 16386: 1234.0, 16387: -0.25, 16388: -3.0}
@@ -144,3 +146,39 @@ def test_independent_connections_are_all_told(tmp_path: Path) -> None:
             offering.until(lambda: len(offering.status.transferring) == 2)
             offering.give(("breaker", 0))
             assert first.hears_point(1, "SPONTANEOUS")["value"] == second.hears_point(1, "SPONTANEOUS")["value"] == 0
+
+
+def test_what_passes_between_us_and_a_foreign_master_is_sound_to_tshark(tmp_path: Path) -> None:
+    """Both directions, decoded by a third party: nothing malformed, windows kept, every request answered as it should."""
+    with Offering(tmp_path) as offering:
+        offering.give(*GOOD)
+        with Tee(offering.status.port) as tee, ForeignCentre(tee.port) as centre:
+            centre.connect()
+            # What the library makes of an answer is not asked: one that comes faster than it begins to wait is missed.
+            for order in ({"do": "interrogate"}, {"do": "interrogate", "group": 1}, {"do": "count"}, {"do": "test"}):
+                centre.does(**order)
+            centre.does("clock")
+            centre.does("command", ioa=25089, type="C_SE_NC_1", value=60.0)
+            centre.does("command", ioa=24577, type="C_SC_NA_1", value=1, select=True)
+            centre.does("command", ioa=77, type="C_SC_NA_1", value=1)
+            centre.does("interrogate", ca=9)
+            for n in range(100):
+                offering.give(("breaker", n % 2), ("p_kw", 200.0 + n))
+            centre.hears_point(16385, "SPONTANEOUS", value=299.0)
+    capture = tmp_path / "passed.pcap"
+    write_capture(capture, tee.passed, 2404)
+    assert not packets(capture, 2404, "_ws.malformed || _ws.expert.severity >= 0x600000")
+    names = ["tcp.srcport", "iec60870_asdu.typeid", "iec60870_asdu.causetx", "iec60870_asdu.nega"]
+    seen = []
+    for row in decoded(capture, 2404, names):
+        source, *columns = row
+        for type_, cause, negative in zip(*(column.split(",") for column in columns), strict=True):
+            if type_:
+                seen.append((source == "2404", int(type_), int(cause), negative in ("1", "True")))
+    ours = {one[1:] for one in seen if one[0]}
+    theirs = {one[1:3] for one in seen if not one[0]}
+    assert theirs == {(45, 6), (50, 6), (100, 6), (101, 6), (103, 6), (107, 6)}
+    assert {(100, 7, False), (100, 10, False), (101, 7, False), (101, 10, False), (70, 4, False)} <= ours
+    assert {(103, 7, True), (50, 7, True), (45, 7, True), (45, 47, True), (100, 46, True)} <= ours
+    assert {(30, 3, False), (36, 3, False), (1, 20, False), (1, 21, False), (15, 37, False)} <= ours
+    assert not {(type_, cause) for type_, cause, negative in ours if type_ in (45, 50) and not negative}

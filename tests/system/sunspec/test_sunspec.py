@@ -302,7 +302,7 @@ async def test_a_device_is_proposed_with_what_it_implements_and_the_proposal_loa
         assert isinstance(driver, Discovering)
         connection = {"host": "127.0.0.1", "port": served.port}
         (proposal,) = await driver.discover(connection, ManualClock(), 10.0)
-        assert proposal.why == "SunSpec at register 40000: Acme Sun 15k, models 1 103 160 203 64001"
+        assert proposal.why.en == "SunSpec at register 40000: Acme Sun 15k, models 1 103 160 203 64001"
         found = {each["id"]: each for each in proposal.device["points"]}
         assert proposal.device["kind"] == "pv_inverter" and proposal.device["name"] == "Acme Sun 15k"
         assert found["p_kw"]["role"] == "active_power" and found["p_kw"]["unit"] == "kW"

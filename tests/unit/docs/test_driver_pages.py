@@ -8,22 +8,34 @@ from typing import Final
 
 import pytest
 
+from app.model.config import BlocksForm
 from drivers.bacnet import address as bacnet_address
 from drivers.bacnet import connection as bacnet_connection
+from drivers.dlt645 import address as dlt645_address
+from drivers.dlt645 import connection as dlt645_connection
 from drivers.http import address as http_address
 from drivers.http import connection as http_connection
 from drivers.http import signature
+from drivers.modbus import address as modbus_address
+from drivers.modbus import connection as modbus_connection
+from drivers.mqtt import address as mqtt_address
+from drivers.mqtt import connection as mqtt_connection
+from drivers.sunspec import address as sunspec_address
 
 REFERENCE: Final = Path(__file__).parents[3] / "docs" / "reference"
+MODBUS: Final = modbus_connection.DEFAULTS
+MQTT: Final = mqtt_connection.OF_THE_LINE
 
 
 def keys(page: str) -> dict[str, str]:
-    """Key -> what is given for it, of every table whose second column is that."""
+    """Key -> what is given for it (empty where the table does not say), of every table that begins with `key`."""
     found: dict[str, str] = {}
-    for table in re.findall(r"^\| key.*? \| given \| means \|\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE):
+    for head, table in re.findall(r"^\| (key.*) \| means \|\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE):
+        columns = [cell.strip() for cell in head.split("|")]
         for row in table.splitlines():
-            first, given, *_ = [cell.strip() for cell in row.strip("|").split("|")]
-            found |= dict.fromkeys(re.findall(r"`(\w+)`", first), given)
+            cells = [cell.strip() for cell in row.strip("|").split("|")]
+            given = cells[columns.index("given")] if "given" in columns else ""
+            found |= dict.fromkeys(re.findall(r"`(\w+)`", cells[0]), given)
     return found
 
 
@@ -51,6 +63,35 @@ def keys(page: str) -> dict[str, str]:
                 "lifetime": bacnet_connection.LIFETIME,
                 "priority": str(bacnet_address.PRIORITY),
             },
+        ),
+        (
+            "modbus",
+            {key for kind in modbus_connection.Kind for key in kind.keys}
+            | {*modbus_address.KEYS, *BlocksForm.model_fields},
+            {key: str(MODBUS[key]) for key in MODBUS}
+            | {key: str(BlocksForm.model_fields[key].default) for key in ("max_registers", "max_bits", "max_gap")},
+        ),
+        ("sunspec", {"base", *sunspec_address.KEYS}, {}),
+        (
+            "dlt645",
+            {*dlt645_connection.KEYS, *dlt645_address.KEYS},
+            {
+                "baudrate": str(dlt645_connection.BAUDRATE),
+                "parity": dlt645_connection.PARITY,
+                "stopbits": str(dlt645_connection.STOPBITS),
+                "timeout": dlt645_connection.TIMEOUT,
+                "gap": f"{dlt645_connection.SERIAL_GAP} on a serial line, else 0s",
+            },
+        ),
+        (
+            "mqtt",
+            {*mqtt_connection.KEYS, *mqtt_address.KEYS},
+            {
+                "port": f"{mqtt_connection.USUAL_PORT}, with `tls` {mqtt_connection.USUAL_TLS_PORT}",
+                "birth": mqtt_connection.BIRTH,
+                "qos": "1",
+            }
+            | {key: str(MQTT[key]) for key in ("version", "timeout", "keepalive", "session", "max_payload")},
         ),
     ],
 )

@@ -106,8 +106,8 @@ def test_a_faulty_plugin_is_named_with_its_package_and_reason(packages: Install,
     packages(f"broken_{fault}", source, broken=target)
     driver = registry.driver("broken")
     assert isinstance(driver, AbsentDriver)
-    assert words in driver.why
-    assert f"driver 'broken' of package broken_{fault} 1.0" in driver.why
+    assert words in driver.why.en
+    assert f"driver 'broken' of package broken_{fault} 1.0" in driver.why.en
     assert driver.mend
 
 
@@ -116,7 +116,7 @@ def test_two_packages_that_bring_one_name_are_both_left_out(packages: Install) -
     packages("second_one", SOUND, twice="Sound")
     driver = registry.driver("twice")
     assert isinstance(driver, AbsentDriver)
-    assert "package first_one 1.0 and package second_one 1.0" in driver.why
+    assert "package first_one 1.0 and package second_one 1.0" in driver.why.en
 
 
 def test_a_plugin_cannot_take_the_place_of_ours(
@@ -143,6 +143,23 @@ def test_check_tells_where_a_broken_driver_is_asked_for(
     told = capsys.readouterr().err.strip()
     assert told.startswith(f"{tmp_path / 'station.yaml'}:8: device bad: driver 'broken' of package broken_one 1.0")
     assert "nothing_of_that_name" in told and told.endswith("; repair or reinstall the package")
+
+
+def test_a_certificate_that_is_missing_is_told_by_check_and_costs_its_device_only(
+    packages: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packages("sound_package", SOUND, sound="Sound")
+    write_station(tmp_path, "iec104, ca: 1, tls: {ca: copied-late.pem}")
+    text = (tmp_path / "station.yaml").read_text().replace("any: thing", "ioa: 1, type: M_ME_NC_1")
+    (tmp_path / "station.yaml").write_text(text)
+    assert cli.main(["check", str(tmp_path)]) == cli.WRONG_INPUT
+    told = f":8: device bad: tls ca '{tmp_path / 'copied-late.pem'}' is no file on this machine"
+    assert told in capsys.readouterr().err
+    states = asyncio.run(states_of(configure(tmp_path)))
+    assert states["good"] == (LinkState.ONLINE, None)
+    assert states["bad"][0] is LinkState.LOST and "copied-late.pem cannot be used" in str(states["bad"][1])
+    (tmp_path / "copied-late.pem").touch()
+    assert configure(tmp_path).absent == ()
 
 
 def test_an_unknown_driver_is_still_a_fault_that_ends(packages: Install, tmp_path: Path) -> None:

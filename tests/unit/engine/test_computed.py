@@ -97,7 +97,7 @@ def test_circles_are_faults_with_their_lines(tmp_path: Path) -> None:
     )
     (tmp_path / "station.yaml").write_text(text)
     _, faults = parse_all(load_station(tmp_path))
-    assert [(fault.line, fault.what) for fault in faults] == [
+    assert [(fault.line, fault.what.en) for fault in faults] == [
         (12, "device d, point z: unknown point 'nope'"),
         (10, "device d, point x: computes itself in a circle"),
         (11, "device d, point y: computes itself in a circle"),

@@ -284,6 +284,7 @@ async def test_a_device_that_comes_and_goes_is_asked_ever_more_seldom(
         async with running(tmp_path, "a") as (engine, _):
             await until(lambda: engine.devices() and engine.devices()[0].next_try - engine._clock.now_ns() > 0.5e9)
     assert len([record for record in caplog.records if record.exc_info]) == 1, "a traceback is said once"
+    assert "device a lost: the driver failed (Flapping: a bug in a driver)" in caplog.text
 
 
 @pytest.mark.asyncio

@@ -36,6 +36,13 @@ def faults(folder: Path, chain: str, point: str = "kind: measurement", source: s
     ("chain", "words"),
     [
         ("[{spik: {}}]", "unknown key 'spik'; did you mean 'spike'?"),
+        ("[{hampel: {}}]", "known here: bits clamp counter map mean median"),
+        (
+            "[{spike: {hold: 1s}}]",
+            "hold 1 s of 'spike' ends before the next value comes: scan is 1 s; write several scans",
+        ),
+        ("[{stuck: {after: 500ms}}]", "after 0.5 s of 'stuck' ends before the next value comes"),
+        ("[{substitute: {last: 800ms}}]", "last 0.8 s of 'substitute' ends before the next value comes"),
         ("[{spike: {windo: 7}}]", "unknown key 'windo'; did you mean 'window'?"),
         ("[{spike: {window: 4}}]", "write 5"),
         ("[{spike: {sigmas: 0.5}}]", "sigmas: "),

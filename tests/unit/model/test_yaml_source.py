@@ -28,7 +28,7 @@ def read(folder: Path, text: str) -> YamlSource:
 )
 def test_a_file_nested_too_deep_is_a_fault_and_no_crash(tmp_path: Path, text: str) -> None:
     (fault,) = read(tmp_path, text).faults
-    assert fault.what == "nested deeper than 100 levels"
+    assert fault.what.en == "nested deeper than 100 levels"
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_full_width_punctuation_is_named_with_its_line_and_what_is_meant(
     """Those who write Chinese type it all the time, and it is hard to see."""
     fault = read(tmp_path, text).faults[0]
     assert fault.line == line
-    assert fault.what.endswith(f": the full-width character {character} stands here")
-    assert fault.mend == f"write {meant} instead, or put the whole text in quotes"
+    assert fault.what.en.endswith(f": the full-width character {character} stands here")
+    assert fault.mend.en == f"write {meant} instead, or put the whole text in quotes"
 
 
 def test_all_full_width_punctuation_that_keeps_a_file_from_being_read_is_told_at_once(tmp_path: Path) -> None:
@@ -91,14 +91,14 @@ devices:
     note: 一号，二号
     b： c
 """
-    found = [(fault.line, fault.what.removesuffix(" stands here")[-1]) for fault in read(tmp_path, text).faults]
+    found = [(fault.line, fault.what.en.removesuffix(" stands here")[-1]) for fault in read(tmp_path, text).faults]
     assert sorted(found) == [(1, "："), (2, "："), (4, "，"), (5, "："), (5, "｝"), (7, "－"), (8, "："), (10, "：")]
 
 
 def test_wide_spaces_are_named(tmp_path: Path) -> None:
     for text, named in (("a: 1\n\u3000b: 1", "a full-width space"), ("a: 1\n\u00a0b: 1", "a no-break space")):
         (fault,) = read(tmp_path, text).faults
-        assert fault.line == 2 and fault.what.endswith(f"{named} stands here")
+        assert fault.line == 2 and fault.what.en.endswith(f"{named} stands here")
 
 
 def test_full_width_characters_in_texts_are_texts(tmp_path: Path) -> None:

@@ -39,6 +39,17 @@ def test_without_the_file_nothing_is_offered(tmp_path: Path) -> None:
     assert configure(tmp_path).centres == ()
 
 
+def test_the_stations_hash_changes_with_what_is_offered(tmp_path: Path) -> None:
+    """The hash says under which files a station ran; an offer is one of them, and so is each line of its table."""
+    hashes = []
+    for offer, table in ((OFFER, TABLE), (WITH_TABLE, TABLE), (WITH_TABLE, TABLE.replace("0.1,2", "0.1,3"))):
+        (tmp_path / "dispatch.csv").write_text(table, encoding="utf-8")
+        hashes.append(configure(write(tmp_path, offer)).station.config_hash)
+    (tmp_path / "northbound.yaml").unlink()
+    hashes.append(configure(tmp_path).station.config_hash)
+    assert len(set(hashes)) == 4
+
+
 def test_defaults(tmp_path: Path) -> None:
     one = centre(tmp_path, OFFER.replace("    listen: {host: 127.0.0.1, port: 0}\n", ""))
     assert (one.host, one.port, one.allow, one.tls, one.redundant) == ("0.0.0.0", 2404, None, None, True)  # noqa: S104

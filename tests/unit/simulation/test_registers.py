@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from drivers.modbus.address import Address
 from drivers.modbus.codec import Decoder, limits
 from tests.support.devices import device as make_device
 from tests.support.devices import point as make_point
+from tests.support.fuzzing import a_million, spoilt
 
 
 def image_of(device: Device) -> Image:
@@ -206,3 +208,46 @@ def test_a_header_that_is_none_ends_the_connection() -> None:
 @given(data=st.binary(min_size=1, max_size=60))
 def test_the_checksum_is_pymodbus_s(data: bytes) -> None:
     assert crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
+
+
+# --- any bytes ------------------------------------------------------------------------------------------------------
+
+
+def fuzz(count: int, random: Random) -> None:
+    """Streams of requests, spoilt: each request that is found is answered, with an exception where it is nonsense."""
+    points = [
+        make_point("p", {"table": "holding", "register": 10, "type": "f32"}),
+        {**make_point("s", {"table": "holding", "register": 20, "type": "i16"}), "kind": "setpoint"},
+        {**make_point("c", {"table": "coil", "register": 3}), "kind": "command"},
+    ]
+    image, written = image_of(device_of(*points)), []
+    slave = Slave(image.devices["d"], lambda device, rows: written.append(rows))
+    pdus = [
+        bytes.fromhex(one)
+        for one in ("03000a0002", "0600140007", "050003ff00", "0f0003000101 01", "10001400010200 09", "2b0e")
+    ]
+    framings, answered = (TcpFraming(), RtuFraming()), 0
+    for _ in range(count):
+        framing = random.choice(framings)
+        buffer = bytearray()
+        for _ in range(random.randrange(1, 4)):
+            pdu = spoilt(random, random.choice(pdus), most=1)
+            buffer += spoilt(random, framing.frame(1, 7, pdu), most=1)
+        try:
+            while (request := framing.cut(buffer)) is not None:
+                answer = slave.answer(request.pdu)
+                answered += 1
+                assert len(answer) >= 2 and (answer[0] & 0x7F == (request.pdu[:1] or b"\0")[0] & 0x7F)
+        except ValueError:
+            assert framing is framings[0]
+        written.clear()
+    assert answered > count / 2
+
+
+def test_any_bytes_are_requests_or_none() -> None:
+    fuzz(3_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_streams() -> None:
+    a_million(fuzz)

@@ -65,6 +65,10 @@ MODBUS = [name for name, file in zip(NAMES, FILES, strict=True) if driver_of(fil
 every_modbus_template = pytest.mark.parametrize("file", [TEMPLATES / f"{name}.yaml" for name in MODBUS], ids=MODBUS)
 
 
+def comments(file: Path) -> list[str]:
+    return [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+
+
 def roles(template: TemplateForm) -> list[str]:
     return [point.role for point in template.points if point.role is not None]
 
@@ -74,8 +78,23 @@ def test_header_names_its_source_and_licence(file: Path) -> None:
     template = read(file)
     for word in (template.vendor, template.model, template.source, template.licence):
         assert word.strip()
-    comment = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
-    assert any(line.startswith("# How sure:") for line in comment)
+    assert any(line.startswith("# How sure:") for line in comments(file))
+
+
+@every_template
+def test_header_names_the_signs_and_what_the_device_waits_for(file: Path) -> None:
+    used = roles(read(file))
+    told = {line[2:].partition(":")[0] for line in comments(file)}
+    assert "Signs" in told or not {"active_power", "reactive_power"} & set(used)
+    assert {"Heartbeat", "Timer"} & told or "heartbeat" not in used
+
+
+@every_template
+def test_the_fault_role_leaves_no_fault_word_out(file: Path) -> None:
+    """Of several words none alone says that there is no fault."""
+    words = [point.id for point in read(file).points if re.fullmatch(r"fault_\d+", point.id)]
+    alone = [point.id for point in read(file).points if point.role == "fault" and point.id in words]
+    assert len(words) < 2 or not alone
 
 
 @every_template

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from random import Random
 
 import pytest
 from dlt645.protocol.protocol import DLT645Protocol
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.dlt645.frames import END, PREAMBLE, START, Frame, address_bytes, address_digits, build, cut
+from tests.support.fuzzing import a_million
 
 FRAMES = st.builds(
     Frame,
@@ -75,9 +76,8 @@ def test_what_no_frame_can_carry_is_said() -> None:
             build(frame)
 
 
-def fuzz(count: int, seed: int) -> int:
+def fuzz(count: int, source: Random) -> int:
     """Cut random bytes and spoilt frames; every answer must be sound. Returns how many frames were found."""
-    source = random.Random(seed)
     found = 0
     for _ in range(count):
         data = bytearray(source.randbytes(source.randrange(40)))
@@ -95,9 +95,9 @@ def fuzz(count: int, seed: int) -> int:
 
 
 def test_bytes_of_any_kind_are_survived() -> None:
-    assert fuzz(5_000, 1) > 1_000
+    assert fuzz(5_000, Random(1)) > 1_000
 
 
 @pytest.mark.slow
 def test_a_million_inputs_are_survived() -> None:
-    assert fuzz(1_000_000, 2) > 200_000
+    a_million(fuzz)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
+from random import Random
 
+import numpy as np
 import pytest
 from dlt645.common.transform import bcd_to_float, datetime_to_bcd, float_to_bcd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.dlt645.frames import address_bytes
+from drivers.dlt645.polling import Dlt645Plan
+from drivers.dlt645.requests import Peer
 from drivers.dlt645.values import TIME, Format, Type, encode, number, text
+from tests.support.devices import device, point
+from tests.support.fuzzing import a_million
 
 FORMATS = [Format(4, 1), Format(6, 3, signed=True), Format(6, 4, signed=True), Format(8, 2), Format(8, 2, signed=True)]
 
@@ -78,9 +84,8 @@ def test_any_bytes_are_a_value_or_none(data: bytes, form: Format) -> None:
     assert isinstance(text(data, form), str)
 
 
-def fuzz(count: int, seed: int) -> None:
+def fuzz(count: int, source: Random) -> None:
     """Bytes of any kind and length in every format: a number or none, and what is a number is written back alike."""
-    source = random.Random(seed)
     forms = [*FORMATS, TIME, Format(4, type=Type.BINARY), Format(12)]
     for _ in range(count):
         form = source.choice(forms)
@@ -92,9 +97,36 @@ def fuzz(count: int, seed: int) -> None:
 
 
 def test_any_bytes_are_survived() -> None:
-    fuzz(5_000, 1)
+    fuzz(5_000, Random(1))
 
 
 @pytest.mark.slow
 def test_a_million_inputs_are_survived() -> None:
-    fuzz(1_000_000, 2)
+    a_million(fuzz)
+
+
+def answer(count: int, source: Random) -> None:
+    """Answers of any length and content to a plan: values, or IV with a remark where they are too short."""
+    addresses = [
+        {"di": "02030000"}, {"di": "00010000"}, {"di": "0201ff00", "field": 2}, {"di": "0101FF00", "field": 1, "type": "time"},
+        {"di": "19010101", "digits": 4, "type": "binary"},
+    ]  # fmt: skip
+    meter = device(
+        "m", {"host": "h", "meter": "000012345678"}, [point(f"p{i}", address) for i, address in enumerate(addresses)]
+    )
+    plan = Dlt645Plan("m", Peer("m", address_bytes("000012345678")), meter.points)
+    for now in range(count):
+        for ask in plan.asks:
+            plan.take(ask, source.randbytes(source.choice((4, 20, source.randrange(70)))), now + 1)
+        updates = plan.updates(now + 1)
+        assert (np.isfinite(updates.value) == (updates.quality == 0)).all() and len(updates) == len(addresses)
+        assert len(plan.remarks()) <= len(addresses)
+
+
+def test_any_answer_is_values_or_remarked() -> None:
+    answer(2_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_answers() -> None:
+    a_million(answer)

@@ -96,7 +96,7 @@ def test_an_address_at_fault_is_told_with_its_mend(address: dict[str, Any], key:
 
 def test_a_point_must_fit_its_device() -> None:
     def said(connection: dict[str, Any], address: dict[str, Any], **form: Any) -> list[str]:
-        return [one.what for one in http().check(device("d", connection, [point("p", address, **form)]))]
+        return [str(one.what) for one in http().check(device("d", connection, [point("p", address, **form)]))]
 
     every = {**URL, "every": "10s"}
     assert said(every, P, scan="1s") == ["scan 1s is more often than the url is asked, every 10s"]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model.clock import ManualClock
+from drivers.http.hooks import DeviceHook
 from drivers.http.server import MOST_SENDERS, Rate
 from drivers.http.signature import Guard, Verdict, sign
+from tests.support.devices import device, point
+from tests.support.fuzzing import a_million, spoilt
 
 SECRET = b"a shared secret"
 NOW_S = 1_764_000_000
@@ -93,3 +98,37 @@ def test_a_sender_that_comes_too_often_is_turned_away_and_delays_no_other() -> N
     for sender in range(2 * MOST_SENDERS):
         rate.admits(str(sender), clock.monotonic_ns())
     assert len(rate._next_ns) == MOST_SENDERS
+
+
+def fuzz(count: int, random: Random) -> None:
+    """Messages to a hook: taken where they are signed and new, and answered with a reason otherwise."""
+    clock, taken = ManualClock(), 0
+    meter = device("m", {"webhook": "/m", "secret": "env:NOBODYS"}, [point("p", {"path": "$.p"})])
+    hook = DeviceHook(meter, clock)
+    hook._guard = Guard(SECRET, window_s=300, per_minute=600, now_ns=clock.now_ns())
+    hook._deliver = lambda updates: None
+    for number in range(count):
+        clock.advance(0.2)
+        now_s = clock.now_ns() // 10**9
+        body = spoilt(random, b'{"p": %d, "q": [1, {"a": null}]}' % number)
+        stamp = str(now_s + random.choice((0, 0, 0, 1, -400, 10**12)))
+        signature = sign(SECRET, stamp, body)
+        if random.random() < 0.3:
+            signature = spoilt(random, signature.encode()).decode("latin-1")
+        if random.random() < 0.2:
+            stamp = spoilt(random, stamp.encode()).decode("latin-1")
+        status, why = hook.receive(stamp, signature, body, random.choice(("", "utf-8", "gb2312", "no such", "utf-16")))
+        assert why or status == 204
+        assert status in (204, 400, 401, 429)
+        taken += status == 204
+        assert len(hook._guard) < 5_000
+    assert taken > count / 20
+
+
+def test_any_message_is_taken_or_answered_with_a_reason() -> None:
+    fuzz(5_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_messages() -> None:
+    a_million(fuzz)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from drivers.iec104 import apci
 from drivers.iec104.apci import FrameFault, Splitter
+from tests.support.fuzzing import a_million
 
 frames = st.one_of(
     st.builds(apci.information, st.integers(0, 40000), st.integers(0, 40000), st.binary(max_size=249)),
@@ -44,13 +45,12 @@ def test_what_is_no_frame_is_a_fault(stream: bytes) -> None:
         Splitter().feed(stream)
 
 
-def fuzz(inputs: int) -> None:
-    random_ = random.Random(104)
+def fuzz(inputs: int, random: Random) -> None:
     for _ in range(inputs):
         splitter = Splitter()
         try:
-            for _ in range(random_.randrange(1, 4)):
-                for frame in splitter.feed(b"h" * random_.randrange(2) + random_.randbytes(random_.randrange(40))):
+            for _ in range(random.randrange(1, 4)):
+                for frame in splitter.feed(b"h" * random.randrange(2) + random.randbytes(random.randrange(40))):
                     assert len(frame) == frame[1] + 2
         except FrameFault:
             continue
@@ -58,9 +58,9 @@ def fuzz(inputs: int) -> None:
 
 
 def test_garbage_is_a_frame_or_a_fault() -> None:
-    fuzz(20_000)
+    fuzz(20_000, Random(104))
 
 
 @pytest.mark.slow
 def test_a_million_pieces_of_garbage() -> None:
-    fuzz(1_000_000)
+    a_million(fuzz)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from app.model.clock import MS_NS, SECOND_NS, from_datetime
 from drivers.iec104.asdu import NO_TIME
 from drivers.iec104.clock import StationClock
+from tests.support.fuzzing import a_million
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 NOON = from_datetime(datetime(2026, 6, 1, 12, tzinfo=UTC))
@@ -118,3 +120,25 @@ def test_what_a_clock_writes_it_reads(now: int, zone: ZoneInfo | None) -> None:
     clock = StationClock(zone, 60)
     time, doubtful = read(clock, int.from_bytes(clock.octets(now), "little"), now)
     assert time == now or doubtful  # doubt: the second of two equal hours, which no bit tells
+
+
+def fuzz(count: int, random: Random) -> None:
+    """Seven octets of any kind: a time within a century and half, or the time when it came with doubt."""
+    clocks = [StationClock(zone, 60) for zone in (None, SHANGHAI, BERLIN)]
+    for number in range(count // 100):
+        values = np.array([random.getrandbits(56) for _ in range(100)], np.uint64)
+        if number % 2:  # fields that are near to what they may be
+            values &= np.uint64(0x7F0F1F9FBFFFFF)
+        times, doubtful = clocks[number % 3].read(values, NOON)
+        assert times.shape == doubtful.shape == (100,)
+        assert (np.abs(times - NOON) < 150 * 366 * 86400 * SECOND_NS).all()
+        assert doubtful[np.abs(times - NOON) > 3600 * SECOND_NS].all()
+
+
+def test_any_octets_are_a_time_or_doubt() -> None:
+    fuzz(20_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_octets_are_a_time_or_doubt() -> None:
+    a_million(fuzz)

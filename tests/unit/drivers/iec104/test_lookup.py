@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 from app.model import quality as q
 from app.model.station import Device
 from app.model.text import Text
-from drivers.iec104.asdu import decode
+from drivers.iec104.asdu import decode, octets_of
 from drivers.iec104.clock import StationClock
 from drivers.iec104.encoding import encode
 from drivers.iec104.lookup import MOST_STRANGERS, Lookup
+from drivers.iec104.typeids import MONITORED
+from tests.support.fuzzing import a_million
 from tests.support.iec104_devices import devices
 
 NOW = 1_790_000_000_000_000_000
@@ -93,3 +96,29 @@ def test_the_order_of_a_point_is_kept_whatever_comes_between(
             updates = found.get(number)
             got = updates.value[updates.point == point.index].tolist() if updates else []
             assert got == expected
+
+
+def fuzz(count: int, random: Random, pair: tuple[Device, ...]) -> None:
+    """Values of any type for any address: sorted to their points, or counted; what is remembered is bounded."""
+    lookup = Lookup(pair, StationClock(None, 60))
+    for _ in range(count // 100):
+        sent: list[bytes] = []
+        for _ in range(100):
+            kind = random.choice(MONITORED)
+            type_, ioa = random.choice((kind.plain, kind.timed)), random.choice((1, 2, random.randrange(1 << 24)))
+            head = bytes((type_, 1, random.randrange(256), 0)) + random.randrange(1, 4).to_bytes(2, "little")
+            sent.append(head + ioa.to_bytes(3, "little") + random.randbytes(octets_of(kind, type_)))
+        columns = decode(sent).columns
+        before = lookup.strangers.count
+        rows = sum(len(updates) for _, updates in lookup.take(columns, NOW))
+        assert rows + lookup.strangers.count - before <= len(columns) == 100
+        assert len(lookup.strangers.first) <= MOST_STRANGERS and len(lookup.mismatched) <= 4
+
+
+def test_whatever_comes_is_sorted_or_counted(pair: tuple[Device, ...]) -> None:
+    fuzz(20_000, Random(1), pair)
+
+
+@pytest.mark.slow
+def test_a_million_values_are_sorted_or_counted(pair: tuple[Device, ...]) -> None:
+    a_million(lambda count, random: fuzz(count, random, pair))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import random
+import contextlib
+from random import Random
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from drivers.iec104 import messages
 from drivers.iec104.asdu import Columns, decode
 from drivers.iec104.encoding import encode
 from drivers.iec104.messages import MessageFault
+from tests.support.fuzzing import a_million, spoilt
 
 
 def payload(message: bytes) -> bytes:
@@ -44,10 +46,19 @@ def test_a_head_that_is_none(head: bytes) -> None:
         messages.length_and_kind(head)
 
 
+def fuzz(count: int, random: Random) -> None:
+    note = payload(messages.pack({"note": "done", "id": [45, 1, 7], "sent": True}))
+    values = payload(messages.pack_values(decode(encode(36, 3, 7, [1, 2], 1.5)).columns, 1))
+    for number in range(count):
+        unpack = (messages.unpack_note, messages.unpack_values)[number % 2]
+        with contextlib.suppress(MessageFault):
+            unpack(random.choice((spoilt(random, (note, values)[number % 2]), random.randbytes(random.randrange(60)))))
+
+
 def test_garbage_is_a_fault() -> None:
-    random_ = random.Random(104)
-    for _ in range(5000):
-        data = random_.randbytes(random_.randrange(60))
-        for unpack in (messages.unpack_note, messages.unpack_values):
-            with pytest.raises(MessageFault):
-                unpack(data)
+    fuzz(5_000, Random(104))
+
+
+@pytest.mark.slow
+def test_a_million_pieces_of_garbage_are_faults() -> None:
+    a_million(fuzz)

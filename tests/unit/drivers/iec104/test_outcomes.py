@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.iec104.asdu import Control
-from drivers.iec104.outcomes import Outcome
+from drivers.iec104.outcomes import Outcome, order_of
 
 SELECT, EXECUTE = b"\x81", b"\x01"
 
@@ -65,6 +65,41 @@ def test_a_refusal_says_what_where_why_and_the_mend() -> None:
         "look at the address"
     )
     assert outcome.refusal.text.zh == "站 1 信息对象 7 的 45 C_SC_NA_1 选择被拒绝：未知的信息对象地址；请核对地址"
+
+
+OFF, TIME = b"\x00", bytes(7)
+
+
+@pytest.mark.parametrize(
+    ("type_", "earlier", "order", "late", "own"),
+    [
+        (45, SELECT, OFF, EXECUTE, OFF),  # of a selection, and of its execution: both order "on"
+        (58, EXECUTE + TIME, OFF + TIME, EXECUTE + b"1234567", OFF + b"7654321"),
+        (50, b"\x00\x00\x20\x41\x00", b"\x00\x00\xa0\x41\x00", b"\x00\x00\x20\x41\x00", b"\x00\x00\xa0\x41\x00"),
+        (51, b"\1\0\0\0", b"\2\0\0\0", b"\1\0\0\0", b"\2\0\0\0"),
+        (100, b"\x15", b"\x16", b"\x15", b"\x16"),
+        (45, EXECUTE, EXECUTE, b"\x02", EXECUTE),  # the same again; an answer that repeats neither is for it
+    ],
+)
+@pytest.mark.parametrize("negative", [False, True])
+def test_a_late_answer_to_an_earlier_order_is_not_taken_for_the_answer_to_this_one(
+    type_: int, earlier: bytes, order: bytes, late: bytes, own: bytes, negative: bool
+) -> None:
+    def control(element: bytes, cause: int, negative: bool = False) -> Control:
+        return Control(type_, cause, negative, 1, 7, element)
+
+    outcome = Outcome(type_, 1, 7, "a", earlier=[order_of(control(earlier, 6))])
+    outcome.take(control(order, 6), True)
+    if order_of(control(late, 7)) in outcome.earlier:
+        outcome.take(control(late, 7, negative), False)
+        outcome.take(control(late, 10), False)
+        assert states(outcome) == {SENT}
+    outcome.take(control(own, 7), False)
+    outcome.take(control(late, 10), False)
+    if order_of(control(late, 7)) in outcome.earlier:
+        assert states(outcome) == {SENT, CONFIRMED}
+    outcome.take(control(own, 10), False)
+    assert states(outcome) == {SENT, CONFIRMED, ENDED}
 
 
 controls = st.builds(frame, st.integers(0, 63), st.binary(max_size=4), st.booleans())

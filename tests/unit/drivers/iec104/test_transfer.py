@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.iec104 import apci
 from drivers.iec104.transfer import TABLE, Broken, Event, Parameters, State, Transfer
+from tests.support.fuzzing import a_million
 
 START, STOP = apci.control(apci.STARTDT_ACT), apci.control(apci.STOPDT_ACT)
 TEST, TESTED = apci.control(apci.TESTFR_ACT), apci.control(apci.TESTFR_CON)
@@ -168,3 +171,41 @@ def test_whatever_comes_it_keeps_its_window_or_says_why_not(steps: list[bytes | 
             assert sent == sorted(sent)
     except Broken as broken:
         assert str(broken)
+
+
+def fuzz(count: int, random: Random) -> None:
+    """Frames in any order, right and wrong numbers, time that passes: as above, and each break says why."""
+    transfer, now = Transfer(Parameters(k=3, w=2), 0.0), 0.0
+    sent = received = 0
+    for _ in range(count):
+        try:
+            match random.randrange(6):
+                case 0:
+                    transfer.take(random.choice((START, START, STOP, TEST, TESTED)), now)
+                case 1:
+                    transfer.take(apci.supervisory(random.choice((sent, sent, max(0, sent - 1), sent + 1))), now)
+                case 2:
+                    transfer.take(apci.information(received, sent - len(transfer.unacknowledged), b"asdu"), now)
+                    received += 1
+                case 3 if random.random() < 0.1:
+                    transfer.take(bytes((0x68, 4)) + random.randbytes(4), now)
+                case 4 if transfer.room > 0:
+                    transfer.send(b"x", now)
+                    sent += 1
+                case _:
+                    now += random.random() * 3
+                    transfer.tick(now)
+            assert len(transfer.unacknowledged) <= 3 and len(transfer.out) < 20
+            out(transfer)
+        except Broken as broken:
+            assert str(broken)
+            transfer, sent, received = Transfer(Parameters(k=3, w=2), now), 0, 0
+
+
+def test_frames_in_any_order_keep_the_window_or_say_why_not() -> None:
+    fuzz(20_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_frames_in_any_order() -> None:
+    a_million(fuzz)

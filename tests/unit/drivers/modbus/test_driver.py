@@ -125,7 +125,7 @@ def test_a_device_that_is_another_one_does_not_start(
     first = device("m1", _HOST, [point("a", _U16), *more])
     found = driver.check_line([first, device("m2", {**_HOST, "unit": unit}, [point("a", other)])])
     assert [(one.device, one.key) for one in found] == ([("m2", "unit")] if same else [])
-    assert not same or "unit 1 is m1 already" in found[0].what
+    assert not same or "unit 1 is m1 already" in str(found[0].what)
 
 
 def test_devices_that_disagree_about_their_serial_line_do_not_start() -> None:

@@ -11,7 +11,7 @@ from app.model import quality as q
 from app.model.text import Text
 from drivers.mqtt.documents import PayloadFault
 from drivers.mqtt.edge_node import EdgeNode
-from drivers.mqtt.rows import Message, Rows
+from drivers.mqtt.rows import Message, Sheet
 from drivers.mqtt.sparkplug import BITS, DataType, Topic, command, number
 from drivers.mqtt.sparkplug_b_pb2 import Payload
 from tests.support.mqtt_devices import HOST, device, point
@@ -24,7 +24,8 @@ class Machine:
     def __init__(self) -> None:
         points = device("m1", HOST, [point(n, {"sparkplug": "g/n/dev", "metric": n}) for n in ("f", "d")]).points
         self.node = EdgeNode("g", "n")
-        self.rows = Rows("m1", points)
+        self.sheet = Sheet({"m1": points})
+        self.rows = self.sheet.rows["m1"]
         self.troubles = self.node.read_by(self.rows, "dev", [(p, i, p.id, {}) for i, p in enumerate(points)])
 
     def take(
@@ -39,19 +40,14 @@ class Machine:
     def born(self) -> Machine:
         self.take("NBIRTH", NBIRTH)
         self.take("DBIRTH", DBIRTH, "dev")
-        self.rows.take(0)
+        self.sheet.take(0)
         return self
 
     def said(self) -> list[tuple[int, float, int]]:
-        updates = self.rows.take(T_NS)
-        return (
-            []
-            if updates is None
-            else [
-                (int(p), float(v), int(k))
-                for p, v, k in zip(updates.point, updates.value, updates.quality, strict=True)
-            ]
-        )
+        updates, _ = self.sheet.take(T_NS)
+        return [
+            (int(p), float(v), int(k)) for p, v, k in zip(updates.point, updates.value, updates.quality, strict=True)
+        ]
 
     def data(self, seq: int, alias: int = 18, **metric: Any) -> Payload:
         payload = Payload(seq=seq, timestamp=T_NS // 10**6)

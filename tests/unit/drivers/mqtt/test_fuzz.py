@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
-import tracemalloc
-from collections.abc import Callable
+import re
+from random import Random
 
 import numpy as np
 import pytest
 
 from app.model import quality as q
+from drivers.mqtt.discovery import MOST_POINTS, Found
 from drivers.mqtt.rosters import roster_of
 from drivers.mqtt.rows import Message
+from tests.support.fuzzing import a_million, spoilt
 from tests.support.mqtt_devices import HOST, device, json_point, point
 from tests.support.sparkplug_payloads import DBIRTH, DDATA, DDEATH, NBIRTH, NDEATH, T_NS
 
@@ -27,32 +28,18 @@ EVENT = {
 SEEDS = {
     "m1/state": [b'{"a": {"b": [1, 2.5e3, null]}, "ts": 1700000000000, "q": "good", "s": "run"}', b"[]", b"-1e400", b'"x"'],
     "m1/plain": [b"12.5", b"run", b"\xff"],
-    "edgex/events/device/x/y/Meter-01": [json.dumps(EVENT).encode(), json.dumps({"payload": "e30="}).encode()],
+    "edgex/events/device/x/y/Meter-01": [json.dumps(EVENT).encode(), json.dumps({"payload": "e30="}).encode(),
+        b'{"payload": "e30\\u00e9"}', json.dumps(EVENT).replace("[1, 2]", "[1, \\ud800]").encode(),
+    ],
     "spBv1.0/g/NBIRTH/n": [NBIRTH], "spBv1.0/g/DBIRTH/n/dev": [DBIRTH], "spBv1.0/g/DDATA/n/dev": [DDATA, DBIRTH],
     "spBv1.0/g/DDEATH/n/dev": [DDEATH], "spBv1.0/g/NDEATH/n": [NDEATH], "spBv1.0/g/NDATA/n": [DDATA],
     "m1/status": [b"online", b"offline"], "m1/reply": [b"{}"], "": [b""], "other/topic": [b"1"],
 }  # fmt: skip
-ALPHABET = b'{}[]":,.0123456789-+eE nulltruefalse\\u\x00\xff\x08\x12'
+ID = re.compile(r"[a-z][a-z0-9_]*")
+ALPHABET = bytes(range(256)) + 30 * b'{}[]":,.0123456789-+eE nulltruefalse\\u\x00\xff\x08\x12'
 
 
-def mutate(random_: random.Random, payload: bytes) -> bytes:
-    """Bytes changed, cut, doubled, put in."""
-    data = bytearray(payload)
-    for _ in range(random_.randrange(4)):
-        at = random_.randrange(len(data) + 1)
-        how = random_.randrange(4)
-        if how == 0 and data:
-            data[at % len(data)] = random_.choice(ALPHABET) if random_.random() < 0.7 else random_.randrange(256)
-        elif how == 1:
-            data[at:at] = bytes(random_.choices(ALPHABET, k=random_.randrange(6)))
-        elif how == 2:
-            del data[at : at + random_.randrange(8)]
-        else:
-            data[at:at] = data[at : at + random_.randrange(30)]
-    return bytes(data)
-
-
-def fuzz(count: int, seed: int) -> int:
+def fuzz(count: int, random: Random) -> int:
     """Rows that came of it."""
     common = {**HOST, "time": "$.ts", "quality": "$.q"}
     points = [
@@ -73,49 +60,58 @@ def fuzz(count: int, seed: int) -> int:
     ]
     roster = roster_of(devices, 4096)
     roster.router.begin(kept=False)
-    random_ = random.Random(seed)
     topics = list(SEEDS)
     rows = done = 0
     while done < count:
         burst = []
-        for _ in range(random_.randrange(1, 50)):
-            topic = random_.choice(topics)
-            payload = mutate(random_, random_.choice(SEEDS[topic]))
-            burst.append(Message(topic, payload, 1, 1, random_.random() < 0.1, random_.random() < 0.1, None, T_NS))
+        for _ in range(random.randrange(1, 50)):
+            topic = random.choice(topics)
+            payload = spoilt(random, random.choice(SEEDS[topic]), ALPHABET)
+            burst.append(Message(topic, payload, 1, 1, random.random() < 0.1, random.random() < 0.1, None, T_NS))
         done += len(burst)
         batch = roster.router.decode(burst, T_NS)
         assert len(batch.acknowledge) == len(burst)
-        for _, updates in batch.updates:
-            rows += len(updates)
-            none = np.isnan(updates.value)
-            assert (np.isfinite(updates.value) | none).all() and (updates.quality[none] & q.IV).all()
-            assert (updates.time > 0).all()
+        updates = batch.updates
+        rows += len(updates)
+        none = np.isnan(updates.value)
+        assert (np.isfinite(updates.value) | none).all() and (updates.quality[none] & q.IV).all()
+        assert (updates.time > 0).all()
     for part in roster.parts.values():
         assert sum(len(trouble.remarks()) for trouble in part.troubles) < 100
     return rows
 
 
-def without_growth(run: Callable[[int], int], grows_less_than: int) -> None:
-    run(0)  # what is remembered once is remembered
-    tracemalloc.start()
-    try:
-        run(1)
-        before = tracemalloc.get_traced_memory()[0]
-        run(2)
-        assert tracemalloc.get_traced_memory()[0] - before < grows_less_than
-    finally:
-        tracemalloc.stop()
-
-
 def test_garbage_is_counted_and_remarked_and_nothing_else() -> None:
-    assert fuzz(20_000, 1) > 5_000
-
-
-def test_garbage_is_not_kept() -> None:
-    without_growth(lambda seed: fuzz(1500, seed), 100_000)
+    assert fuzz(20_000, Random(1)) > 5_000
 
 
 @pytest.mark.slow
 def test_a_million_pieces_of_garbage() -> None:
-    for seed in range(20):
-        fuzz(50_000, 100 + seed)
+    a_million(fuzz)
+
+
+def look_around(count: int, random: Random) -> None:
+    """The same garbage where devices are looked for: proposals of bounded number and sound ids."""
+    topics, proposed = list(SEEDS), 0
+    for _ in range(0, count, 200):
+        found = Found(HOST)
+        for _ in range(200):
+            topic = random.choice(topics)
+            payload = spoilt(random, random.choice(SEEDS[topic]), ALPHABET)
+            found.take(Message(topic, payload, 1, 1, False, False, None, T_NS))
+        proposals = found.proposals()
+        proposed += len(proposals)
+        for proposal in proposals:
+            assert ID.fullmatch(proposal.device["id"]) and proposal.why
+            ids = [one["id"] for one in proposal.device["points"]]
+            assert len(set(ids)) == len(ids) <= MOST_POINTS and all(map(ID.fullmatch, ids))
+    assert proposed > count / 100
+
+
+def test_garbage_proposes_nothing_unsound() -> None:
+    look_around(10_000, Random(1))
+
+
+@pytest.mark.slow
+def test_a_million_pieces_of_garbage_where_devices_are_looked_for() -> None:
+    a_million(look_around)

@@ -8,6 +8,7 @@ import pytest
 
 from app.model import quality as q
 from app.model.errors import TransportError
+from app.model.updates import Updates
 from tests.support.field import MemoryField
 from tests.unit.engine.test_engine import field, running, until
 
@@ -59,8 +60,9 @@ async def test_of_a_lost_device_a_substitute_goes_on(tmp_path: Path, field: Memo
 
 @pytest.mark.asyncio
 async def test_a_value_that_stands_still_is_told_while_nothing_comes(tmp_path: Path, field: MemoryField) -> None:
-    field.values["a"] = 7.0
-    device = DEVICE.format(clean="[{stuck: {after: 200ms}}]").replace("scan: 50ms", "scan: 1h")
-    async with running(tmp_path, device) as (_, collector):
-        await until(lambda: (7.0, q.NT) in collector.of(0))
-    assert collector.of(0)[0] == (7.0, 0)
+    field.reporting = "only"
+    async with running(tmp_path, DEVICE.format(clean="[{stuck: {after: 200ms}}]")) as (_, collector):
+        await until(lambda: "a" in field.reports)
+        field.reports["a"].put_nowait(Updates.of([0], 7.0, 0, 1, 1))
+        await until(lambda: collector.of(0)[-1:] == [(7.0, q.NT)])
+    assert (7.0, 0) in collector.of(0)

@@ -106,6 +106,14 @@ def test_what_became_true_by_time_is_not_doubted_again() -> None:
     assert cleaned.run([100.0] * 3, step_s=60) == [(5.0, EST), (100.0, 0), (100.0, 0), (100.0, 0)]
 
 
+def test_a_single_wrong_value_of_a_slow_scan_never_comes_through() -> None:
+    """Until the next value comes, nobody can tell a spike from a step: what is held back waits for that."""
+    for chain in ([{"spike": {"window": 5}}], [{"rate": {"per_s": 1}}]):
+        cleaned = Cleaned(chain, scan="30s")
+        cleaned.run([5.0] * 5, step_s=30)
+        assert cleaned.run([9999.0, 5.0, 5.0], step_s=30) == [(5.0, EST), (5.0, 0), (5.0, 0)]
+
+
 def test_time_counts_also_where_no_tick_came_between() -> None:
     for chain in (SPIKE, [{"rate": {"per_s": 1}}]):
         cleaned = Cleaned(chain)
