@@ -75,7 +75,7 @@ class Field:
 
     def device(self, unit: int, *points: dict[str, Any], blocks: dict[str, Any] | None = None, **more: Any) -> Device:
         """Device `m{unit}`, with a time-out of 200 ms. Without points: holding registers 0 to 9, as u16."""
-        connection = {**self.connection, "unit": unit, "timeout": "500ms", **more}
+        connection = {**self.connection, "unit": unit, "timeout": "200ms", **more}
         return device(f"m{unit}", connection, points or registers(range(10)), blocks=blocks)
 
 
