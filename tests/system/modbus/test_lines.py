@@ -20,7 +20,7 @@ _FIRST_TEN = {unit: [1000 * unit + n for n in range(10)] for unit in (1, 2, 3)}
 
 async def test_units_of_one_line_are_read_each_by_itself(kind: str, serve: Serve, open_link: Open) -> None:
     field = await serve(kind)
-    devices = [field.device(unit) for unit in (1, 2, 3)]
+    devices = [field.device(unit, timeout="2s") for unit in (1, 2, 3)]
     link = open_link(field.driver, *devices)
     plans = [link.plan(device, device.points) for device in devices]
     updates = await asyncio.gather(*(link.read(plan) for plan in plans))

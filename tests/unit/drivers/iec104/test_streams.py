@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -65,21 +65,37 @@ async def relay(count: int, random: Random) -> None:
     one = Relay(Way("h", 1), StationClock(None, 60), Tap(take, note, lambda: None, faults), 15, read_only=False)
     for _ in range(count // 10):
         one._next_receive, one._asdus, one._urgent = 0, [], False
-        reader, held = asyncio.StreamReader(), asyncio.Queue[tuple[float, bytes]](64)
+        reader, library, held = asyncio.StreamReader(), Library(), asyncio.Queue[tuple[float, bytes]](64)
+        one._holding = 0
         data = stream(random, 10)
         cut = random.randrange(len(data) + 1)
         reader.feed_data(data[:cut])
         reader.feed_data(data[cut:])
         reader.feed_eof()
         try:
-            await one._inbound(reader, held)
+            await one._inbound(reader, cast("asyncio.StreamWriter", library), held)
         except (Ended, apci.FrameFault) as end:
             assert end.text.en and end.text.zh
         await one._flush()
-        for frame in apci.Splitter().feed(held.get_nowait()[1]) if held.qsize() else ():
+        while not held.empty():
+            library.write(held.get_nowait()[1])
+        for frame in apci.Splitter().feed(bytes(library.written)):
             assert len(_for_library(frame)) == len(frame)
         faults.clear()
     assert controls > count / 100 and values > count / 10
+
+
+class Library:
+    """What the library is given."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    async def drain(self) -> None:
+        pass
 
 
 class Sink(asyncio.Transport):
