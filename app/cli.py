@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from app import __version__
+from app import __version__, cli_audit
 from app.model.durations import parse_duration_s
 from app.model.errors import ConfigFaults, GridroomError
 
@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gridroom {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for declare in (_console, _engine, _check, _discover, _sim, _export, _screenshots, _bench, _schema):
+    for declare in (_console, _engine, _check, _discover, _sim, _export, _screenshots, _bench, _schema, _audit):
         declare(verbs)
     return parser
 
@@ -221,6 +221,16 @@ def _discover(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("keys", metavar="KEY=VALUE", nargs="*", help="what else `connection` says, such as host=NAME")
     parser.add_argument("--listen", type=_duration, default="10s", metavar="10s", help="look around for this long")
     parser.set_defaults(run=lambda o: _import("app.headless").discover(o.driver, o.keys, o.listen))
+
+
+def _audit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "audit",
+        "Verify the audit of a station, or write it to CSV or Excel.",
+        "gridroom audit verify my_station --data DIR",
+    )
+    cli_audit.declare(parser, _path)
 
 
 def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

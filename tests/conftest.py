@@ -101,7 +101,7 @@ def postgresql() -> Iterator[Postgresql]:
 @pytest.fixture
 def place_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Place | None]:
     """Where the records of a data folder are kept: in its own file (None), or in a schema of its own on a server."""
-    if request.param == "sqlite":
+    if getattr(request, "param", "sqlite") == "sqlite":  # a unittest case has no parameter
         return lambda folder: None
     server: Postgresql = request.getfixturevalue("postgresql")
 

@@ -153,6 +153,7 @@ class TopBar(QFrame):
 
     def _describe_user(self) -> None:
         standing, spoken = self._standing, language.name()
+        self.user.setProperty("verbatim", bool(standing and standing.actor.name and not standing.demo))  # a name
         if standing is None or not standing.actor.name:
             self.user.setText(tr("nobody signed in"))
             self.user.setToolTip(tr("Sign in, language and theme"))

@@ -405,7 +405,7 @@ class HistoryForm(Form):
 class AccessForm(Form):
     """Who may: what a station asks beyond accounts and roles."""
 
-    lock_after: DurationS | Literal["never"] = 1800.0
+    lock_after: DurationS | Literal["never"] = Field(1800.0, json_schema_extra={"default": "30min"})
     second_person: tuple[Literal["export", "acknowledge", "configure", "secrets", "accounts"], ...] = ()
 
     @property

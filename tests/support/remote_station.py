@@ -39,6 +39,7 @@ class RemoteStation:
         self.alarms = _Service(self, "alarms")
         self.events = _Service(self, "events")
         self.commissioning = _Service(self, "commissioning")
+        self.access = _Service(self, "access")
 
     def close(self) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from app.configuration import configure
 from app.console.main import Console
 from app.console.pages.devices import DevicesPage
+from tests.support.doors import GOOD
 from tests.support.mqtt_broker import Amqtt, Mosquitto, free_port, plain_broker
 from tests.support.mqtt_peer import Peer
 from tests.support.remote_station import RemoteStation
@@ -58,6 +59,7 @@ def file(tmp_path: Path, broker: Mosquitto | Amqtt) -> Path:
 def page(dressed: None, file: Path, tmp_path: Path) -> Iterator[DevicesPage]:
     """Of a station that runs in another process."""
     facade = RemoteStation(file.parent, tmp_path / "data")
+    facade.access.name_administrator("li", GOOD)
     console = Console(facade, tmp_path / "console.json")
     console.window.resize(1366, 768)
     console.open()

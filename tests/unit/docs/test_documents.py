@@ -35,7 +35,9 @@ from app.model.cleaning import (
     SubstituteForm,
 )
 from app.model.config import (
+    AccessForm,
     AlarmsForm,
+    AuditForm,
     BlocksForm,
     ConfirmForm,
     ControlForm,
@@ -50,6 +52,7 @@ from app.model.config import (
     PointKind,
     Priority,
     RatingsForm,
+    RecordsForm,
     RetentionForm,
     StateAlarmForm,
     StationForm,
@@ -302,14 +305,24 @@ def test_the_commands_of_the_documents_are_seen() -> None:
     assert verbs >= {*cli._VERBS, *RUN_PY}
 
 
+def every_action(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Of a verb, and of the verbs below it."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from every_action(inner)
+
+
 def test_every_verb_and_option_stands_in_the_reference() -> None:
     text = (REFERENCE / "command-line.md").read_text(encoding="utf-8")
     (verbs,) = [action for action in cli._parser()._actions if isinstance(action, argparse._SubParsersAction)]
     assert set(verbs.choices) == set(cli._VERBS)
     for name, parser in verbs.choices.items():
         assert re.search(rf"^- \*\*{name}\*\*", text, re.MULTILINE), f"{name} is not explained"
-        (usage,) = re.findall(rf"^    gridroom \[?{name}\]?.*$", text, re.MULTILINE)
-        for action in parser._actions:
+        usage = "\n".join(re.findall(rf"^    gridroom \[?{name}\]?.*$", text, re.MULTILINE))
+        assert usage, f"{name} has no line"
+        for action in every_action(parser):
             options = [option for option in action.option_strings if option not in ("-h", "--help")]
             if options:
                 assert any(re.search(rf"{option}\b", usage) for option in options), (
@@ -339,6 +352,9 @@ KEY_TABLES: Final[dict[tuple[str, int], type[BaseModel]]] = {
     ("limits", 0): LimitsForm,
     ("history", 0): HistoryForm,
     ("retention", 0): RetentionForm,
+    ("access", 0): AccessForm,
+    ("records", 0): RecordsForm,
+    ("audit", 0): AuditForm,
     ("topology", 0): NodeForm,
     ("devices", 0): DeviceForm,
     ("ratings", 0): RatingsForm,

@@ -21,6 +21,7 @@ SEEDS = {
     "Services do not know who composes them": ("app/alarms/rules.py", "import app.station"),
     "Commissioning does not know the running station": ("app/commissioning/editing.py", "import app.station"),
     "Services do not know the field": ("app/energy/figures.py", "import drivers.registry"),
+    "Nobody within the gate knows it": ("app/history/service.py", "import app.access.roles"),
     "Nothing that alarms build on knows alarms": ("app/records/tables.py", "import app.alarms.rules"),
     "Alarms, energy and simulation stand apart": ("app/alarms/rules.py", "import app.energy.figures"),
     "Northbound reaches no device, and needs no c104": ("app/northbound/serving.py", "import drivers.iec104.library"),

@@ -27,7 +27,8 @@ print("imported", len(sys.argv) - 1)
 def test_everything_but_the_console_is_importable_without_qt() -> None:
     files = [file for top in ("app", "drivers") for file in (ROOT / top).rglob("*.py") if file.stem != "__main__"]
     names = {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files}
-    headless = sorted(name for name in names if not name.startswith("app.console"))
+    ours = {"app.records.migrations.env"}  # which alembic runs, and nobody imports
+    headless = sorted(name for name in names - ours if not name.startswith("app.console"))
     result = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, *headless],
         cwd=ROOT,
