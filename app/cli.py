@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from app import __version__, cli_audit
+from app import __version__, cli_audit, cli_user
 from app.model.durations import parse_duration_s
 from app.model.errors import ConfigFaults, GridroomError
 
@@ -25,7 +25,19 @@ TRACEBACK: Final = "GRIDROOM_TRACEBACK"
 """Set in the environment, an error that nobody foresaw is raised as it is."""
 _DEMO: Final = "demo"
 
-_VERBS: Final = ("console", "engine", "check", "discover", "sim", "export", "screenshots", "bench", "schema", "audit")
+_VERBS: Final = (
+    "console",
+    "engine",
+    "check",
+    "discover",
+    "sim",
+    "export",
+    "screenshots",
+    "bench",
+    "schema",
+    "audit",
+    "user",
+)
 
 
 class _Words(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -143,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gridroom {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for declare in (_console, _engine, _check, _discover, _sim, _export, _screenshots, _bench, _schema, _audit):
+    for declare in (_console, _engine, _check, _discover, _sim, _export, _screenshots, _bench, _schema, _audit, _user):
         declare(verbs)
     return parser
 
@@ -231,6 +243,16 @@ def _audit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gridroom audit verify my_station --data DIR",
     )
     cli_audit.declare(parser, _path)
+
+
+def _user(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "user",
+        "Manage the accounts of a station without a screen.",
+        "gridroom user add li my_station --data DIR --role operator",
+    )
+    cli_user.declare(parser, _path)
 
 
 def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -124,9 +124,6 @@ class Accounts:
             password = passwords.one_time()
             hash_ = passwords.hashed(password)
             changed = self._stored(lambda connection: store(connection, hash_), name, "")
-            for session in self._entrance.sessions.all():
-                if accounts.key_of(session.actor.name) == accounts.key_of(name):
-                    self._entrance.end(session.actor.session, "its password was reset")
             return Changed(password, changed.before, changed.after)
 
         return self._pool.submit(work)

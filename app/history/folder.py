@@ -25,9 +25,14 @@ _LOCK_AT: Final = 1 << 20
 class DataFolder:
     """An owned data folder. The operating system drops the lock when the process ends, however it ends."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int | None) -> None:
         self.path = path
-        self._descriptor: int | None = descriptor
+        self._descriptor = descriptor
+
+    @staticmethod
+    def beside(path: Path) -> DataFolder:
+        """The folder for a program that works beside its owner, and owns nothing."""
+        return DataFolder(path.expanduser().absolute(), None)
 
     @staticmethod
     def open(path: Path, who: str) -> DataFolder:
