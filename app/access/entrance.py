@@ -79,7 +79,7 @@ class Entrance:
                 continue
             if account is None or account.row.disabled:
                 self.end(session.actor.session, "the account is disabled")
-            elif account.row.must_change and account.row.password_changed > session.since:
+            elif account.row.must_change and (not session.must_change or account.row.password_changed > session.since):
                 self.end(session.actor.session, "its password was reset")
             elif account.row.role != session.actor.role:
                 was = session.actor
