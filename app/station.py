@@ -70,6 +70,8 @@ class RunningStation:
         self._station = configuration.station
         self._clock = clock or SystemClock()
         self._demo = demo
+        self._runs = False
+        """Since the audit knows that it started, until it knows that it stopped."""
         self._started_ns = self._clock.monotonic_ns()
         self._started_wall_ns = self._clock.now_ns()
         self.data = data
@@ -125,6 +127,7 @@ class RunningStation:
             self.audit.start()
             self._access.start()
             self._note("station.started", details={"config": self.station.config_hash, "version": __version__})
+            self._runs = True
             self.alarms.start()
             self.events.start()
             self.history.start()
@@ -144,7 +147,9 @@ class RunningStation:
         with ExitStack() as last_first:  # each one, also when another fails
             last_first.callback(self.records.stop)
             last_first.callback(self.audit.stop)
-            last_first.callback(self._note, "station.stopped")
+            if self._runs:
+                last_first.callback(self._note, "station.stopped")
+            self._runs = False
             last_first.callback(self._background.shutdown)
             for part in (
                 self.history, self.alarms, self.northbound, self._thread, self.commissioning, self._access
