@@ -50,7 +50,10 @@ class ForeignCentre:
         self._process.stdin.flush()
 
     def does(self, do: str, **words: Any) -> bool:
-        """Order something, and wait for what the library says of it."""
+        """Order something, and wait for what the library says of it.
+
+        True is certain; False may also mean that the answer was there before the library began to wait for it.
+        """
         self.order(do, **words)
         return bool(self.hears(lambda one: one.get("did") == do)["well"])
 

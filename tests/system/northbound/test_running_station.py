@@ -74,7 +74,8 @@ def test_live_values_go_out_and_orders_stay_in_the_journal(running: RunningStati
         until(lambda: not lost())
         field.values["m"] = 43.0
         centre.hears_point(16386, "SPONTANEOUS", value=86.0)
-        assert centre.does("interrogate")
+        centre.does("interrogate")
+        centre.drain(0.5)
         came = {s["point"]: s["value"] for s in centre.said if s.get("cause") == "INTERROGATED_BY_STATION"}
         assert came == {16385: 43.0, 9: 1.0, 16386: 86.0}
         assert not centre.does("command", ioa=25089, type="C_SE_NC_1", value=60.0)
@@ -116,7 +117,8 @@ def test_a_worker_that_dies_is_started_anew_with_what_is_true(tmp_path: Path) ->
         offering.until(lambda: offering.status.port and offering.status.last_error is None)
         with ForeignCentre(offering.status.port) as centre:
             centre.connect()
-            assert centre.does("interrogate")
+            centre.does("interrogate")
+            centre.drain(0.5)
             assert {s["point"]: s["value"] for s in centre.said if s.get("point") in (1, 16385)} == {1: 1.0, 16385: 5.0}
 
 
