@@ -61,6 +61,8 @@ TEST_PACKAGES = {
     "mosquitto": "mosquitto",
     "tshark": "tshark",
     "initdb": "postgresql",
+    "gnome-keyring-daemon": "gnome-keyring",
+    "dbus-run-session": "dbus",
 }
 CJK_FONTS = ("cjk", "wqy", "sourcehan", "uming", "ukai", "droidsansfallback", "simsun", "msyh")
 

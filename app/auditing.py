@@ -13,6 +13,7 @@ from app.access.audit_export import export_rows
 from app.access.audit_rows import bare_rows, matching
 from app.access.chain import verify_rows
 from app.access.heads import heads_in
+from app.beside import vault_of
 from app.configuration import configure
 from app.demo import station_directory
 from app.headless import moment
@@ -60,7 +61,7 @@ def export(station: Path, data: Path, output: Path, start: str | None, end: str 
 def _reading(station: Station, data: Path) -> Iterator[Connection]:
     place: Place = place_of(station, data)
     try:
-        with place.reading() as connection:
+        with vault_of(station, data), place.reading() as connection:
             if audit.name not in inspect(connection).get_table_names():
                 raise StorageError(
                     f"{place.name} holds no audit yet: it is of an older Gridroom; start the console or the engine once"

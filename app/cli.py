@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from app import __version__, cli_audit, cli_user
+from app import __version__, cli_audit, cli_secret, cli_user
 from app.model.durations import parse_duration_s
 from app.model.errors import ConfigFaults, GridroomError
 
@@ -37,6 +37,7 @@ _VERBS: Final = (
     "schema",
     "audit",
     "user",
+    "secret",
 )
 
 
@@ -155,7 +156,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gridroom {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for declare in (_console, _engine, _check, _discover, _sim, _export, _screenshots, _bench, _schema, _audit, _user):
+    for declare in (
+        _console,
+        _engine,
+        _check,
+        _discover,
+        _sim,
+        _export,
+        _screenshots,
+        _bench,
+        _schema,
+        _audit,
+        _user,
+        _secret,
+    ):
         declare(verbs)
     return parser
 
@@ -253,6 +267,16 @@ def _user(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gridroom user add li my_station --data DIR --role operator",
     )
     cli_user.declare(parser, _path)
+
+
+def _secret(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs,
+        "secret",
+        "Store, list and forget the passwords, tokens and keys that a station's files name.",
+        "gridroom secret set broker1 my_station --data DIR < broker1.txt",
+    )
+    cli_secret.declare(parser, _path)
 
 
 def _sim(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

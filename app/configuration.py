@@ -12,6 +12,7 @@ from app.engine.computed import parse_all
 from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
 from app.model.loading import Loaded, survey_station
+from app.model.secrets import references
 from app.model.station import Device, Station
 from app.model.text import Text, text_of
 from app.northbound.centre import Centre
@@ -34,6 +35,17 @@ class Configuration:
     `check` tells them as faults."""
     centres: tuple[Centre, ...] = ()
     """Whom the station is offered to."""
+
+    def secret_uses(self) -> dict[str, list[str]]:
+        """Who asks for a secret, by its reference: devices, dispatch centres, `records`."""
+        asking = [(device.id, device.connection) for device in self.station.devices]
+        asking += [(centre.id, {"password": centre.tls.password}) for centre in self.centres if centre.tls is not None]
+        asking.append(("records", {"password": self.station.records.password}))
+        uses: dict[str, list[str]] = {}
+        for who, form in asking:
+            for reference in references(form):
+                uses.setdefault(reference, []).append(who)
+        return uses
 
 
 def configure(directory: Path, overlay: Path | None = None, text: str | None = None) -> Configuration:

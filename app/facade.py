@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from app.energy.figures import Figures
 from app.history.export.request import ExportResult
-from app.model.access import Grant, RoleRow, SessionRow, Standing, UserRow
+from app.model.access import Grant, RoleRow, SecretRow, SessionRow, Standing, UserRow
 from app.model.audit import AuditFilter, AuditRow, Verdict
 from app.model.commissioning import Change, Contents, Preview, Proposal, Trial
 from app.model.station import Station
@@ -159,6 +159,18 @@ class AuditService(Protocol):
         """Write it to a .csv or .xlsx file; how many rows."""
 
 
+class SecretsService(Protocol):
+    """Passwords, tokens and keys by name; never a value. Futures fail with GridroomError in words."""
+
+    def rows(self) -> Future[list[SecretRow]]:
+        """What the station asks for or has."""
+
+    def put(self, name: str, value: str, reason: str = "") -> Future[None]:
+        """Store one, in place of an older one."""
+
+    def forget(self, name: str, reason: str = "") -> Future[None]: ...
+
+
 class StationFacade(Protocol):
     """One running station. Thread-safe; answers are plain data."""
 
@@ -189,6 +201,9 @@ class StationFacade(Protocol):
 
     @property
     def audit(self) -> AuditService: ...
+
+    @property
+    def secrets(self) -> SecretsService: ...
 
     def read_once(self, point: str) -> Future[Updates]:
         """Read one point, full name, from the field now: one row. Fails with DeviceError, or ValueError."""

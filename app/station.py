@@ -18,6 +18,8 @@ from typing import Any, Final, cast
 from app import __version__
 from app.access.assembly import Access
 from app.access.audit import Audit
+from app.access.secrets.service import Secrets
+from app.access.secrets.vault import Vault
 from app.alarms.events import Events
 from app.alarms.service import Alarms
 from app.commissioning.service import Commissioning
@@ -42,7 +44,7 @@ from app.records.places import place_of
 from app.records.service import Records
 from app.system import machine, parts, place
 
-SERVICES: Final = ("history", "alarms", "events", "northbound", "commissioning", "accounts", "audit")
+SERVICES: Final = ("history", "alarms", "events", "northbound", "commissioning", "accounts", "audit", "secrets")
 """What a door leads to, beside the station itself."""
 
 log = logging.getLogger("gridroom.station")
@@ -75,6 +77,7 @@ class RunningStation:
         self._started_ns = self._clock.monotonic_ns()
         self._started_wall_ns = self._clock.now_ns()
         self.data = data
+        self.secrets = Secrets(Vault(data, self.station.id), configuration.secret_uses)
         place = place_of(self.station, data, sole=True)
         self.records = Records(data, on_trouble=self._on_trouble, place=place)
         self.alarms = Alarms(self.station, self.records, self._clock)
@@ -121,8 +124,9 @@ class RunningStation:
         return "DEMO" if self._demo else "READ ONLY" if self.station.read_only else "LIVE"
 
     def start(self) -> None:
-        """The records first and the field last. What started is stopped again when a later part cannot."""
+        """Secrets and records first, the field last. What started is stopped again when a later part cannot."""
         try:
+            self.secrets.start()
             self.records.start()
             self.audit.start()
             self._access.start()
@@ -145,6 +149,7 @@ class RunningStation:
         """The field first, so that nothing new comes; then what is pending is written. Safe to call twice."""
         gc.unfreeze()
         with ExitStack() as last_first:  # each one, also when another fails
+            last_first.callback(self.secrets.stop)
             last_first.callback(self.records.stop)
             last_first.callback(self.audit.stop)
             if self._runs:

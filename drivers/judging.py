@@ -89,7 +89,7 @@ def secret_faults(key: str, value: object) -> list[KeyFault]:
     """A reference to a secret, and not the secret itself. What stands there is never repeated."""
     if is_reference(value):
         return []
-    mend = Text("write env:NAME, and set the environment variable NAME", "请写 env:名称，并设置环境变量“名称”")
+    mend = Text("write secret:NAME or env:NAME, and store it there", "请写 secret:名称 或 env:名称，并存于该处")
     return [
         KeyFault(key, Text(f"{key} is a secret, and a file is no place for one", f"{key} 是机密，不应写在文件里"), mend)
     ]

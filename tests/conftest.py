@@ -20,6 +20,7 @@ from tests.support import alarm_station
 from tests.support.leaks import Errors, Leaks
 from tests.support.mqtt_broker import runs_mosquitto
 from tests.support.postgresql import PLACES, Postgresql, runs_postgresql
+from tests.support.secret_service import runs_secret_service
 
 pytest_plugins = ["pytester"]
 # How long an example takes says something of the machine, and nothing of the code.
@@ -39,6 +40,8 @@ def pytest_report_header() -> list[str]:
         )
     if not runs_postgresql():
         lines.append("PostgreSQL is not installed: tests of records run on SQLite only")
+    if not runs_secret_service():
+        lines.append("gnome-keyring is not installed: tests of the system's keyring are left out")
     return lines
 
 
@@ -47,6 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _leave_out(config, items, "slow")
     if not runs_mosquitto():
         _leave_out(config, items, "mosquitto")
+    if not runs_secret_service():
+        _leave_out(config, items, "keyring")
     if not runs_postgresql():
         _leave_out(config, items, "postgresql")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +13,11 @@ from typing import Final, Self
 
 from app.history.whole import write_whole
 from app.model.errors import FolderHeld, StorageError, mend_of, wrong_input
+from app.model.file_lock import lock
 
 LOCK_NAME: Final = "gridroom.lock"
 OWNER_NAME: Final = "station.json"
 SUBFOLDERS: Final = ("history", "exports", "backups", "logs", "outbox")
-_LOCK_AT: Final = 1 << 20
-"""Where Windows locks a byte: beyond the text, which others must be able to read."""
 
 
 class DataFolder:
@@ -49,7 +47,7 @@ class DataFolder:
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
-            if not _lock(descriptor):
+            if not lock(descriptor):
                 raise FolderHeld(path, _holder(path))
             _sign(descriptor, who)
             probe = path / ".writable"
@@ -139,27 +137,6 @@ def _unwritable(path: Path, error: OSError) -> StorageError:
     return StorageError(
         f"data folder {path} cannot be written ({why}); {mend_of(error).en}, or name another folder with --data"
     )
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock the file for as long as it is open here. False where another process has it; OSError where it cannot be."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, _LOCK_AT, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        # flock, not lockf: it also tells two openings within one process apart.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _sign(descriptor: int, who: str) -> None:

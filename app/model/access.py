@@ -192,6 +192,28 @@ class SessionRow:
     locked: bool
 
 
+class SecretPlace(StrEnum):
+    """Where a secret is kept."""
+
+    KEYRING = "keyring"
+    SEALED = "sealed"
+    ENVIRONMENT = "environment"
+    NOWHERE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """A secret that a station asks for or has, without its value."""
+
+    reference: str
+    """`secret:NAME` or `env:NAME`, as the station's files say it."""
+    place: SecretPlace
+    trouble: Text | None
+    """Why it cannot be had; None where all is well."""
+    users: tuple[str, ...]
+    """Ids of devices and dispatch centres, `records`."""
+
+
 NAMELESS: Final = Text("", "")
 
 

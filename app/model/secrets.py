@@ -1,18 +1,35 @@
 """Secrets by reference: a station file says where one is kept, never the secret itself.
 
 password: env:BROKER1       the environment variable BROKER1
-password: secret:broker1    the keyring
+password: secret:broker1    what `gridroom secret set broker1` stored for this station
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 from app.model.errors import GridroomError
 from app.model.text import Text
 
 SCHEMES: Final = ("env:", "secret:")
+
+Lookup = Callable[[str], str]
+"""Name -> secret. Raises GridroomError that says what is missing and what to do."""
+
+_lookups: list[Lookup] = []
+
+
+@contextmanager
+def opened(lookup: Lookup) -> Iterator[None]:
+    """`secret:NAME` means what `lookup` finds, in this process, until the end: those of the station that runs in it."""
+    _lookups.append(lookup)
+    try:
+        yield
+    finally:
+        _lookups.remove(lookup)
 
 
 def is_reference(value: object) -> bool:
@@ -20,21 +37,37 @@ def is_reference(value: object) -> bool:
     return isinstance(value, str) and value.startswith(SCHEMES) and not value.endswith(":")
 
 
+def references(value: Any) -> Iterator[str]:
+    """Every reference within a value of a station file, however deep."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from references(one)
+    elif is_reference(value):
+        yield value
+
+
 def resolve(reference: str) -> str:
-    """The secret that a reference means. Raises GridroomError that names what is missing, never what is there."""
+    """The secret that a reference means. Raises GridroomError that names what is missing, never what is there.
+
+    It waits for nothing: secrets are in memory while a station runs.
+    """
     scheme, _, name = reference.partition(":")
     if not is_reference(reference):
         text = Text(
-            "a secret stands in the file itself; write env:NAME and set that environment variable",
-            "密码直接写在了文件里；请改写为 env:NAME 并设置该环境变量",
+            "a secret stands in the file itself; write secret:NAME or env:NAME, and store it there",
+            "密码直接写在了文件里；请改写为 secret:名称 或 env:名称，并存于该处",
         )
         raise GridroomError(text)
     if scheme == "secret":
-        text = Text(
-            f"{reference} is in the keyring, which comes with accounts; write env:NAME until then",
-            f"{reference} 指向密钥库，密钥库将随账户功能提供；目前请使用 env:NAME",
-        )
-        raise GridroomError(text)
+        if not _lookups:
+            text = Text(
+                f"{reference} belongs to a station, and none is open here; write env:NAME",
+                f"{reference} 属于某个站点，而此处未打开站点；请写 env:名称",
+            )
+            raise GridroomError(text)
+        return _lookups[-1](name)
     secret = os.environ.get(name, "")
     if not secret:
         text = Text(

@@ -238,7 +238,7 @@ class _Loading:
             self._fault(
                 (*here, "tls", "password"),
                 Text("a password stands in the file", "文件中写有明文口令"),
-                Text("write 'password: env:NAME'", "请写“password: env:名称”"),
+                Text("write 'password: secret:NAME'", "请写“password: secret:名称”"),
             )
         return TlsFiles(paths["certificate"], paths["key"], form.password, paths.get("ca"))
 

@@ -188,7 +188,7 @@ def _url_faults(text: object) -> list[KeyFault]:
             KeyFault(
                 "url",
                 Text("url holds a user or a password", "url 中含有用户或口令"),
-                Text("write `user:` and `password: env:NAME` instead", "请改写“user:”和“password: env:名称”"),
+                Text("write `user:` and `password: secret:NAME` instead", "请改写“user:”和“password: secret:名称”"),
             )
         ]
     told = [name for name in url.query if re.search(_TELLTALE, name)]
@@ -201,7 +201,9 @@ def _url_faults(text: object) -> list[KeyFault]:
             KeyFault(
                 "url",
                 what,
-                Text("give it as `token: env:NAME`, or in `headers`", "请写为“token: env:名称”，或写在 headers 中"),
+                Text(
+                    "give it as `token: secret:NAME`, or in `headers`", "请写为“token: secret:名称”，或写在 headers 中"
+                ),
             )
         ]
     return []
@@ -213,7 +215,7 @@ def _header_faults(headers: object) -> list[KeyFault]:
             KeyFault(
                 "headers",
                 Text("headers is no table", "headers 不是对照表"),
-                Text("write such as {X-Api-Key: env:NAME}", "例如 {X-Api-Key: env:NAME}"),
+                Text("write such as {X-Api-Key: secret:NAME}", "例如 {X-Api-Key: secret:NAME}"),
             )
         ]
     found = []
@@ -243,8 +245,8 @@ def _header_faults(headers: object) -> list[KeyFault]:
                     "headers",
                     what,
                     Text(
-                        f"write {name}: env:NAME, and set the environment variable NAME",
-                        f"请写 {name}: env:名称，并设置环境变量“名称”",
+                        f"write {name}: secret:NAME or env:NAME, and store it there",
+                        f"请写 {name}: secret:名称 或 env:名称，并存于该处",
                     ),
                 )
             )
@@ -302,7 +304,7 @@ def _hook_faults(connection: Mapping[str, Any]) -> list[KeyFault]:
         found += secret_faults("secret", connection["secret"])
     else:
         mend = Text(
-            "add `secret: env:NAME`: no message is taken unsigned", "请添加“secret: env:名称”：不接受未签名的消息"
+            "add `secret: secret:NAME`: no message is taken unsigned", "请添加“secret: secret:名称”：不接受未签名的消息"
         )
         found.append(KeyFault("secret", Text("connection has no secret", "连接缺少 secret"), mend))
     if not isinstance(host, str) or not host.strip():

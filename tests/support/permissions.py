@@ -13,6 +13,7 @@ from app.access.audit import Audit
 from app.access.desk import Desk
 from app.access.guard import declared
 from app.access.roles import GIVEN, NOBODY
+from app.access.secrets.service import Secrets
 from app.access.service import Accounts
 from app.alarms.events import Events
 from app.alarms.service import Alarms
@@ -26,6 +27,7 @@ FILE: Final = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md
 KINDS: Final[dict[str, type]] = {
     "station": RunningStation, "access": Desk, "history": History, "alarms": Alarms, "events": Events,
     "northbound": Northbound, "commissioning": Commissioning, "accounts": Accounts, "audit": Audit,
+    "secrets": Secrets,
 }  # fmt: skip
 COLUMNS: Final = ("observer", "operator", "engineer", "administrator")
 WITHIN: Final = frozenset(
@@ -67,6 +69,8 @@ WITHIN: Final = frozenset(
         "audit.start",
         "audit.stop",
         "audit.write",
+        "secrets.start",
+        "secrets.stop",
     ]
 )
 """What the parts of a station say to each other, and no door leads to."""

@@ -268,7 +268,7 @@ COMMANDS: Final = list(command_lines())
 
 def words_of(command: str) -> list[str]:
     """The arguments of a command as a person would type it: of a usage line, brackets and placeholders filled in."""
-    command = re.split(r"\s#", command)[0].strip().rstrip(".,;:")
+    command = re.split(r"\s[#<]", command)[0].strip().rstrip(".,;:")
     words = [word.replace("[", "").replace("]", "") for word in shlex.split(command)]
     words = words[2:] if words[0] == "python3" else words[1:]
     return [re.sub(r"^N$", "1", word) for word in words if word != "..."]
