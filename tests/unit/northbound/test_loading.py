@@ -121,7 +121,7 @@ def test_centres_must_differ(tmp_path: Path) -> None:
 def test_tls_files_must_be_there_and_no_password_in_the_file(tmp_path: Path) -> None:
     found = faults(tmp_path, more="tls: {certificate: a.pem, key: a.key, password: secret}")
     assert "northbound.yaml:8: tls certificate 'a.pem' is no file; give the path of a PEM file" in found
-    assert "northbound.yaml:8: a password stands in the file; write 'password: env:NAME'" in found
+    assert "northbound.yaml:8: a password stands in the file; write 'password: secret:NAME'" in found
 
 
 @pytest.mark.parametrize(

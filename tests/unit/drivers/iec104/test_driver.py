@@ -44,7 +44,11 @@ def complaints(folder: Path, connection: str, *points: str) -> list[Complaint]:
         (f"{HERE}, tls: {{ca: nowhere.pem}}", "tls", "is no file on this machine"),
         (f"{HERE}, tls: {{ca: {'x' * 1000}}}", "tls", "is no file"),
         (f"{HERE}, tls: {{nam: rtu1}}", "nam", "write 'name'"),
-        (f"{HERE}, tls: {{password: hunter2}}", "password", "a file is no place for one; write env:NAME"),
+        (
+            f"{HERE}, tls: {{password: hunter2}}",
+            "password",
+            "a file is no place for one; write secret:NAME or env:NAME",
+        ),
         (f"{HERE}, tls: {{password: env:P, key: nowhere.pem}}", "tls", "only one of certificate and key"),
     ],
 )
