@@ -94,7 +94,7 @@ class SignInPanel(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.purpose = Purpose.SIGN_IN
-        self._what = ""
+        self._what = self._refused = ""
         self.setObjectName("sign-in")
         self.setFixedWidth(_WIDTH)
         self._title, self._note, self._about = QLabel(), QLabel(), QLabel()
@@ -117,6 +117,7 @@ class SignInPanel(QFrame):
             self.form.addRow(label, line)
             line.returnPressed.connect(self._on_return)
             line.textChanged.connect(self._describe)
+            line.textEdited.connect(self._begin_again)
         buttons = QHBoxLayout()
         buttons.addWidget(self.demo)
         buttons.addStretch(1)
@@ -170,8 +171,9 @@ class SignInPanel(QFrame):
         """It was not right: why, and another try."""
         for widget in (*self._lines(), self.verb):
             widget.setEnabled(True)
-        self._say(why)
+        self._refused = why
         self.password.clear()
+        self._describe()
         if self.password.isVisibleTo(self):
             self.password.setFocus()
 
@@ -200,7 +202,12 @@ class SignInPanel(QFrame):
         asked = [line for line in self._lines() if line.isVisibleTo(self)]
         different = self.new.isVisibleTo(self) and bool(self.again.text()) and self.new.text() != self.again.text()
         self.verb.setEnabled(all(line.text() for line in asked) and not different)
-        self._say(tr("The two are not the same.") if different else "")
+        self._say(tr("The two are not the same.") if different else self._refused)
+
+    def _begin_again(self) -> None:
+        """Who types has read why it was refused."""
+        self._refused = ""
+        self._describe()
 
     def _say(self, words: str) -> None:
         if words != self.trouble.text():
@@ -229,6 +236,7 @@ class SignInPanel(QFrame):
         for line in self._lines():
             line.setEnabled(True)
             line.clear()
+        self._refused = ""
         self._say("")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

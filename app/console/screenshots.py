@@ -55,6 +55,8 @@ def render(
         for width, height in sizes:
             window.resize(width, height)
             for page in pages:
+                if page == EDITOR and not can_edit(facade):
+                    continue
                 show_page(window, page)
                 for tongue in languages:
                     for dress in themes:
@@ -83,6 +85,11 @@ def show_page(window: MainWindow, name: str) -> None:
             page.editor.forms.setCurrentWidget(page.editor.points)
         elif name == DevicesPage.name:
             page.editor.closed.emit()
+
+
+def can_edit(facade: StationFacade) -> bool:
+    """Whether the editor opens at all: there is a device, and who is here may see what stands in the file."""
+    return bool(facade.station.devices) and facade.access.why_not("commissioning.contents") is None
 
 
 def editable(station: Station) -> str:
@@ -115,6 +122,7 @@ def _window(facade: StationFacade) -> Iterator[MainWindow]:
         console = Console(facade, Path(folder) / "console.json")
         console.open()
         try:
+            console.window.sign_in.close_again()  # a picture is of the page, also where nobody is an administrator yet
             wait_for_data(facade, console.window)
             trends = console.window.pages["trends"]
             if isinstance(trends, TrendsPage):
