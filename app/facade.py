@@ -12,6 +12,7 @@ from app.history.export.request import ExportResult
 from app.model.access import Grant, RoleRow, SecretRow, SessionRow, Standing, UserRow
 from app.model.audit import AuditFilter, AuditRow, Verdict
 from app.model.commissioning import Change, Contents, Preview, Proposal, Trial
+from app.model.difference import Applied, VersionRow
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
@@ -171,6 +172,19 @@ class SecretsService(Protocol):
     def forget(self, name: str, reason: str = "") -> Future[None]: ...
 
 
+class VersionsService(Protocol):
+    """Versions of the station's files. Futures fail with GridroomError in words."""
+
+    def rows(self, limit: int = 200) -> Future[list[VersionRow]]:
+        """The newest first."""
+
+    def texts(self, id_: int) -> Future[dict[str, str]]:
+        """The files of a version, by their path in the station's folder."""
+
+    def go_back(self, id_: int, *, reason: str = "") -> Future[Applied]:
+        """Write the files of a version and give them to the running station, or refuse it whole."""
+
+
 class StationFacade(Protocol):
     """One running station. Thread-safe; answers are plain data."""
 
@@ -203,10 +217,16 @@ class StationFacade(Protocol):
     def audit(self) -> AuditService: ...
 
     @property
+    def versions(self) -> VersionsService: ...
+
+    @property
     def secrets(self) -> SecretsService: ...
 
     def read_once(self, point: str) -> Future[Updates]:
         """Read one point, full name, from the field now: one row. Fails with DeviceError, or ValueError."""
+
+    def apply(self, *, reason: str = "") -> Future[Applied]:
+        """Give what stands in the station's files to the running station, or refuse it whole."""
 
     def snapshot(self) -> Snapshot:
         """The live table now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import platform
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -22,8 +23,9 @@ from app.access.secrets.service import Secrets
 from app.access.secrets.vault import Vault
 from app.alarms.events import Events
 from app.alarms.service import Alarms
+from app.changing import Parts, change
 from app.commissioning.service import Commissioning
-from app.configuration import Configuration
+from app.configuration import Configuration, configure
 from app.energy.figures import Figures
 from app.energy.service import KeyFigures
 from app.engine.engine import Engine
@@ -31,20 +33,27 @@ from app.engine.thread import EngineThread
 from app.facade import StationFacade
 from app.history.export.request import ExportRequest, ExportResult
 from app.history.service import History
-from app.model.access import Action, Actor, permit
+from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditEntry
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
+from app.model.difference import Applied, differences, outline
+from app.model.errors import GridroomError
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, Health, LinkState, Snapshot, SystemView
 from app.northbound.service import Northbound
+from app.place import here, user
 from app.records.places import place_of
 from app.records.service import Records
 from app.system import machine, parts, place
+from app.versions import Versions
 
-SERVICES: Final = ("history", "alarms", "events", "northbound", "commissioning", "accounts", "audit", "secrets")
+SERVICES: Final = (
+    "history", "alarms", "events", "northbound", "commissioning", "accounts", "audit", "secrets",
+    "versions",
+)  # fmt: skip
 """What a door leads to, beside the station itself."""
 
 log = logging.getLogger("gridroom.station")
@@ -70,6 +79,8 @@ class RunningStation:
         """`data` is the folder that the caller holds (`app.history.folder.DataFolder`); `overlay` the file by which
         the configuration was made, if there is one."""
         self._station = configuration.station
+        self._configuration = configuration
+        self._overlay = overlay
         self._clock = clock or SystemClock()
         self._demo = demo
         self._runs = False
@@ -77,7 +88,7 @@ class RunningStation:
         self._started_ns = self._clock.monotonic_ns()
         self._started_wall_ns = self._clock.now_ns()
         self.data = data
-        self.secrets = Secrets(Vault(data, self.station.id), configuration.secret_uses)
+        self.secrets = Secrets(Vault(data, self.station.id), self._secret_uses)
         place = place_of(self.station, data, sole=True)
         self.records = Records(data, on_trouble=self._on_trouble, place=place)
         self.alarms = Alarms(self.station, self.records, self._clock)
@@ -104,9 +115,12 @@ class RunningStation:
         )  # fmt: skip
         self._access = Access(self.records, self.audit, self._clock, lambda: self._station, demo=demo)
         self.accounts = self._access.accounts
+        self._changing = threading.Lock()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="station")
-        self.commissioning = Commissioning(
-            self.station, data / "backups", self._clock, overlay=overlay, locked=_DEMO_LOCKED if demo else None
+        locked = _DEMO_LOCKED if demo else None
+        self.commissioning = Commissioning(self.station, data / "backups", self._clock, overlay=overlay, locked=locked)
+        self.versions = Versions(
+            self.records, self._clock, self.station.directory, data / "backups", apply=self._apply, locked=locked
         )
         self._figures = KeyFigures(self.station, self._clock, self.history.query)
         self._thread = EngineThread(self._engine, self._on_engine_failure)
@@ -132,6 +146,7 @@ class RunningStation:
             self._access.start()
             self._note("station.started", details={"config": self.station.config_hash, "version": __version__})
             self._runs = True
+            self._background.submit(self._keep_version, Actor(user(), "", here("start")))
             self.alarms.start()
             self.events.start()
             self.history.start()
@@ -157,7 +172,8 @@ class RunningStation:
             self._runs = False
             last_first.callback(self._background.shutdown)
             for part in (
-                self.history, self.alarms, self.northbound, self._thread, self.commissioning, self._access
+                self.history, self.alarms, self.northbound, self._thread, self.versions, self.commissioning,
+                self._access,
             ):  # fmt: skip
                 last_first.callback(part.stop)
 
@@ -186,8 +202,9 @@ class RunningStation:
 
     @permit(Action.VIEW)
     def figures(self, snapshot: Snapshot) -> Figures:
-        """The key figures of a snapshot."""
-        return self._figures.read(snapshot)
+        """The key figures of a snapshot; of the present moment, where the configuration has changed since."""
+        figures, station = self._figures, self._station
+        return figures.read(snapshot if snapshot.configuration == station.config_hash else self.snapshot())
 
     @permit(Action.EXPORT, changes=True)
     def export(
@@ -213,6 +230,51 @@ class RunningStation:
         Fails with DeviceError, or with ValueError for a point that cannot be read.
         """
         return self._thread.ask(self._engine.read_once(self.station.points[self.station.by_name[point]]))
+
+    @permit(Action.CONFIGURE, changes=True)
+    def apply(self, who: Actor, reason: str = "") -> Future[Any]:
+        """Give what stands in the station's files to the running station; devices on other lines are not touched.
+
+        Answers with Applied. Fails with ConfigFaults or GridroomError, and then nothing has changed.
+        """
+
+        def work() -> Changed[Applied]:
+            before = self.station.config_hash
+            applied = self._apply(who)
+            return Changed(applied, {"hash": before}, {"hash": applied.config_hash, "changes": applied.rows})
+
+        return self._background.submit(work)
+
+    def _apply(self, who: Actor) -> Applied:
+        """On one thread at a time. Raises ConfigFaults, GridroomError."""
+        with self._changing:
+            before, after = self._configuration, configure(self.station.directory, self._overlay)
+            if before.station.config_hash == after.station.config_hash:
+                return Applied(after.station.config_hash, (), ())
+            figures = KeyFigures(after.station, self._clock, self.history.query)
+
+            def swap() -> None:
+                self._configuration, self._station, self._figures = after, after.station, figures
+
+            parts = Parts(self._engine, self._thread, self.history, self.alarms, self.events, self.northbound)
+            succession = change(parts, before.station, after, swap)
+            rows = differences(outline(before.station, before.centres), outline(after.station, after.centres))
+            self._keep_version(who)
+            log.info(
+                "configuration %s runs, %d changes, %d devices reconnected",
+                after.station.config_hash[:12], len(rows), len(succession.beginning),
+            )  # fmt: skip
+            return Applied(after.station.config_hash, rows, tuple(sorted(succession.beginning)))
+
+    def _keep_version(self, who: Actor) -> None:
+        """What runs goes into the records. It runs also where they cannot be written: that is told."""
+        configuration = self._configuration
+        try:
+            self.versions.loaded(
+                configuration.station.config_hash, outline(configuration.station, configuration.centres), who
+            )
+        except (GridroomError, OSError) as error:
+            log.error("this version of the configuration is not kept: %s; mend it and load it again", error)
 
     @permit(Action.AUDIT)
     def system(self) -> Future[SystemView]:
@@ -259,6 +321,9 @@ class RunningStation:
         last = {known[name]: row for name, row in stored.items() if name in known}
         self._engine.computed.restore(last, self._clock.now_ns())
         self._engine.cleaning.restore(last)
+
+    def _secret_uses(self) -> dict[str, list[str]]:
+        return self._configuration.secret_uses()
 
     def _note(self, what: str, **more: Any) -> None:
         """Something that happened to the station itself, for the audit."""

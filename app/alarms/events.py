@@ -68,6 +68,17 @@ class Events:
             if index is not None:
                 self._last[index] = value
 
+    def change(self, station: Station, to_old: NDArray[np.int32]) -> None:
+        """Go on with another configuration; `to_old` int32[n] is each point's row before, or -1.
+
+        On the engine's thread, between two batches.
+        """
+        known = to_old >= 0
+        last, seen = np.full(len(to_old), np.nan), np.zeros(len(to_old), np.bool_)
+        last[known], seen[known] = self._last[to_old[known]], self._seen[to_old[known]]
+        self._station, self._wording, self._status = station, Wording(station), station.columns.status
+        self._last, self._seen, self._mark = last, seen, np.zeros(len(to_old), np.bool_)
+
     def take(self, updates: Updates) -> None:
         """Journal what changed. Unusable values say nothing, and change nothing."""
         rows = np.flatnonzero(self._status[updates.point])
@@ -79,7 +90,10 @@ class Events:
         changes = self._changes(updates.take(rows), differs) if differs.any() else None
         self._seen[point] = True
         if changes is not None:
-            job = partial(self._store, changes=changes, recorded=self._clock.now_ns())
+            now = self._clock.now_ns()
+            job = partial(
+                self._store, changes=changes, recorded=now, station=self._station, wording=self._wording
+            )  # fmt: skip
             self._records.write(job, rows=len(changes.point))  # when it fails, the records say so themselves
 
     @permit(Action.VIEW)
@@ -129,11 +143,12 @@ class Events:
             while_stopped[order],
         )
 
-    def _store(self, connection: Connection, changes: _Changes, recorded: int) -> None:
+    @staticmethod
+    def _store(connection: Connection, changes: _Changes, recorded: int, station: Station, wording: Wording) -> None:
         """On the records' thread, where building ten thousand rows holds up nobody."""
         events: list[dict[str, Any]] = []
         last: dict[str, float] = {}
-        points = self._station.points
+        points = station.points
         for index, old, new, quality, time, while_stopped in zip(
             changes.point.tolist(), changes.old.tolist(), changes.new.tolist(), changes.quality.tolist(),
             changes.time.tolist(), changes.while_stopped.tolist(), strict=True,
@@ -142,7 +157,7 @@ class Events:
             last[point.name] = new
             if old != old:  # noqa: PLR0124 (NaN: the state before is not known)
                 continue
-            message = self._wording.changed(point, old, new, while_stopped=while_stopped)
+            message = wording.changed(point, old, new, while_stopped=while_stopped)
             events.append({
                 "time": time, "recorded": recorded, "source": point.name, "what": "status",
                 "message_en": message.en, "message_zh": message.zh, "old_value": old, "value": new,

@@ -63,6 +63,10 @@ class Rules:
     def __len__(self) -> int:
         return len(self.rules)
 
+    def by_name(self) -> dict[tuple[str, str], int]:
+        """(full point name, condition) -> rule."""
+        return {(rule.point.name, rule.condition): i for i, rule in enumerate(self.rules)}
+
 
 def state_key(rule: NDArray[np.int64], state: NDArray[np.int64]) -> NDArray[np.int64]:
     """One number for a rule and a state of it."""

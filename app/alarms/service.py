@@ -16,7 +16,7 @@ import numpy as np
 from app.alarms.book import Book, in_order
 from app.alarms.journal import EVERYTHING, Cell, JournalFilter, export, page
 from app.alarms.judge import Judge, Transitions
-from app.alarms.rules import compile_rules
+from app.alarms.rules import Rules, compile_rules
 from app.alarms.storing import load, store, store_all
 from app.alarms.wording import Wording
 from app.model.access import Action, Actor, permit
@@ -45,6 +45,16 @@ class Counts:
 
     total: dict[Priority, int]
     unacknowledged: dict[Priority, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What a configuration asks to be watched."""
+
+    station: Station
+    rules: Rules
+    judge: Judge
+    wording: Wording
 
 
 class Alarms:
@@ -88,6 +98,33 @@ class Alarms:
             early, self._early = self._early or [], None
         for call in early:
             call()
+
+    def prepare(self, station: Station) -> _Watch:
+        """What watches a changed configuration. Any thread."""
+        rules = compile_rules(station)
+        return _Watch(station, rules, Judge(rules), Wording(station))
+
+    def change(self, watch: _Watch) -> None:
+        """Go on with another configuration: what is still watched keeps its time and its acknowledgement.
+
+        On the engine's thread, between two batches.
+        """
+        while self._backlog:  # it speaks of the old rules
+            self._work_off()
+        with self._lock:
+            self._station, self._rules, self._judge, self._wording = (
+                watch.station, watch.rules, watch.judge, watch.wording,
+            )  # fmt: skip
+            known = self._rules.by_name()
+            still: list[int] = []
+            for row in self._book.rows():
+                index = known.get((row.source, row.condition))
+                if index is not None and row.state is not AlarmState.RETURNED_UNACKNOWLEDGED:
+                    still.append(index)
+                elif index is None and not row.source.startswith(SYSTEM):
+                    self._drop(row)
+            self._judge.restore(np.array(still, np.int64))
+            self._save()
 
     def stop(self) -> None:
         """Bring what is left of an avalanche to the list and the journal. Call it before the records stop."""
@@ -256,7 +293,7 @@ class Alarms:
 
     def _restore(self, stored: Sequence[AlarmRow], next_id: int) -> None:
         """Take up stored rows, but for those that were raised meanwhile. The lock is held."""
-        known = {(rule.point.name, rule.condition): i for i, rule in enumerate(self._rules.rules)}
+        known = self._rules.by_name()
         rows: list[AlarmRow] = []
         still: list[int] = []
         for row in stored:
@@ -271,9 +308,12 @@ class Alarms:
         for row in rows:
             if (row.source, row.condition) not in known:
                 # Gridroom's own troubles are told anew if they still are; what the config dropped is watched no more.
-                text = Text(f"{row.message.en} (no longer watched)", f"{row.message.zh}（不再监视）")
-                self._book.returned(row.source, row.condition, message=text, time=self._clock.now_ns())
+                self._drop(row)
         self._version += 1
+
+    def _drop(self, row: AlarmRow) -> None:
+        text = Text(f"{row.message.en} (no longer watched)", f"{row.message.zh}（不再监视）")
+        self._book.returned(row.source, row.condition, message=text, time=self._clock.now_ns())
 
     def _restore_late(self, stored: Future[tuple[list[AlarmRow], int]]) -> None:
         if not stored.done():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from app.engine.table import LiveTable
 from app.model import quality as q
 from app.model.clock import SECOND_NS, Clock
 from app.model.station import Device, Point, Station
+from app.model.succession import Succession
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus
@@ -32,6 +34,20 @@ log = logging.getLogger("gridroom.engine")
 TICK_S: Final = 0.05
 OWN_POINTS_EVERY_S: Final = 5.0
 CLOCK_JUMP_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything of a changed configuration that can be made before the running one is touched."""
+
+    succession: Succession
+    table: LiveTable
+    cleaning: Cleaning
+    computed: Computed
+    remembering: tuple[int, ...]
+    """Rows of points whose value begins where it stood: totals, and counters that never fall."""
+    supervisors: Mapping[str, Supervisor]
+    """Of the devices that begin, by id."""
 
 
 class Sink(Protocol):
@@ -70,10 +86,10 @@ class Engine:
         self._rate = 0.0
         self._rate_since = (clock.monotonic_ns(), 0)
         self._wall_ahead_ns = clock.now_ns() - clock.monotonic_ns()
-        self._links = self._open()
-        devices = (device for device in station.devices if device.driver is not None)
-        # By the golden ratio, any number of devices is evenly spread over the period, and they do not ask all at once.
-        self._supervisors = [self._supervise(device, n * 0.618034 % 1) for n, device in enumerate(devices)]
+        self._supervisors = list(self._supervise(station, [one for one in station.devices if one.driver]).values())
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """By device id."""
+        self._fault: BaseException | None = None
 
     @property
     def points_per_s(self) -> float:
@@ -104,51 +120,123 @@ class Engine:
 
     async def run(self) -> None:
         """Acquire until cancelled; then close every line, and hand the sinks what was pending."""
+        self._begin(self._supervisors)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for supervisor in self._supervisors:
-                    tasks.create_task(supervisor.run(), name=f"device {supervisor.device.id}")
-                tasks.create_task(self._tick(), name="tick")
-        except* Exception:  # a fault of ours: from here on nothing is known any more
+            await self._tick()
+        except Exception:  # a fault of ours: from here on nothing is known any more
             for device in self._station.devices:
-                self._lose([point for point in device.points if point.polled])
+                self._lose([point.index for point in device.points if point.polled])
             raise
         finally:
-            for link in set(self._links.values()):
-                try:
-                    await link.close()
-                except Exception:  # the other lines are closed all the same
-                    self._faults.say(f"{type(link).__name__} could not close its line")
+            await self._end(self._supervisors)
             self._hand_over()
 
-    def _open(self) -> dict[str, Link]:
+    # ------------------------------------------------------------------------------------- a changed configuration
+
+    def prepare(self, station: Station, expressions: Mapping[int, Expression]) -> Prepared:
+        """Make what another configuration of this station needs. The running one goes on. Any thread but the loop's."""
+        succession = Succession(self._station, station, _line)
+        table, computed = LiveTable(station), Computed(station, expressions)
+        remembering = [i for i, point in enumerate(station.points) if i in expressions or point.form.clean]
+        begin = [device for device in station.devices if device.id in succession.beginning]
+        return Prepared(
+            succession, table, Cleaning(station, table), computed, tuple(remembering), self._supervise(station, begin)
+        )  # fmt: skip
+
+    async def change(self, prepared: Prepared, swap: Callable[[], None]) -> None:
+        """Go on with what was prepared. Only the lines that it touches are closed and opened.
+
+        `swap` is called when the sinks have had the last batch of the old rows and before the first of the new ones.
+        """
+        succession = prepared.succession
+        await self._end([one for one in self._supervisors if one.device.id in succession.stopping])
+        self._hand_over()
+        self._take_over(prepared)
+        swap()
+        self._begin(list(prepared.supervisors.values()))
+
+    def _take_over(self, prepared: Prepared) -> None:
+        succession, table = prepared.succession, prepared.table
+        station = succession.after
+        table.follow(self.table, succession.to_old)
+        begun = [point.index for id_ in succession.beginning for point in station.by_id[id_].points]
+        table.quality[begun] |= np.uint16(q.NT)  # what they held was read where they no longer are
+        now = self._clock.now_ns()
+        last = {
+            row: (float(table.value[row]), int(table.quality[row]), int(table.time[row]))
+            for row in prepared.remembering if table.time[row]
+        }  # fmt: skip
+        prepared.computed.restore(last, now)
+        prepared.cleaning.restore(last)
+        kept = {one.device.id: one for one in self._supervisors if one.device.id in succession.going_on}
+        for id_, supervisor in kept.items():
+            supervisor.move(succession.going_on[id_])
+        every = {**kept, **prepared.supervisors}
+        self._supervisors = [every[device.id] for device in station.devices if device.id in every]
+        self._station, self.table = station, table
+        self.cleaning, self.computed = prepared.cleaning, prepared.computed
+        self._changed = np.ones(len(station.points), np.bool_)
+        told = table.time != 0
+        told[begun] = False
+        known = np.flatnonzero(told)
+        if len(known):  # whoever begins anew with the new rows begins with what is true
+            self._pending.append(
+                Updates.of(known, table.value[known], table.quality[known], table.time[known], now)
+            )  # fmt: skip
+
+    def _begin(self, supervisors: Sequence[Supervisor]) -> None:
+        for supervisor in supervisors:
+            task = asyncio.get_running_loop().create_task(supervisor.run(), name=f"device {supervisor.device.id}")
+            task.add_done_callback(self._ended)
+            self._tasks[supervisor.device.id] = task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A supervisor lets no error out; one that did is a fault of ours, and acquisition ends loudly with it."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fault = error
+
+    async def _end(self, supervisors: Sequence[Supervisor]) -> None:
+        """End them, and close their lines, each once."""
+        tasks = [self._tasks.pop(one.device.id) for one in supervisors]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for link in {one.link for one in supervisors}:
+            try:
+                await link.close()
+            except Exception:  # the other lines are closed all the same
+                self._faults.say(f"{type(link).__name__} could not close its line")
+
+    # ------------------------------------------------------------------------------------------------ opening lines
+
+    def _supervise(self, station: Station, devices: Sequence[Device]) -> dict[str, Supervisor]:
+        """Device id -> its supervisor, of these devices, which are whole lines."""
+        links = self._open(station, devices)
+        # By the golden ratio, any number of devices is evenly spread over the period, and they do not ask all at once.
+        phases = {one.id: n * 0.618034 % 1 for n, one in enumerate(station.devices)}
+        made: dict[str, Supervisor] = {}
+        for device in devices:
+            try:
+                made[device.id] = self._supervisor(device, links[device.id], phases[device.id])
+            except Exception as error:  # its driver could not plan
+                made[device.id] = self._supervisor(device, _stand_in([device], error), phases[device.id])
+        return made
+
+    def _open(self, station: Station, devices: Sequence[Device]) -> dict[str, Link]:
         """Device id -> its link, of which there is one a line."""
         lines: dict[tuple[str, str], list[Device]] = {}
-        for device in self._station.devices:
+        for device in devices:
             if device.driver is not None:
-                lines.setdefault((device.driver, self._line(device, device.driver)), []).append(device)
+                lines.setdefault((device.driver, _line(device)), []).append(device)
         links: dict[str, Link] = {}
-        for (name, _), devices in lines.items():
+        for (name, _), together in lines.items():
             link: Link
             try:
-                link = driver(name).open(devices, self._clock, read_only=self._station.read_only)
+                link = driver(name).open(together, self._clock, read_only=station.read_only)
             except Exception as error:  # a fault in one driver stays with its devices
-                link = _stand_in(devices, error)
-            links |= {device.id: link for device in devices}
+                link = _stand_in(together, error)
+            links |= {device.id: link for device in together}
         return links
-
-    @staticmethod
-    def _line(device: Device, name: str) -> str:
-        try:
-            return driver(name).line(device)
-        except Exception:  # it is told when the line cannot be opened
-            return f"of {device.id} alone"
-
-    def _supervise(self, device: Device, phase: float) -> Supervisor:
-        try:
-            return self._supervisor(device, self._links[device.id], phase)
-        except Exception as error:  # its driver could not plan
-            return self._supervisor(device, _stand_in([device], error), phase)
 
     def _supervisor(self, device: Device, link: Link, phase: float) -> Supervisor:
         return Supervisor(
@@ -179,9 +267,9 @@ class Engine:
         self._changed[updates.point] = True
         self._pending.append(updates)
 
-    def _lose(self, points: Sequence[Point]) -> None:
+    def _lose(self, points: Sequence[int]) -> None:
         """The last values of what is lost stay visible, and visibly old, unless a filter puts others in their place."""
-        rows = np.array([point.index for point in points], np.int32)
+        rows = np.array(points, np.int32)
         now = self._now()
         quality = self.table.quality[rows] | np.uint16(q.NT)
         lost = self.cleaning.lose(Updates.of(rows, self.table.value[rows], quality, now.wall_ns, now.wall_ns), now)
@@ -195,6 +283,8 @@ class Engine:
         own_due = 0
         while True:
             await asyncio.sleep(TICK_S)
+            if self._fault is not None:
+                raise self._fault
             monotonic = self._clock.monotonic_ns()
             if monotonic >= own_due:
                 own_due = monotonic + round(OWN_POINTS_EVERY_S * SECOND_NS)
@@ -241,6 +331,14 @@ class Engine:
         if abs(jump_s) >= CLOCK_JUMP_S:
             log.warning("the clock was set by %+.1f s; records go on with the new time", jump_s)
             self._on_clock_jump(jump_s)
+
+
+def _line(device: Device) -> str:
+    """The line that a device hangs on."""
+    try:
+        return driver(device.driver or "").line(device)
+    except Exception:  # it is told when the line cannot be opened
+        return f"of {device.id} alone"
 
 
 def _stand_in(devices: Sequence[Device], error: Exception) -> AbsentLink:

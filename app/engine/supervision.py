@@ -47,15 +47,17 @@ class Supervisor:
         clock: Clock,
         *,
         publish: Publish,
-        lose: Callable[[Sequence[Point]], None],
+        lose: Callable[[Sequence[int]], None],
         lateness: Lateness,
         phase: float,
     ) -> None:
         self.device = device
-        self._link = link
+        self.link = link
         self._clock = clock
-        self._publish = publish
-        self._lose = lose
+        self._publish_rows = publish
+        self._lose_points = lose
+        self._shift = 0
+        """By how many rows its points have moved in the table since it was made, by a change of the configuration."""
         self._lateness = lateness
         self._phase = phase
         self._random = random.Random(device.id)
@@ -85,6 +87,16 @@ class Supervisor:
         self._field = [point for point in device.points if not point.own and point.form.address is not None]
         self._own = {id_: _own_index(device, id_) for id_ in (ONLINE, RTT_MS, ERRORS, LATE_SCANS)}
 
+    def move(self, rows: int) -> None:
+        """Its points stand so many rows further on in the table from now on; the device is not told."""
+        self._shift += rows
+
+    def _publish(self, updates: Updates) -> None:
+        self._publish_rows(updates.moved(self._shift) if self._shift else updates)
+
+    def _lose(self, points: Sequence[Point]) -> None:
+        self._lose_points([point.index + self._shift for point in points])
+
     def status(self) -> DeviceStatus:
         """How the connection is. Any thread."""
         remarks, texts = self._told()
@@ -96,7 +108,7 @@ class Supervisor:
     def _told(self) -> tuple[dict[str, Text], dict[str, str]]:
         """Remarks and texts, as the link has them by now."""
         try:
-            return dict(self._link.remarks(self.device)), {**self._texts, **self._link.texts(self.device)}
+            return dict(self.link.remarks(self.device)), {**self._texts, **self.link.texts(self.device)}
         except Exception as error:  # a fault in one driver must not hide all connections
             what = f"{type(error).__name__}: {error}"
             text = Text(f"its driver cannot tell what it knows: {what}", f"其驱动无法说明设备状况：{what}")
@@ -107,16 +119,17 @@ class Supervisor:
 
         Raises DeviceError, or ValueError for a point that cannot be read.
         """
-        if not isinstance(self._link, Pollable):
+        if not isinstance(self.link, Pollable):
             raise ValueError(f"{point.name} cannot be asked for: its device sends by itself")
         if not point.polled:
             raise ValueError(f"{point.name} is no point that is read from the field")
-        plan = self._single.get(point.index) or self._link.plan(self.device, [point])
+        point = self.device.point(point.id) or point  # as its link knows it: its row may have moved since
+        plan = self._single.get(point.index) or self.link.plan(self.device, [point])
         self._single[point.index] = plan
-        await self._link.connect()
-        updates = await self._link.read(plan)
+        await self.link.connect()
+        updates = await self.link.read(plan)
         self._publish(updates)
-        return updates
+        return updates.moved(self._shift)
 
     def reset_figures(self) -> None:
         """Count late scans anew."""
@@ -129,7 +142,7 @@ class Supervisor:
             while True:
                 self._online_ns = 0
                 try:
-                    await self._link.connect()
+                    await self.link.connect()
                     await self._attend()
                 except DeviceError as error:
                     self._lost(error)
@@ -149,10 +162,10 @@ class Supervisor:
 
     async def _attend(self) -> None:
         """Poll the device, take what it reports, or both, until one of them fails."""
-        if not isinstance(self._link, Reporting):
+        if not isinstance(self.link, Reporting):
             await self._poll()
             return
-        report: Coroutine[None, None, None] = self._link.report(self.device, self._publish, self._online)
+        report: Coroutine[None, None, None] = self.link.report(self.device, self._publish, self._online)
         if not self._groups:
             await report
             return
@@ -209,7 +222,7 @@ class Supervisor:
 
     def _must_give(self) -> None:
         """Raises RefusedByDevice where it refuses everything that it is asked for, and sends nothing by itself."""
-        if not self._refused or isinstance(self._link, Reporting):
+        if not self._refused or isinstance(self.link, Reporting):
             return
         if self._groups and all(self._refuses(group.points) for group in self._groups):
             why = self._remarked[self._groups[0].points[0].name]
@@ -253,11 +266,11 @@ class Supervisor:
 
         A sensor that comes and goes must not fill the log.
         """
-        remarks = self._link.remarks(self.device)
+        remarks = self.link.remarks(self.device)
         if remarks == self._remarked:
             return
         self._remarked = dict(remarks)
-        self._refused = frozenset(self._link.refused(self.device))
+        self._refused = frozenset(self.link.refused(self.device))
         new: dict[Text, list[str]] = {}
         named: list[str] = []
         for name, why in remarks.items():
@@ -285,7 +298,7 @@ class Supervisor:
     async def _read_texts(self) -> None:
         """A device without its serial number is still a device: it is asked again when it connects again."""
         try:
-            self._texts = await self._link.read_texts(self.device)
+            self._texts = await self.link.read_texts(self.device)
         except DeviceError as error:
             log.info("device %s: its texts cannot be read: %s", self.device.id, error)
             self._note(error)
@@ -308,17 +321,17 @@ class Supervisor:
         self._publish(Updates.of(self._own[ONLINE], online, 0, now, now))
 
     def own(self) -> list[tuple[int, float, int]]:
-        """(point, value, quality) of round-trip time, errors and late scans, as they stand."""
+        """(row, value, quality) of round-trip time, errors and late scans, as they stand."""
         rows = [(self._own[ERRORS], float(self._errors), 0), (self._own[LATE_SCANS], float(self._late_scans), 0)]
         if math.isfinite(self._rtt_ms):
             rows.append((self._own[RTT_MS], self._rtt_ms, 0 if self._state is LinkState.ONLINE else q.NT))
-        return rows
+        return [(row + self._shift, value, quality) for row, value, quality in rows]
 
     def publish_own(self) -> None:
         """Publish them."""
         point, value, quality = zip(*self.own(), strict=True)
         now = self._clock.now_ns()
-        self._publish(Updates.of(point, value, quality, now, now))
+        self._publish_rows(Updates.of(point, value, quality, now, now))
 
 
 def _text(error: Exception) -> Text:

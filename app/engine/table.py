@@ -32,6 +32,21 @@ class LiveTable:
         self._raw_row[cleaned] = np.arange(m)
         self._lock = threading.Lock()
 
+    def follow(self, before: LiveTable, to_old: NDArray[np.int32]) -> None:
+        """Take over what another table holds of the same points: `to_old` int32[n] is each point's row there, or -1."""
+        mine = np.flatnonzero(to_old >= 0)
+        theirs = to_old[mine]
+        raw_mine = np.flatnonzero((self._raw_row >= 0) & (to_old >= 0))
+        raw_mine = raw_mine[before._raw_row[to_old[raw_mine]] >= 0]
+        to, since = self._raw_row[raw_mine], before._raw_row[to_old[raw_mine]]
+        with before._lock, self._lock:
+            self._sequence = before._sequence + 1
+            self._changed[:] = self._sequence
+            self.value[mine], self.quality[mine] = before.value[theirs], before.quality[theirs]
+            self.time[mine], self.received[mine] = before.time[theirs], before.received[theirs]
+            self._raw.value[to], self._raw.quality[to] = before._raw.value[since], before._raw.quality[since]
+            self._raw.time[to] = before._raw.time[since]
+
     def apply(self, updates: Updates) -> None:
         """Take a batch; of several rows of one point the last stays."""
         rows = updates.point
@@ -73,4 +88,5 @@ class LiveTable:
                 self.received.copy(),
                 self._changed.copy(),
                 RawValues(raw.point, raw.value.copy(), raw.quality.copy(), raw.time.copy()) if len(raw.point) else None,
+                self.station.config_hash,
             )

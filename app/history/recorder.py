@@ -106,6 +106,13 @@ class Recorder:
         self._on_change.set_clock(now_ns)
         self._tiers.begin(now_ns)
 
+    def follow(self, before: Recorder) -> Commit:
+        """Go on where another configuration's recorder ends: its last commit. No time lies between the two."""
+        ended = before.end()
+        self._run_ms = before._run_ms
+        self.begin(before._alive)
+        return ended
+
     def take(self, batches: Sequence[Updates], now_ns: int) -> list[Commit]:
         """What these batches, which came until now, put into the store: one commit, or more where a run ended."""
         commits: list[Commit] = []

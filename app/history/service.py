@@ -47,6 +47,15 @@ class _Parts:
     readers: Readers
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A history that goes on with another configuration."""
+
+    station: Station
+    parts: _Parts | None
+    recorder: Recorder | None
+
+
 class History:
     """One station's history in one data folder. The caller holds the folder (`DataFolder.open`).
 
@@ -96,6 +105,36 @@ class History:
             self._tell(error)
             self._opener = threading.Thread(target=self._keep_opening, name="history-opener", daemon=True)
             self._opener.start()
+
+    def prepare(self, station: Station) -> Changed:
+        """Give new points their ids, durably, and make what records them. Waits for the disk: not on the loop.
+
+        Raises StorageError, OSError or duckdb.Error where that cannot be just now.
+        """
+        parts = self._parts
+        if parts is None:
+            return Changed(station, None, None)
+        archive = parts.opened.archive
+
+        def give() -> None:
+            known = len(archive.ids)
+            archive.ids.assign([point.name for point in station.points])
+            if len(archive.ids) != known:
+                archive.ids.save(self._folder / "history")  # before the first row that uses them
+                archive.store.add_points(archive.ids.rows()[known:])
+
+        parts.writer.call(give).result()
+        ids = archive.ids.assign([point.name for point in station.points])
+        recorder = Recorder(station, ids, self._clock.now_ns(), archive.runs.has)
+        opened = replace(parts.opened, archive=replace(archive, station=station))
+        return Changed(station, replace(parts, opened=opened), recorder)
+
+    def change(self, changed: Changed) -> None:
+        """Go on with what was prepared. On the engine's thread, between two batches."""
+        self._station = changed.station
+        if self._parts is not None and changed.parts is not None and changed.recorder is not None:
+            self._parts = changed.parts
+            self._parts.writer.change(changed.recorder)
 
     def take(self, updates: Updates) -> None:
         """A batch of the engine. Returns at once; not kept while the store is not open."""

@@ -72,7 +72,8 @@ class Writer:
         self._next_part = next_part
         self._prepare = prepare
         self._hour: Hour | None = None
-        self._inbox: deque[Updates] = deque()
+        self._inbox: deque[Updates | Recorder] = deque()
+        """A recorder: with the batches behind it the rows of another configuration begin."""
         self._taken = self._drained = 0
         self._pending: deque[Commit] = deque()
         self._waiters: deque[Future[None]] = deque()
@@ -117,6 +118,10 @@ class Writer:
             return
         self._taken += len(updates)
         self._inbox.append(updates)
+
+    def change(self, recorder: Recorder) -> None:
+        """Batches that come from now on are of another configuration, which this recorder knows."""
+        self._inbox.append(recorder)
 
     def flush(self) -> Future[None]:
         """Done when everything taken until now is stored, or cannot be just now."""
@@ -202,9 +207,18 @@ class Writer:
                 return
 
     def _cycle(self, stopping: bool) -> None:
-        batches = [self._inbox.popleft() for _ in range(len(self._inbox))]
-        self._drained += sum(len(batch) for batch in batches)
         now_ns = self._shelf.clock.now_ns()
+        batches: list[Updates] = []
+        for _ in range(len(self._inbox)):
+            one = self._inbox.popleft()
+            if isinstance(one, Recorder):
+                self._record(batches, batches[-1].received if batches else now_ns)
+                self._append(one.follow(self._recorder))
+                self._recorder = one
+                batches = []
+            else:
+                self._drained += len(one)
+                batches.append(one)
         self._record(batches, now_ns)
         if stopping:
             self._append(self._recorder.end())

@@ -49,6 +49,10 @@ class Updates:
         """The chosen rows, in their order. `rows` is a mask bool[n] or positions."""
         return Updates(self.point[rows], self.value[rows], self.quality[rows], self.time[rows], self.received)
 
+    def moved(self, rows: int) -> Updates:
+        """The same of points that stand `rows` further on."""
+        return Updates(self.point + np.int32(rows), self.value, self.quality, self.time, self.received)
+
     @staticmethod
     def join(batches: Sequence[Updates]) -> Updates:
         """One batch of several, in their order, received when the last of them was."""

@@ -45,6 +45,8 @@ class Snapshot:
     """Sequence at which each row last changed: rows with `changed > earlier.sequence` are new."""
     raw: RawValues | None = None
     """None where no point of the station has filters."""
+    configuration: str = ""
+    """Hash of the configuration whose points these are: rows mean others after a change."""
 
 
 class LinkState(StrEnum):

@@ -6,8 +6,12 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.model.access import Action, permit
 from app.model.clock import Clock
@@ -27,19 +31,28 @@ Journal = Callable[[int, str, Text, float], None]
 """(time, source, message, value): a line of the journal of events."""
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What is offered, by whom, in whose words."""
+
+    station: Station
+    """As it was when the centres were read."""
+    centres: Mapping[str, Centre]
+    servings: tuple[Serving, ...]
+    rows: NDArray[np.int32] | None = None
+    """Row of the table now -> row of `station`; -1 for a newer point. None while they are the same."""
+
+
 class Northbound:
     """`take` belongs to the engine's thread; everything else may be called from any."""
 
     def __init__(
         self, centres: Sequence[Centre], station: Station, clock: Clock, *, journal: Journal, on_trouble: Trouble
     ) -> None:
-        self._station = station
         self._clock = clock
         self._journal = journal
-        self._centres = {centre.id: centre for centre in centres}
-        self._servings = [
-            Serving(centre, station, clock, on_order=self._ordered, on_trouble=on_trouble) for centre in centres
-        ]
+        self._on_trouble = on_trouble
+        self._offer = self._made(centres, station)
         self._recorded = {centre.id: (0, 0) for centre in centres}
         """Centre -> the second of its last order, and how many came in it."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -49,7 +62,8 @@ class Northbound:
 
     def start(self) -> None:
         """Begin to serve; nothing is started where nothing is offered."""
-        if self._servings:
+        if self._offer.servings:
+            self._ready.clear()
             self._thread = threading.Thread(target=self._main, name="northbound", daemon=True)
             self._thread.start()
 
@@ -66,15 +80,51 @@ class Northbound:
         if thread.is_alive():
             log.error("northbound did not stop within %.0f s; the program ends without it", LONGEST_STOP_S)
 
+    def prepare(self, centres: Sequence[Centre], station: Station) -> Offer:
+        """What a changed configuration offers; the same to the same centres where it can: then nobody is dropped."""
+        offer = self._offer
+        if _named(centres, station) == _named(list(offer.centres.values()), offer.station):
+            return offer
+        return self._made(centres, station)
+
+    def change(self, offer: Offer, to_old: NDArray[np.int32]) -> None:
+        """Go on with what was prepared; `to_old` int32[n] is each point's row before, or -1.
+
+        On the engine's thread, between two batches.
+        """
+        if offer is self._offer:
+            rows = offer.rows
+            self._offer = replace(offer, rows=to_old if rows is None else np.where(to_old >= 0, rows[to_old], -1))
+        else:
+            self._offer = offer
+
+    def settle(self, offer: Offer) -> None:
+        """Where other things are offered now, drop everybody and serve anew. Not on the engine's thread: it waits."""
+        if offer is self._offer:  # made anew, and not the one before with its rows moved
+            self.stop()
+            self._recorded = dict.fromkeys(offer.centres, (0, 0))
+            self.start()
+
     def take(self, updates: Updates) -> None:
         """What changed, on the engine's thread."""
-        for serving in self._servings:
+        offer = self._offer
+        if offer.rows is not None and offer.servings:
+            rows = offer.rows[updates.point]
+            updates = replace(updates, point=rows).take(rows >= 0)
+        for serving in offer.servings:
             serving.take(updates)
+
+    def _made(self, centres: Sequence[Centre], station: Station) -> Offer:
+        servings = tuple(
+            Serving(centre, station, self._clock, on_order=self._ordered, on_trouble=self._on_trouble)
+            for centre in centres
+        )
+        return Offer(station, {centre.id: centre for centre in centres}, servings)
 
     @permit(Action.VIEW)
     def status(self) -> list[CentreStatus]:
         """Every centre, in the order of the file."""
-        return [serving.status() for serving in self._servings]
+        return [serving.status() for serving in self._offer.servings]
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -93,12 +143,14 @@ class Northbound:
         self._ready.set()
         with contextlib.suppress(asyncio.CancelledError):
             async with asyncio.TaskGroup() as tasks:
-                for serving in self._servings:
+                for serving in self._offer.servings:
                     tasks.create_task(serving.run(), name=f"northbound {serving.centre.id}")
                 tasks.create_task(self._tell_of_many(), name="northbound orders")
 
     def _ordered(self, order: Order) -> None:
         """Record it. The worker has refused it already: nothing here reaches a device."""
+        if order.centre not in self._recorded:  # of a centre that a change of the configuration has just taken away
+            return
         second, count = self._recorded[order.centre]
         now = order.time // 1_000_000_000
         if now != second:
@@ -106,16 +158,17 @@ class Northbound:
             count = 0
         self._recorded[order.centre] = (now, count + 1)
         if count < AT_ONCE:
-            message = refused(order, self._station, self._centres[order.centre])
+            offer = self._offer
+            message = refused(order, offer.station, offer.centres[order.centre])
             log.info("%s", message.en)
-            self._journal(order.time, order.source(self._station), message, order.value)
+            self._journal(order.time, order.source(offer.station), message, order.value)
 
     def _close_second(self, centre: str) -> None:
         """Tell how many orders of a second were not recorded each by itself."""
         second, count = self._recorded[centre]
         self._recorded[centre] = (second, 0)
         if count > AT_ONCE:
-            message = more_refused(count - AT_ONCE, self._centres[centre])
+            message = more_refused(count - AT_ONCE, self._offer.centres[centre])
             self._journal(self._clock.now_ns(), f"_northbound.{centre}", message, float("nan"))
 
     async def _tell_of_many(self) -> None:
@@ -125,3 +178,19 @@ class Northbound:
             for centre, (second, count) in tuple(self._recorded.items()):
                 if count > AT_ONCE and second != now:
                     self._close_second(centre)
+
+
+def _named(centres: Sequence[Centre], station: Station) -> list[Centre]:
+    """Centres with the names of points in the place of their rows, which another configuration may have elsewhere."""
+
+    def name(row: int | None) -> Any:
+        return None if row is None else station.points[row].name
+
+    return [
+        replace(
+            centre,
+            values=tuple(replace(one, point=name(one.point)) for one in centre.values),
+            commands=tuple(replace(one, point=name(one.point)) for one in centre.commands),
+        )
+        for centre in centres
+    ]

@@ -22,12 +22,13 @@ from app.history.service import History
 from app.model.access import Action, Grant, Permit
 from app.northbound.service import Northbound
 from app.station import SERVICES, RunningStation
+from app.versions import Versions
 
 FILE: Final = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
 KINDS: Final[dict[str, type]] = {
     "station": RunningStation, "access": Desk, "history": History, "alarms": Alarms, "events": Events,
     "northbound": Northbound, "commissioning": Commissioning, "accounts": Accounts, "audit": Audit,
-    "secrets": Secrets,
+    "secrets": Secrets, "versions": Versions,
 }  # fmt: skip
 COLUMNS: Final = ("observer", "operator", "engineer", "administrator")
 WITHIN: Final = frozenset(
@@ -71,6 +72,16 @@ WITHIN: Final = frozenset(
         "audit.write",
         "secrets.start",
         "secrets.stop",
+        "versions.loaded",
+        "versions.stop",
+        "alarms.change",
+        "alarms.prepare",
+        "events.change",
+        "history.change",
+        "history.prepare",
+        "northbound.change",
+        "northbound.prepare",
+        "northbound.settle",
     ]
 )
 """What the parts of a station say to each other, and no door leads to."""
