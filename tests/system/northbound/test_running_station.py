@@ -14,6 +14,7 @@ import pytest
 
 from app.configuration import configure
 from app.history.folder import DataFolder
+from app.model.access import Actor
 from app.model.errors import TransportError
 from app.station import RunningStation
 from drivers.iec104 import apci
@@ -85,6 +86,59 @@ def test_live_values_go_out_and_orders_stay_in_the_journal(running: RunningStati
     (row,) = [row for row in running.events.journal().result() if row.what == "order"]
     assert (row.source, row.value) == ("m.p_set", 60.0)
     assert "60.0 kW: refused" in row.message.en and "已拒绝" in row.message.zh
+
+
+NEW = """  - id: first
+    name: First
+    kind: meter
+    connection: {driver: modbus-tcp, host: 127.0.0.1, port: 2}
+    points:
+      - {id: p_kw, name: P, kind: measurement, unit: kW, address: {table: input, register: 0, type: u16}}
+"""
+
+
+@pytest.mark.expects_errors  # a lost centre is one
+def test_a_centre_stays_connected_through_a_change_of_other_things(running: RunningStation, field: MemoryField) -> None:
+    until(lambda: running.northbound.status()[0].port)
+    file = running.station.directory / "station.yaml"
+    field.values |= {"m": 42.0, "first": 5.0}
+    until(lambda: running.snapshot().value[running.station.by_name["m.p_kw"]] == 42.0)
+    with ForeignCentre(running.northbound.status()[0].port) as centre:
+        centre.connect()
+        centre.does("interrogate")
+        centre.drain(0.5)
+        assert {one["value"] for one in centre.said if one.get("point") == 16385} == {42.0}
+        heard = len(centre.said)
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("devices:\n", f"devices:\n{NEW}"), encoding="utf-8")
+        assert running._apply(Actor("ada")).reconnected == ("first",)
+        field.values["m"] = 43.0
+        centre.hears_point(16385, "SPONTANEOUS", value=43.0)
+        assert not [one for one in centre.said[heard:] if "state" in one], "it was not dropped"
+        assert 5.0 not in [one.get("value") for one in centre.said if "point" in one]
+        centre.does("command", ioa=25089, type="C_SE_NC_1", value=60.0)
+        until(lambda: any(row.source == "m.p_set" for row in running.events.journal().result()))
+
+
+@pytest.mark.expects_errors
+def test_another_offer_is_served_anew_with_what_is_true(running: RunningStation, field: MemoryField) -> None:
+    until(lambda: running.northbound.status()[0].port)
+    field.values["m"] = 42.0
+    until(lambda: running.snapshot().value[running.station.by_name["m.p_kw"]] == 42.0)
+    file = running.station.directory / "northbound.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("ioa: 16385", "ioa: 16400"), encoding="utf-8")
+    applied = running._apply(Actor("ada"))
+    assert [row.key.split(".")[0] for row in applied.rows] == ["values", "values"] and applied.reconnected == ()
+    until(lambda: running.northbound.status()[0].port)
+    with ForeignCentre(running.northbound.status()[0].port) as centre:
+        centre.connect()
+        centre.does("interrogate")
+        centre.drain(0.5)
+        assert {one["value"] for one in centre.said if one.get("point") == 16400} == {42.0}
+    file.unlink()
+    running._apply(Actor("ada"))
+    assert running.northbound.status() == []
 
 
 def test_orders_without_end_are_counted_and_not_written_one_by_one(tmp_path: Path) -> None:
