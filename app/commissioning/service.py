@@ -106,7 +106,7 @@ class Commissioning:
 
     @permit(Action.CONFIGURE, changes=True)
     def save(self, preview: Preview) -> Future[Path]:
-        """Write it, keeping the version before; the path of that. The station takes it with its next start.
+        """Write it, keeping the version before; the path of that. The running station takes it with `apply`.
 
         Fails with EditError where it has faults, or the file has changed since.
         """

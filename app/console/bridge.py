@@ -43,6 +43,8 @@ class Bridge(QObject):
     """tuple[AlarmRow, ...] whenever it changed."""
     health = Signal(object, object)
     """(Health, dict[device id, DeviceStatus]) each second."""
+    reconfigured = Signal()
+    """The station runs with another configuration: rows mean other points, and nothing is told of them any more."""
     _answered = Signal(int)
 
     def __init__(self, station: StationFacade, parent: QObject | None = None) -> None:
@@ -137,6 +139,11 @@ class Bridge(QObject):
 
     def _tell_values(self) -> None:
         snapshot = self.station.snapshot()
+        if snapshot.configuration != self.snapshot.configuration:
+            self._ticks.stop()
+            self._seconds.stop()
+            self.reconfigured.emit()
+            return
         changed = np.flatnonzero(snapshot.changed > self._told)
         self.snapshot, self._told = snapshot, snapshot.sequence
         self.values.emit(changed, snapshot)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from app.console.pages.page import Context
 from app.model.commissioning import Change, Contents, Preview, Trial
 from widgets.answers import Answer
-from widgets.editor.device_editor import SAVED, DeviceEditor
+from widgets.editor.device_editor import SAVED, SAVED_FOR_LATER, DeviceEditor
 from widgets.language import told, tr
 
 _NAN = float("nan")
@@ -31,6 +31,8 @@ class Engineering(QObject):
         super().__init__(editor)
         self._context, self._editor = context, editor
         self._preview: Preview | None = None
+        self.applying: tuple[str, Path] | None = None
+        """The device and the version before, until it is said that the station runs with what was saved."""
         editor.preview_asked.connect(self._on_preview)
         editor.trial_asked.connect(self._on_trial)
         editor.save_asked.connect(self._on_save)
@@ -89,7 +91,7 @@ class Engineering(QObject):
         device = self._editor.draft.id if not self._editor.removing else ""
 
         def show(kept: Path) -> None:
-            self._reopen(device, kept)
+            self._apply(device, kept)
 
         def refuse(error: BaseException) -> None:
             self._editor.look_again()  # the file may be another now: the difference is shown anew
@@ -98,16 +100,37 @@ class Engineering(QObject):
         service = self._context.facade.commissioning
         self._context.door.do(lambda: service.save(preview), self, show, refuse, slot="save")
 
-    def _reopen(self, device: str, kept: Path) -> None:
-        """The file as it is now, and where the version before is."""
+    def _apply(self, device: str, kept: Path) -> None:
+        """Give the file to the running station; when it runs, the window is built anew on its points.
+
+        That may come before the answer: then the new window's errands say `applied`.
+        """
+        context = self._context
+        self.applying = device, kept
+
+        def refuse(error: BaseException) -> None:
+            self.applying = None
+            self._reopen(device, kept, told(error))
+
+        context.door.do(context.facade.apply, self, lambda _: self.applied(device, kept), refuse, slot="apply")
+
+    def applied(self, device: str, kept: Path) -> None:
+        """The station runs with what was saved."""
+        self.applying = device, kept
+        self._reopen(device, kept, "")
+
+    def _reopen(self, device: str, kept: Path, why_not: str) -> None:
+        """The file as it is now, and what became of it; `why_not`: the station does not run with it."""
 
         def show(contents: Contents) -> None:
+            self.applying = None
             self._editor.set_contents(contents)
             if device:
                 self._editor.open_device(device)
-                self._editor.show_saved(kept)
+                self._editor.show_saved(kept, why_not)
             else:
-                self.removed.emit(tr(SAVED, file=kept))
+                words = tr(SAVED_FOR_LATER, why=why_not, file=kept) if why_not else tr(SAVED, file=kept)
+                self.removed.emit(words)
 
         self._context.bridge.ask(
             self._context.facade.commissioning.contents(), self, show, self._refuse, slot="contents"

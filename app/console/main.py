@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtWidgets import QApplication
 
 from app.console.bridge import Bridge
@@ -48,16 +48,46 @@ class Console:
         self.settings = Settings(settings_path)
         language.choose(self.settings.get("language", language.name()))
         theme.choose(self.settings.get("theme", theme.name()))
-        self.bridge = Bridge(facade)
-        self.window = MainWindow(facade, self.bridge, self.settings)
-        Heartbeat(self.window)
+        self._facade = facade
         self._closed = False
+        self._build()
+
+    def _build(self) -> None:
+        self.bridge = Bridge(self._facade)
+        if self.bridge.snapshot.configuration != self._facade.station.config_hash:
+            self.bridge = Bridge(self._facade)  # it was changed in this very moment
+        self.window = MainWindow(self._facade, self.bridge, self.settings)
+        Heartbeat(self.window)
+        # Not within the bridge's own call: it goes with its window.
+        self.bridge.reconfigured.connect(self._renew, Qt.ConnectionType.QueuedConnection)
 
     def open(self) -> None:
         """Show it and let values flow."""
         self.bridge.start()
         self.window.show()
         self.window.greet()
+
+    def _renew(self) -> None:
+        """The same window, page and choices on the points of the changed configuration."""
+        if self._closed:
+            return
+        bridge, window = self.bridge, self.window
+        device = window.faceplate.device.id if window.faceplate.isVisible() and window.faceplate.device else ""
+        shown = window.isVisible()
+        window.remember()
+        self._build()
+        if shown:
+            self.bridge.start()
+            self.window.show()
+        if device:
+            self.window.show_device(device)
+        for name, page in self.window.pages.items():
+            page.resume(window.pages[name])
+        self.window.tell_changed()
+        window.close()
+        bridge.close()
+        window.deleteLater()
+        bridge.deleteLater()
 
     def close(self) -> None:
         """First nothing is delivered any more, then the window goes, then the last settings are written.

@@ -28,6 +28,7 @@ from app.model.views import AlarmRow, DeviceStatus, Health, Series, Snapshot
 from widgets import blink, language, theme
 from widgets.banner import AlarmBanner
 from widgets.faceplate import SPARK_NS, Faceplate
+from widgets.language import tr
 from widgets.sign_in import SignInPanel
 
 log = logging.getLogger("gridroom.console")
@@ -265,6 +266,12 @@ class MainWindow(QWidget):
         """At the start: where nobody is named yet, ask for the administrator."""
         if self.door.standing.first_start:
             self.door.ask()
+
+    def tell_changed(self) -> None:
+        """The station runs with another configuration since a moment ago."""
+        page = self.pages["devices"]
+        if isinstance(page, DevicesPage):
+            page.tell(tr("The station runs with the changed configuration."))
 
     def _on_standing(self, standing: Standing) -> None:
         self.topbar.set_standing(standing)

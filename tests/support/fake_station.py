@@ -19,6 +19,7 @@ from app.energy.today import DayBaseline
 from app.model.access import Actor, Standing, WrongPassword
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
+from app.model.difference import Applied
 from app.model.errors import TransportError
 from app.model.loading import load_station
 from app.model.quality import IV, NT, SB
@@ -442,6 +443,7 @@ class FakeStation:
         self.access = FakeAccess()
         self.alarms = FakeAlarms(self.clock, self.access)
         self.events = FakeAlarms(self.clock, self.access)
+        self.cannot_apply: Exception | None = None
         self.commissioning = Commissioning(
             station, station.directory / "backups", self.clock,
             locked=Text("the demo station stays as it is", "演示站保持原样") if locked else None,
@@ -551,6 +553,9 @@ class FakeStation:
             row = points.tolist().index(self.station.by_name[name])
             value[row], quality[row] = raw, marks
         return RawValues(points, value, quality, self._time[points])
+
+    def apply(self, *, reason: str = "") -> Future[Applied]:
+        return answered(self.cannot_apply or Applied("", (), ()))
 
     def read_once(self, point: str) -> Future[Updates]:
         future: Future[Updates] = Future()

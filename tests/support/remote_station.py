@@ -53,6 +53,16 @@ class RemoteStation:
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments: self.ask(name, arguments)
 
+    def snapshot(self) -> Any:
+        """The station is asked for again when its configuration is another."""
+        snapshot = self.ask("snapshot", ())
+        if snapshot.configuration != self.station.config_hash:
+            self.station = self.ask("station", None)
+        return snapshot
+
+    def apply(self) -> Future[Any]:
+        return self.promise("apply", ())
+
     def ask(self, path: str, arguments: Any) -> Any:
         return self.promise(path, arguments).result(60)
 

@@ -39,7 +39,8 @@ from widgets.language import tr
 
 SETTLE_MS: Final = 300
 """So long after the last key the whole is judged."""
-SAVED: Final = "Saved. The station takes it with its next start. The version before is {file}"
+SAVED: Final = "Saved, and the station runs with it. The version before is {file}"
+SAVED_FOR_LATER: Final = "Saved, but the station runs as before: {why}. The version before is {file}"
 _NEW: Final[Mapping[str, Any]] = {"kind": "meter", "connection": {"driver": "modbus-tcp"}}
 
 
@@ -273,9 +274,12 @@ class DeviceEditor(QWidget):
         good = sum(not answer.quality for answer in rows)
         return tr("{n} of {m} points are good; it took {time}", n=good, m=len(rows), time=f"{took_ms:,.0f} ms")
 
-    def show_saved(self, kept: Path) -> None:
-        """It is written; call `set_contents` and `open_device` before."""
-        self._say(SAVED, file=kept)
+    def show_saved(self, kept: Path, why_not: str) -> None:
+        """It is written; call `set_contents` and `open_device` before. `why_not`: the station runs as before."""
+        if why_not:
+            self._say(SAVED_FOR_LATER, why=why_not, file=kept)
+        else:
+            self._say(SAVED, file=kept)
 
     # -------------------------------------------------------------------------------------------------- doing
 

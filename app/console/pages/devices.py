@@ -54,10 +54,7 @@ class DevicesPage(Page):
         self._count.setProperty("soft", True)
         self.card = ConnectionCard(self.station)
         self.readings = Readings(context)
-        self.editor = DeviceEditor(self.station.zone)
-        self.engineering = Engineering(context, self.editor)
-        self.finder = DeviceFinder()
-        self.finding = Finding(context, self.finder)
+        self.editor, self.finder = DeviceEditor(self.station.zone), DeviceFinder()
         self._back_to_finder = False
         """Where the editor goes when it is closed: one who opened a find wants the next one."""
         self._notice = QLabel()
@@ -71,6 +68,7 @@ class DevicesPage(Page):
         ):  # fmt: skip
             keep(button, icon)
         self._lay_out()
+        self._connect_tools()
         self.filter.textChanged.connect(self._on_filter)
         self.tree.chosen.connect(self._on_chosen)
         self.tree.opened.connect(context.intents.device)
@@ -86,14 +84,6 @@ class DevicesPage(Page):
         self._edit.clicked.connect(self.edit)
         self._add.clicked.connect(lambda: self.engineering.edit(""))
         self._find.clicked.connect(self.finding.open)
-        self.finding.opened.connect(lambda: self._show(self.finder))
-        self.finding.refused.connect(self._tell)
-        self.finder.chosen.connect(self._on_find)
-        self.finder.closed.connect(self._on_finder_closed)
-        self.engineering.opened.connect(lambda: self._show(self.editor))
-        self.engineering.refused.connect(self._tell)
-        self.engineering.removed.connect(self._on_removed)
-        self.editor.closed.connect(self._on_editor_closed)
         find = QShortcut(QKeySequence("Ctrl+F"), self)
         find.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         find.activated.connect(self.filter.setFocus)
@@ -105,6 +95,43 @@ class DevicesPage(Page):
             self.tree.choose(stored)
         else:
             self.tree.choose_all()
+
+    def _connect_tools(self) -> None:
+        """Editor and finder with their errands."""
+        self.engineering, self.finding = Engineering(self.context, self.editor), Finding(self.context, self.finder)
+        self.finding.opened.connect(lambda: self._show(self.finder))
+        self.finding.refused.connect(self.tell)
+        self.finder.chosen.connect(self._on_find)
+        self.finder.closed.connect(self._on_finder_closed)
+        self.engineering.opened.connect(lambda: self._show(self.editor))
+        self.engineering.refused.connect(self.tell)
+        self.engineering.removed.connect(self._on_removed)
+        self.editor.closed.connect(self._on_editor_closed)
+
+    def resume(self, before: Page) -> None:
+        """Editor and finder go over as they stand, with what is not saved and what was found."""
+        if not isinstance(before, DevicesPage):
+            return
+        shown = before.right.currentIndex()
+        applying = before.engineering.applying
+        for errands in (before.engineering, before.finding):
+            errands.deleteLater()
+        for mine in (self.editor, self.finder):
+            self.right.removeWidget(mine)
+            mine.deleteLater()
+        self.editor, self.finder = before.editor, before.finder
+        self.editor.closed.disconnect(before._on_editor_closed)
+        self.finder.chosen.disconnect(before._on_find)
+        self.finder.closed.disconnect(before._on_finder_closed)
+        self.right.addWidget(self.editor)
+        self.right.addWidget(self.finder)
+        self._connect_tools()
+        self.finder.show_ended()  # a search was asked for by the window that goes
+        self._back_to_finder = before._back_to_finder
+        self.right.setCurrentIndex(shown)
+        self.show_rights()
+        if applying is not None:
+            self.engineering.applied(*applying)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -268,9 +295,10 @@ class DevicesPage(Page):
 
     def _on_removed(self, words: str) -> None:
         self._show(self._points)
-        self._tell(words)
+        self.tell(words)
 
-    def _tell(self, words: str) -> None:
+    def tell(self, words: str) -> None:
+        """Say something above the points, until another device is chosen."""
         self._notice.setText(words)
         self._notice.show()
 

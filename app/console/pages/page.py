@@ -84,6 +84,9 @@ class Page(QWidget):
     def take_health(self, health: Health, devices: dict[str, DeviceStatus]) -> None:
         """Each second, while the page is seen."""
 
+    def resume(self, before: Page) -> None:
+        """Take over what the same page of an earlier window had open, when the configuration has changed."""
+
     def remember(self) -> None:
         """Put into the settings what should be as it is now at the next start."""
 

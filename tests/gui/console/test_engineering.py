@@ -115,7 +115,7 @@ def test_a_scan_is_edited_shown_as_one_line_saved_and_comments_stay(
     assert changed_lines(editor) == ["-        scan: 1s      # fast", "+        scan: 5s      # fast"]
     assert file.read_text(encoding="utf-8") == STATION, "nothing is written yet"
     QTest.keyClick(editor.points.form.fields["scan"].edit, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: "next start" in editor._note.text())
+    qtbot.waitUntil(lambda: "runs with it" in editor._note.text())
     assert file.read_text(encoding="utf-8") == STATION.replace("scan: 1s      # fast", "scan: 5s      # fast")
     kept = next((file.parent / "backups").iterdir())
     assert kept.read_text(encoding="utf-8") == STATION and kept.name in editor._note.text()
@@ -184,7 +184,7 @@ def test_a_point_of_the_template_is_limited_here_and_freed_again(page: DevicesPa
     checked(editor, qtbot)
     assert any("hh: {value: 90, priority: urgent}" in line for line in changed_lines(editor))
     editor.save.click()
-    qtbot.waitUntil(lambda: "next start" in editor._note.text())
+    qtbot.waitUntil(lambda: "runs with it" in editor._note.text())
     point = configure(file.parent).station.by_id["t"].point("p_kw")
     assert point is not None and point.form.alarms is not None and point.form.alarms.hh is not None
     qtbot.waitUntil(lambda: len(editor.points.model.rows) > 10)
@@ -210,7 +210,7 @@ def test_a_new_device_from_a_template_is_added_duplicated_and_removed(
     typed(editor.connection.keys["host"].edit, "10.0.0.9")
     checked(editor, qtbot)
     editor.save.click()
-    qtbot.waitUntil(lambda: "next start" in editor._note.text())
+    qtbot.waitUntil(lambda: "runs with it" in editor._note.text())
     assert file.read_text(encoding="utf-8").startswith(STATION)
     assert configure(file.parent).station.by_id["inv9"].connection["host"] == "10.0.0.9"
     editor.duplicate.click()
@@ -221,7 +221,7 @@ def test_a_new_device_from_a_template_is_added_duplicated_and_removed(
     checked(editor, qtbot)
     editor.save.click()
     qtbot.waitUntil(lambda: page.right.currentWidget() is not editor)
-    assert file.read_text(encoding="utf-8") == STATION and "next start" in page._notice.text()
+    assert file.read_text(encoding="utf-8") == STATION and "runs with it" in page._notice.text()
 
 
 def test_a_secret_is_hidden_and_never_reaches_the_file(page: DevicesPage, qtbot: QtBot) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -114,14 +115,20 @@ def test_who_publishes_is_listed_while_the_search_runs_and_becomes_a_device_by_s
     assert keys == ["id", "name", "kind", "address"], "in the order in which a person writes a point"
     assert editor.faults.toPlainText() == "" and file.read_text(encoding="utf-8") == before, "nothing is written yet"
     QTest.keyClick(editor, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: "next start" in editor._note.text())
+    qtbot.waitUntil(lambda: "runs with it" in editor._note.text())
     assert file.read_text(encoding="utf-8").startswith(before), "every line that was there, comments too"
     assert [device.id for device in configure(file.parent).station.devices] == ["gate", "plant_pv1_state"]
+    qtbot.waitUntil(lambda: not page_is_there(page))
+    assert editor.isVisible() and "runs with it" in editor._note.text(), "in the window that was built anew"
     editor.discard.click()
-    assert page.right.currentWidget() is finder, "for the next one"
+    assert finder.isVisible(), "for the next one"
     qtbot.waitUntil(lambda: listed(finder)["plant/pv1/state"] == "plant_pv1_state")
     finder.close_.click()
-    assert page.right.currentWidget() not in (finder, editor)
+    assert not finder.isVisible() and not editor.isVisible()
+
+
+def page_is_there(page: DevicesPage) -> bool:
+    return shiboken6.isValid(page)
 
 
 def test_a_search_that_cannot_be_made_says_why_in_the_language_of_the_screen(page: DevicesPage, qtbot: QtBot) -> None:

@@ -15,7 +15,7 @@ from widgets.alarm_table import _ALARM_TITLES
 from widgets.answers import ANSWER_TITLES
 from widgets.connection_card import LINES, PAIRS
 from widgets.editor import device_form, point_form
-from widgets.editor.device_editor import SAVED
+from widgets.editor.device_editor import SAVED, SAVED_FOR_LATER
 from widgets.editor.finder import FOUND_TITLES
 from widgets.editor.points_form import POINT_TITLES, WHERE
 from widgets.editor.templates import TEMPLATE_TITLES
@@ -49,7 +49,18 @@ def tables() -> list[str]:
                   device_tree.STATE_NAMES, device_form.RATINGS, point_form.FIELD_NAMES):  # fmt: skip
         words += table.values()  # type: ignore[attr-defined]
     words += [*PAIRS, *LINES, *ANSWER_TITLES, *POINT_TITLES, *TEMPLATE_TITLES, *FOUND_TITLES, *WHERE]
-    return [*words, *_ALARM_TITLES, *_JOURNAL_TITLES, *_TITLES, SAVED, "LIVE", "DEMO", "READ ONLY", "SHADOW"]
+    return [
+        *words,
+        *_ALARM_TITLES,
+        *_JOURNAL_TITLES,
+        *_TITLES,
+        SAVED,
+        SAVED_FOR_LATER,
+        "LIVE",
+        "DEMO",
+        "READ ONLY",
+        "SHADOW",
+    ]
 
 
 FILES = sorted([*(ROOT / "app" / "console").rglob("*.py"), *(ROOT / "widgets").rglob("*.py")])

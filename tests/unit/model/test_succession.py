@@ -73,5 +73,8 @@ def test_the_difference_names_everything_that_differs_and_nothing_else(before: d
 
 def test_what_only_a_restart_changes() -> None:
     assert fixed_changes(BASE, BASE) == ()
-    assert fixed_changes(BASE, replace(BASE, timezone="Asia/Tokyo", read_only=not BASE.read_only)) == ("timezone", "read_only")
+    assert fixed_changes(BASE, replace(BASE, timezone="Asia/Tokyo", read_only=not BASE.read_only)) == (
+        "timezone",
+        "read_only",
+    )
     assert fixed_changes(BASE, replace(BASE, grid_meter="m")) == ()
