@@ -18,6 +18,7 @@ from app.console.pages.alarms import AlarmsPage
 from app.console.pages.devices import DevicesPage
 from app.console.pages.overview import OverviewPage
 from app.console.pages.page import Context, Intents, Page
+from app.console.pages.system import SystemPage
 from app.console.pages.trends import TrendsPage
 from app.console.rail import Rail
 from app.console.settings import Settings
@@ -33,7 +34,7 @@ from widgets.sign_in import SignInPanel
 
 log = logging.getLogger("gridroom.console")
 
-PAGES: tuple[type[Page], ...] = (OverviewPage, DevicesPage, TrendsPage, AlarmsPage)
+PAGES: tuple[type[Page], ...] = (OverviewPage, DevicesPage, TrendsPage, AlarmsPage, SystemPage)
 DRAWER_PX = 330
 SMALLEST = (1100, 640)
 _SPARK_PIXELS = 120

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import yaml
 
+from app.access.roles import GIVEN
 from app.commissioning.service import Commissioning
 from app.energy.figures import FigureReader, Figures
 from app.energy.today import DayBaseline
-from app.model.access import Actor, Standing, WrongPassword
+from app.model.access import Actor, RoleRow, SecretPlace, SecretRow, SessionRow, Standing, UserRow, WrongPassword
+from app.model.audit import AuditFilter, AuditRow, Result, Verdict
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
-from app.model.difference import Applied
+from app.model.difference import Applied, DifferenceRow, Kind, VersionRow
 from app.model.errors import TransportError
 from app.model.loading import load_station
 from app.model.quality import IV, NT, SB
@@ -33,9 +35,11 @@ from app.model.views import (
     Health,
     JournalRow,
     LinkState,
+    Place,
     RawValues,
     Series,
     Snapshot,
+    SystemView,
 )
 
 
@@ -313,6 +317,60 @@ class FakeAccess:
         return answered(None)
 
 
+class FakeAccounts:
+    """A few people."""
+
+    def users(self) -> list[UserRow]:
+        since = 1_790_000_000 * SECOND_NS
+        return [
+            UserRow("阿达", "administrator", False, False, since, since, since),
+            UserRow("李", "operator", False, True, since, since, 0),
+            UserRow("王", "engineer", True, False, since, since, since),
+        ]
+
+    def roles(self) -> list[RoleRow]:
+        return list(GIVEN.values())
+
+    def sessions(self) -> list[SessionRow]:
+        since = 1_790_000_000 * SECOND_NS
+        return [SessionRow("a1", "ada", "administrator", "console, ada at control-room-1", since, since, False)]
+
+
+class FakeAudit:
+    """Some rows of everything."""
+
+    def rows(self, wanted: AuditFilter, limit: int = 200, before_id: int | None = None) -> Future[list[AuditRow]]:
+        rows = [
+            AuditRow(40 - i, (1_790_000_000 - i) * SECOND_NS, "ada", "engineer", "console, ada at control-room-1", "a1",
+                     "alarms.acknowledge", "inv1", str(result), "may not do that here" if i % 4 == 3 else "",
+                     '{"ids":[1]}', "", "", 0, "5f" * 32)
+            for i, result in enumerate([Result.DONE, Result.ASKED, Result.FAILED, Result.DENIED] * 10)
+        ]  # fmt: skip
+        chosen = [row for row in rows if not wanted.results or row.result in wanted.results]
+        return answered([row for row in chosen if before_id is None or row.id < before_id][:limit])
+
+    def verify(self, heads: Sequence[Path] = ()) -> Future[Verdict]:
+        return answered(Verdict(40, sound=True, heads_checked=3))
+
+
+class FakeVersions:
+    def rows(self, limit: int = 200) -> Future[list[VersionRow]]:
+        change = DifferenceRow(Kind.CHANGED, "inv1.p_kw", "alarms.h", "100", "110")
+        origin = "console, ada at control-room-1"
+        return answered([
+            VersionRow(2, "b1" * 32, 1_790_000_000 * SECOND_NS, "ada", origin, (change, DifferenceRow(Kind.ADDED, "inv9"))),
+            VersionRow(1, "a0" * 32, 1_780_000_000 * SECOND_NS, "ada", origin, ()),
+        ])  # fmt: skip
+
+
+class FakeSecrets:
+    def rows(self) -> Future[list[SecretRow]]:
+        return answered([
+            SecretRow("env:BROKER2", SecretPlace.ENVIRONMENT, Text("missing", "缺失"), ("chg1",)),
+            SecretRow("secret:broker1", SecretPlace.SEALED, None, ("inv1", "inv2")),
+        ])  # fmt: skip
+
+
 class FakeAlarms:
     """Alarm rows that a test sets; acknowledging is remembered and done."""
 
@@ -443,6 +501,8 @@ class FakeStation:
         self.access = FakeAccess()
         self.alarms = FakeAlarms(self.clock, self.access)
         self.events = FakeAlarms(self.clock, self.access)
+        self.accounts, self.audit = FakeAccounts(), FakeAudit()
+        self.versions, self.secrets = FakeVersions(), FakeSecrets()
         self.cannot_apply: Exception | None = None
         self.commissioning = Commissioning(
             station, station.directory / "backups", self.clock,
@@ -553,6 +613,13 @@ class FakeStation:
             row = points.tolist().index(self.station.by_name[name])
             value[row], quality[row] = raw, marks
         return RawValues(points, value, quality, self._time[points])
+
+    def system(self) -> Future[SystemView]:
+        place = Place("/var/lib/gridroom/park", 1_234_567, 10**11, 10**12)
+        parts = (("Gridroom", "0.1.0", "Apache-2.0"), ("numpy", "2.4.6", "BSD-3-Clause"))
+        return answered(
+            SystemView(place, place, "ab" * 32, 1_790_000_000 * SECOND_NS, "control-room-1, Linux, x86_64", "3.11.7", parts)
+        )  # fmt: skip
 
     def apply(self, *, reason: str = "") -> Future[Applied]:
         return answered(self.cannot_apply or Applied("", (), ()))
