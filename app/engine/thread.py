@@ -79,6 +79,8 @@ class EngineThread:
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        if self._task is not None:
+            self._task.set_name("tick")  # what holds the loop is looked for by name
         self._running.set_result(None)
         with contextlib.suppress(asyncio.CancelledError):
             await self._engine.run()
