@@ -19,6 +19,7 @@ BENCHES: Final = {
     "mixed": ("app.bench.mixed",),
     "faults": ("app.bench.faults",),
     "cleaning": ("app.bench.cleaning",),
+    "audit": ("app.bench.audit",),
     "iec104": ("app.bench.iec104", "app.bench.offered"),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""

@@ -139,6 +139,7 @@ class Engine:
         table, computed = LiveTable(station), Computed(station, expressions)
         remembering = [i for i, point in enumerate(station.points) if i in expressions or point.form.clean]
         begin = [device for device in station.devices if device.id in succession.beginning]
+        _ = succession.to_old, succession.stopping, station.by_id  # looked up here, and not while the loop waits
         return Prepared(
             succession, table, Cleaning(station, table), computed, tuple(remembering), self._supervise(station, begin)
         )  # fmt: skip
