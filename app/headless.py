@@ -211,15 +211,23 @@ def export(station: Path, data: Path, points: str, *, start: str, end: str, ever
 def _export(
     station: Path, folder: DataFolder, points: str, start: str, end: str, every: str, output: Path, ending: Ending
 ) -> int:
+    from app.beside import audited, recording
     from app.configuration import configure
     from app.history.export.request import ExportError, ExportRequest
     from app.history.reader import export_from_folder
 
-    found = configure(station_directory(station)).station
+    configuration = configure(station_directory(station))
+    found = configuration.station
     request = ExportRequest(points, moment(start, found.timezone), moment(end, found.timezone), every, output)
     before = "; the file that was there is replaced" if output.exists() else ""
     try:
-        done = export_from_folder(found, folder, request, ending.told)
+        request.judged(found.timezone)
+        folder.belongs_to(found.id, claim=False)
+        details = {"points": points, "from": start, "to": end, "every": every, "path": str(output)}
+        with recording(configuration, folder) as opened:
+            done = audited(
+                opened, "station.export", details, lambda: export_from_folder(found, folder, request, ending.told)
+            )
     except ExportError as error:
         raise wrong_input(*str(error).split("; ", 1)) from None
     except CancelledError:

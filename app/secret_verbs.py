@@ -6,17 +6,13 @@ A value comes on standard input: arguments are seen by everybody on the machine,
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from app.access.plain import plain
 from app.access.secrets.uses import rows_of
 from app.access.secrets.vault import LONGEST_BYTES, SecretState, judge
-from app.beside import Beside, beside
-from app.model.access import SecretPlace
-from app.model.audit import AuditEntry, Result
+from app.beside import audited, beside
+from app.model.access import Changed, SecretPlace
 from app.model.errors import GridroomError, wrong_input
 
 DONE: Final = 0
@@ -35,7 +31,12 @@ def put(station: Path, data: Path, name: str, *, sealed: bool) -> int:
     # The records may need this very secret to be opened: it is tried there before it is stored.
     with beside(station, data, trying={name: value}) as opened:
         details = {"name": name, "sealed": sealed}
-        state = _audited(opened, "secrets.put", details, lambda: opened.vault.put(name, value, sealed=sealed))
+        before = opened.vault.states().get(name)
+
+        def put() -> Changed[None]:
+            return Changed(None, before, opened.vault.put(name, value, sealed=sealed))
+
+        state = audited(opened, "secrets.put", details, put).after
         asked_for = f"secret:{name}" in opened.configuration.secret_uses()
     print(f"secret:{name} is kept {_PLACES[_place(state)]}")
     if not asked_for:
@@ -58,7 +59,13 @@ def show(station: Path, data: Path) -> int:
 def forget(station: Path, data: Path, name: str) -> int:
     """Remove one."""
     with beside(station, data) as opened:
-        _audited(opened, "secrets.forget", {"name": name}, lambda: opened.vault.forget(name))
+        before = opened.vault.states().get(name)
+
+        def drop() -> Changed[None]:
+            opened.vault.forget(name)
+            return Changed(None, before)
+
+        audited(opened, "secrets.forget", {"name": name}, drop)
         users = opened.configuration.secret_uses().get(f"secret:{name}", [])
     print(f"secret:{name} is forgotten")
     if users:
@@ -87,21 +94,3 @@ def _given(name: str) -> str:
 
 def _place(state: SecretState | None) -> SecretPlace:
     return SecretPlace.KEYRING if state is not None and state.in_keyring else SecretPlace.SEALED
-
-
-def _audited(
-    opened: Beside, what: str, details: dict[str, object], run: Callable[[], SecretState | None]
-) -> SecretState | None:
-    """First the row, then the deed, then the row of how it ended."""
-    before = plain(opened.vault.states().get(str(details["name"])))
-    asked = AuditEntry(opened.actor(), what, opened.station.id, Result.ASKED, details=details)
-    id_ = opened.audit.write(asked).result()
-    try:
-        state = run()
-    except GridroomError as error:
-        failed = replace(asked, result=Result.FAILED, reason=str(error), asks=id_, details=None)
-        opened.audit.write(failed, later=False).result()
-        raise
-    done = replace(asked, result=Result.DONE, asks=id_, details=None, before=before, after=plain(state))
-    opened.audit.write(done, later=False).result()
-    return state

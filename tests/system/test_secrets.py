@@ -198,12 +198,13 @@ def test_devices_get_their_secrets_and_nobody_else_does(tmp_path: Path, web: Web
     assert f"Bearer {TOKEN}" in web.given
     assert "there is no secret ghost; store it with: gridroom secret set ghost" in errors.read_text(encoding="utf-8")
     folder.scanner.said |= {"engine": said.encode(), "errors": errors.read_bytes()}
-    folder.run("audit export", "-o", str(tmp_path / "audit.xlsx"))
-    folder.run("audit export", "-o", str(tmp_path / "audit.csv"))
     folder.run(
         "export", "--points", "*", "--from", "2020-01-01", "--to", "2100-01-01", "-o", str(tmp_path / "history.csv")
     )
+    folder.run("audit export", "-o", str(tmp_path / "audit.xlsx"))
+    folder.run("audit export", "-o", str(tmp_path / "audit.csv"))
     audited = (tmp_path / "audit.csv").read_text(encoding="utf-8-sig")
+    assert audited.count("station.export") == 2 and "history.csv" in audited
     assert audited.count("secrets.put") == 8 and "broker1" in audited
     assert folder.run("audit verify").stdout.startswith("sound: ")
     folder.scanner.folder(tmp_path)
