@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from app.model.access import Denied
 from app.model.audit import AuditFilter
 from app.model.clock import SECOND_NS
 from app.model.difference import DifferenceRow, Kind
-from app.model.errors import ConfigFaults, GridroomError
+from app.model.errors import ConfigFaults, GridroomError, StorageError
 from app.model.views import AlarmState, LinkState
+from app.records.service import FILE_NAME
 from app.records.tables import config_version
 from app.station import RunningStation
 from tests.support.doors import GOOD
@@ -262,6 +265,22 @@ def test_a_version_that_leads_out_of_the_folder_or_cannot_run_changes_nothing(pl
     until(lambda: place.seen("a.p_kw")[1] == 0)
     with pytest.raises(GridroomError, match="there is no version 99"):
         place.door.versions.go_back(99).result(30)
+
+
+@pytest.mark.expects_errors
+def test_without_its_row_in_the_audit_nothing_is_changed(place: Place) -> None:
+    before = place.station.station
+    place.devices.append(device("new", 9))
+    with closing(sqlite3.connect(place.folder / "data" / FILE_NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match="nothing is done, for it cannot be audited"):
+            place.apply()
+        with pytest.raises(StorageError, match="cannot be audited"):
+            place.door.secrets.put("broker1", "hush").result(30)
+        other.execute("ROLLBACK")
+    assert place.station.station is before and not (place.folder / "data" / "secrets.json").exists()
+    until(lambda: place.station.records.state() == "ok")
+    assert place.apply().reconnected == ("new",)
 
 
 def test_only_who_may_configure_applies(place: Place) -> None:
