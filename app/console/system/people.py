@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from PySide6.QtWidgets import QComboBox, QLineEdit
 
 from app.console.pages.page import Context
 from app.console.system.tab import Tab, fill
-from app.model.access import ACTION_NAMES, WHOLE_STATION, RoleRow, SessionRow, UserRow
+from app.model.access import ACTION_NAMES, WHOLE_STATION, Action, Grant, RoleRow, SessionRow, UserRow
 from app.model.errors import GridroomError
+from app.model.text import Text
 from widgets import language
 from widgets.language import tr
 
@@ -115,18 +116,29 @@ class UsersTab(Tab):
 
 
 class RolesTab(Tab):
+    """A given role is copied; what the copy may is a line: `acknowledge`, or `acknowledge@bus_a` for an area."""
+
     title = "Roles"
     reads = "accounts.roles"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self.name, self.grants = QLineEdit(), QLineEdit()
+        self.verbs.addWidget(self.name, 1)
+        self._copy = self.verb(self._on_copy)
+        self.verbs.addSpacing(12)
+        self.verbs.addWidget(self.grants, 3)
+        self._change, self._remove = self.verb(self._on_change), self.verb(self._on_remove)
         self.roles = self.table(("Role", "Id", "May"), (180, 180, 600), self._tell, stretch=2)
         self.column.addWidget(self.roles, 1)
+        self.roles.selectionModel().selectionChanged.connect(lambda *_: self._write_grants())
+        for line in (self.name, self.grants):
+            line.textChanged.connect(lambda *_: self.show_rights())
 
     def _tell(self, row: RoleRow) -> list[str]:
         tongue = language.name()
         words = []
-        for grant in sorted(row.grants, key=lambda one: (list(ACTION_NAMES).index(one.action), one.area)):
+        for grant in _sorted(row.grants):
             where = "" if grant.area == WHOLE_STATION else f" ({grant.area})"
             words.append(ACTION_NAMES[grant.action].in_(tongue) + where)
         return [row.label.in_(tongue), row.name, ("、" if tongue == "zh" else ", ").join(words)]
@@ -136,6 +148,67 @@ class RolesTab(Tab):
 
     def clear(self) -> None:
         self.roles.rows_model.set_rows([])
+
+    def retranslate(self) -> None:
+        self.name.setPlaceholderText(tr("Name of a new role"))
+        self.name.setAccessibleName(tr("Name of a new role"))
+        self.grants.setPlaceholderText(tr("What an own role may: view, acknowledge@AREA"))
+        self.grants.setAccessibleName(tr("What an own role may: view, acknowledge@AREA"))
+        self._copy.setText(tr("Copy role"))
+        self._change.setText(tr("Change role"))
+        self._remove.setText(tr("Remove role"))
+        self.show_rights()
+
+    def show_rights(self) -> None:
+        row: RoleRow | None = self.roles.chosen()
+        own = row is not None and not row.given
+        self.grants.setEnabled(own)
+        self.may(self._copy, "accounts.copy_role", able=row is not None and bool(self.name.text().strip()))
+        self.may(self._change, "accounts.change_role", able=own)
+        self.may(self._remove, "accounts.remove_role", able=own)
+
+    def _write_grants(self) -> None:
+        row: RoleRow | None = self.roles.chosen()
+        self.grants.setText("" if row is None else written(row.grants))
+
+    def _on_copy(self) -> None:
+        row, name = self.roles.chosen(), self.name.text().strip()
+        self.do(lambda: self.context.facade.accounts.copy_role(row.name, name, Text.of(name)),
+                lambda _: self.name.clear())  # fmt: skip
+
+    def _on_change(self) -> None:
+        row: RoleRow = self.roles.chosen()
+        try:
+            grants = read_grants(self.grants.text())
+        except ValueError as error:
+            known = ", ".join(Action)
+            self.say(tr("'{word}' is no right; the rights are {known}", word=error.args[0], known=known), bad=True)
+            return
+        self.do(lambda: self.context.facade.accounts.change_role(row.name, row.label, grants), lambda _: None)
+
+    def _on_remove(self) -> None:
+        row: RoleRow = self.roles.chosen()
+        self.do(lambda: self.context.facade.accounts.remove_role(row.name), lambda _: None)
+
+
+def _sorted(grants: Iterable[Grant]) -> list[Grant]:
+    return sorted(grants, key=lambda one: (list(ACTION_NAMES).index(one.action), one.area))
+
+
+def written(grants: Iterable[Grant]) -> str:
+    """Grants as a line of words."""
+    return ", ".join(one.action + ("" if one.area == WHOLE_STATION else f"@{one.area}") for one in _sorted(grants))
+
+
+def read_grants(text: str) -> set[Grant]:
+    """The grants that a line of words means. Raises ValueError with the word that is none."""
+    grants = set()
+    for word in text.replace("，", ",").replace("、", ",").split(","):
+        action, _, area = word.strip().partition("@")
+        if action not in list(Action) or (area == "" and "@" in word):
+            raise ValueError(word.strip())
+        grants.add(Grant(Action(action), area or WHOLE_STATION))
+    return grants
 
 
 class SessionsTab(Tab):

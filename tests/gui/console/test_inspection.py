@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 from app.console import inspection
 from app.console.main import Console
 from app.console.pages.devices import DevicesPage
+from app.console.pages.system import SystemPage
 from app.console.pages.trends import TrendsPage
 from app.console.screenshots import ALL_PAGES, EDITOR, SIZES, settle, show_page, telling_points
 from tests.support.fake_station import FakeStation
@@ -123,4 +124,24 @@ def test_every_part_of_the_editor_stands_inspection(console: Console, facade: Fa
             language.choose(tongue)
             settle(window, 0.02)
             found += [f"{tongue} {above}: {finding}" for finding in inspection.inspect(window, facade.station)]
+    assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("tab", range(7))
+def test_a_tab_of_the_system_page_stands_inspection(console: Console, facade: FakeStation, tab: int) -> None:
+    """But for language: who, from where and why stand there as they were written."""
+    window = console.window
+    window.resize(*SIZES[0])
+    window.go("system")
+    page = window.pages["system"]
+    assert isinstance(page, SystemPage)
+    page.tabs.setCurrentIndex(tab)
+    found = []
+    for tongue in ("en", "zh"):
+        language.choose(tongue)
+        for dress in ("light", "dark"):
+            theme.choose(dress)
+            settle(window, 0.05)
+            faults = inspection.inspect(window, facade.station)
+            found += [f"{tongue} {dress}: {one}" for one in faults if one.kind != "untranslated"]
     assert not found, "\n" + "\n".join(found)

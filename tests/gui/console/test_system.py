@@ -18,7 +18,7 @@ from app.console.system.people import RolesTab, SessionsTab, UsersTab
 from app.console.system.setup import SecretsTab, StationTab, VersionsTab
 from app.console.system.tab import Tab
 from app.history.folder import DataFolder
-from app.model.access import SecretPlace
+from app.model.access import Action, Grant, SecretPlace
 from app.station import RunningStation
 from tests.gui.console.test_reconfigured import text_of
 from tests.support.doors import GOOD
@@ -104,6 +104,32 @@ def test_who_may_not_sees_why_and_nothing_else(place: Place, qtbot: QtBot) -> No
         assert tab.note.isVisible() and "sign in" in tab.note.text().lower(), kind
     tab = place.tab(UsersTab)
     assert tab.users.rows_model.rowCount() == 0 and not tab._reset.isEnabled() and tab._reset.toolTip()
+
+
+def test_an_own_role_is_copied_and_changed(place: Place, qtbot: QtBot) -> None:
+    tab: RolesTab = place.tab(RolesTab)
+    assert column(tab.roles, 1) == ["administrator", "engineer", "operator", "observer"]
+    tab.roles.selectRow(2)
+    assert not tab._change.isEnabled() and not tab.grants.isEnabled(), "a given role stays as it is"
+    QTest.keyClicks(tab.name, "night shift")
+    tab._copy.click()
+    qtbot.waitUntil(lambda: column(tab.roles, 1)[-1] == "night shift")
+    tab.roles.selectRow(4)
+    assert "acknowledge" in tab.grants.text()
+    tab.grants.setText("view, acknowledge@a, fly")
+    tab._change.click()
+    assert "'fly' is no right; the rights are view, export" in tab.note.text()
+    tab.grants.setText("view, acknowledge@nowhere")
+    tab._change.click()
+    qtbot.waitUntil(lambda: "no area 'nowhere'" in tab.note.text())
+    tab.grants.setText("view，acknowledge@a")
+    tab._change.click()
+    qtbot.waitUntil(lambda: "(a)" in column(tab.roles, 2)[4])
+    (role,) = [one for one in place.facade.accounts.roles() if one.name == "night shift"]
+    assert role.grants == {Grant(Action.VIEW), Grant(Action.ACKNOWLEDGE, "a")}
+    tab.roles.selectRow(4)
+    tab._remove.click()
+    qtbot.waitUntil(lambda: "night shift" not in column(tab.roles, 1))
 
 
 def test_sessions_are_listed_and_ended(place: Place, qtbot: QtBot) -> None:
