@@ -1,4 +1,4 @@
-"""`gridroom audit`: verify and export, also while an engine runs on that folder. It only reads."""
+"""`gridroom audit`: verify only reads, export is audited; both also while an engine runs on that folder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect
 
-from app.access.audit_export import export_rows
-from app.access.audit_rows import bare_rows, matching
+from app.access.audit_rows import bare_rows
 from app.access.chain import verify_rows
 from app.access.heads import heads_in
-from app.beside import vault_of
+from app.beside import audited, beside, vault_of
 from app.configuration import configure
 from app.demo import station_directory
 from app.headless import moment
@@ -46,13 +45,16 @@ def verify(station: Path, data: Path, heads: Sequence[Path]) -> int:
 
 
 def export(station: Path, data: Path, output: Path, start: str | None, end: str | None) -> int:
-    """Write rows into a .csv or .xlsx file."""
+    """Write rows into a .csv or .xlsx file: among them that this was asked for."""
     found = configure(station_directory(station)).station
     wanted = AuditFilter(
         start=moment(start, found.timezone) if start else 0, end=moment(end, found.timezone) if end else 0
     )
-    with _reading(found, data) as connection:
-        count = export_rows(output, matching(connection, wanted), found.zone)
+    with _reading(found, data):
+        pass  # a folder that holds no audit is told so, and gets none
+    details = {"path": str(output), "from": start, "to": end}
+    with beside(station, data) as opened:
+        count = audited(opened, "audit.export", details, lambda: opened.audit.export(output, wanted).result())
     print(f"{output}: {count:,} rows")
     return DONE
 

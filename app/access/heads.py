@@ -24,6 +24,9 @@ _LINE: Final = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\s*$"
 )
 
+_BEGINS: Final = re.compile(rb"[a-z][a-z0-9_]* [1-9]")
+"""Of a file of heads, be its first line whole or cut off by a crash."""
+
 _log = logging.getLogger("gridroom.audit")
 
 
@@ -119,6 +122,9 @@ class HeadKeeper:
             except OSError as error:
                 self._tell(_words(self._file, error, "written"))
                 return
+            except GridroomError as error:
+                self._tell(error.text)
+                return
             self._tell(None)
         self._kept = head.id
 
@@ -131,12 +137,23 @@ class HeadKeeper:
 
 
 def _append(path: Path, line: str) -> None:
-    """Add a line and see it on the disk. A line that a crash cut off is ended first."""
+    """Add a line and see it on the disk. A line that a crash cut off is ended first; a file of other things is left.
+
+    Raises OSError, GridroomError.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         whole = True
         if size:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            if not _BEGINS.match(os.read(descriptor, 100)):
+                raise GridroomError(
+                    Text(
+                        f"{path} holds something else than heads of the audit, and is left alone; name another file",
+                        f"{path} 中不是审计链头，未作改动；请另指定文件",
+                    )
+                )
             os.lseek(descriptor, size - 1, os.SEEK_SET)
             whole = os.read(descriptor, 1) == b"\n"
         os.write(descriptor, ("" if whole else "\n").encode() + line.encode() + b"\n")

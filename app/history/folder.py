@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +30,10 @@ class DataFolder:
 
     @staticmethod
     def beside(path: Path) -> DataFolder:
-        """The folder for a program that works beside its owner, and owns nothing."""
-        return DataFolder(path.expanduser().absolute(), None)
+        """The folder for a program that works beside its owner, and owns nothing. Raises StorageError for a link."""
+        folder = DataFolder(path.expanduser().absolute(), None)
+        _refuse_links(folder.path)
+        return folder
 
     @staticmethod
     def open(path: Path, who: str) -> DataFolder:
@@ -43,6 +46,7 @@ class DataFolder:
         try:
             for name in SUBFOLDERS:
                 (path / name).mkdir(parents=True, exist_ok=True)
+            _refuse_links(path)
             descriptor = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -130,6 +134,21 @@ class DataFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _refuse_links(path: Path) -> None:
+    """What is written here is written over: a link that stands for a file would let it be any file of this account.
+
+    A link that stands for a folder is fine: history is put on another disk that way. Raises StorageError.
+    """
+    for folder in (path, *(path / name for name in SUBFOLDERS)):
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_symlink() and not entry.is_dir():
+                    raise StorageError(
+                        f"{entry.path} is a symbolic link; in a data folder a link may stand for a folder, not for a "
+                        "file: put the file itself there, or remove the link"
+                    )
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:

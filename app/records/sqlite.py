@@ -18,7 +18,7 @@ from app.model.text import Text
 from app.records import database as settings
 from app.records.database import READERS, Database
 from app.records.migrations.moving import Standing, judge, move
-from app.records.troubles import is_damage
+from app.records.troubles import cause, is_damage
 
 CHECK_S: Final = 1.0
 """A file too large to be checked in this time is trusted as far as it was looked at."""
@@ -27,21 +27,31 @@ CHECK_S: Final = 1.0
 class SqliteFile:
     """The records in one file of the data folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, beside: bool = False) -> None:
+        """`beside`: for a verb, next to an engine that may be using the file: a damaged one is left where it is."""
         self.path = path
+        self._beside = beside
 
     @property
     def name(self) -> str:
         return str(self.path)
 
     def open(self) -> Database:
-        """As `Place.open`; a damaged file is renamed and a new one begun."""
+        """As `Place.open`; a damaged file is renamed and a new one begun, by the engine alone."""
         aside: Path | None = None
         try:
             writer = self._prepared()
         except (DBAPIError, sqlite3.Error) as error:
             if not is_damage(error):
                 raise
+            if self._beside:
+                raise StorageError(
+                    Text(
+                        f"{self.path} is damaged ({cause(error)}); start the engine or the console, which keeps it "
+                        "aside and begins a new one",
+                        f"{self.path} 已损坏（{cause(error)}）；请启动引擎或控制台，原文件将保留并新建",
+                    )
+                ) from error
             aside = _set_aside(self.path)
             writer = self._prepared()
         return Database(writer, _engine(self.path, readonly=True), aside)

@@ -102,6 +102,32 @@ def test_another_stations_folder_is_refused(folder: Folder) -> None:
     assert not (folder.data / "records.sqlite").exists()
 
 
+def test_an_export_of_the_audit_is_in_the_audit(folder: Folder) -> None:
+    folder.run("user add", "ada", "--role", "administrator")
+    audited(folder)
+    again = audited(folder)
+    assert again.count("audit.export") == 3  # asked and done of the first, asked of this one
+    assert "audit.csv" in again and "command line" in again
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 1000, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_a_damaged_file_is_named_and_left_for_the_engine(folder: Folder, content: bytes) -> None:
+    records = folder.data / "records.sqlite"
+    records.write_bytes(content)
+    for verb in (
+        "user list",
+        "user add ada --role administrator",
+        "audit verify",
+        f"audit export -o {folder.data}/a.csv",
+    ):
+        said = folder.run(verb, code=1).stderr
+        assert str(records) in said and "Traceback" not in said, said
+        assert said.count("\n") == 1, said
+    assert records.read_bytes() == content
+    assert not (folder.data / "a.csv").exists()
+    assert not list(folder.data.glob("*damaged*"))
+
+
 def signs_in(station: RemoteStation, name: str, password: str) -> bool:
     try:
         station.access.sign_in(name, password)

@@ -255,6 +255,20 @@ def test_heads_go_to_the_file_that_the_user_chose(tmp_path: Path, place_of: obje
     chain.close()
 
 
+@pytest.mark.sqlite
+@pytest.mark.expects_errors
+def test_heads_are_not_written_into_a_file_of_something_else(tmp_path: Path, place_of: object) -> None:
+    heads = tmp_path / "station.yaml"
+    heads.write_text("version: 1\n", encoding="utf-8")
+    chain = Chain(tmp_path, heads=heads)
+    chain.fill(1)
+    HeadKeeper(chain.audit._head_now, heads, lambda *said: chain.said.append(said)).keep()
+    key, words = chain.said[-1]
+    assert key == "audit_heads" and words is not None and "holds something else than heads" in words.en
+    assert heads.read_text(encoding="utf-8") == "version: 1\n"
+    chain.close()
+
+
 def test_heads_are_read_from_the_log_as_well(tmp_path: Path) -> None:
     head = Head("park1", 7, "a" * 64, 1_700_000_000 * SECOND_NS)
     line = f"2026-11-26 08:00:00,000 INFO    gridroom.audit: audit head {line_of(head)}\nanother line\n"

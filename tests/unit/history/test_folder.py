@@ -126,3 +126,24 @@ def test_an_owner_that_cannot_be_read_is_no_reason_to_mix(tmp_path: Path, text: 
         with pytest.raises(StorageError, match=r"station\.json.* cannot be read"):
             folder.belongs_to("park1")
         assert (tmp_path / "station.json").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["records.sqlite", "gridroom.lock", ".writable", "station.json", "logs/gridroom.log"])
+def test_a_link_that_stands_for_a_file_is_refused_and_what_it_leads_to_is_as_it_was(tmp_path: Path, name: str) -> None:
+    data, precious = tmp_path / "data", tmp_path / "precious"
+    precious.write_text("mine", encoding="utf-8")
+    (data / "logs").mkdir(parents=True)
+    (data / name).symlink_to(precious)
+    for open_ in (lambda: DataFolder.open(data, "test"), lambda: DataFolder.beside(data)):
+        with pytest.raises(StorageError, match="is a symbolic link; .* put the file itself there"):
+            open_()
+    assert precious.read_text(encoding="utf-8") == "mine"
+
+
+def test_history_may_be_a_link_to_a_folder_on_another_disk(tmp_path: Path) -> None:
+    data, other = tmp_path / "data", tmp_path / "other"
+    other.mkdir()
+    data.mkdir()
+    (data / "history").symlink_to(other, target_is_directory=True)
+    with DataFolder.open(data, "test") as folder:
+        assert folder.history.resolve() == other
