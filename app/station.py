@@ -11,7 +11,7 @@ import logging
 import platform
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, cast
@@ -55,6 +55,9 @@ SERVICES: Final = (
     "versions",
 )  # fmt: skip
 """What a door leads to, beside the station itself."""
+
+KEPT_WITHIN_S: Final = 5.0
+"""So long a change waits for its version to be stored. Where the records are away it is stored later."""
 
 log = logging.getLogger("gridroom.station")
 
@@ -259,22 +262,26 @@ class RunningStation:
             parts = Parts(self._engine, self._thread, self.history, self.alarms, self.events, self.northbound)
             succession = change(parts, before.station, after, swap)
             rows = differences(outline(before.station, before.centres), outline(after.station, after.centres))
-            self._keep_version(who)
+            wait((self._keep_version(who),), KEPT_WITHIN_S)
             log.info(
                 "configuration %s runs, %d changes, %d devices reconnected",
                 after.station.config_hash[:12], len(rows), len(succession.beginning),
             )  # fmt: skip
             return Applied(after.station.config_hash, rows, tuple(sorted(succession.beginning)))
 
-    def _keep_version(self, who: Actor) -> None:
-        """What runs goes into the records. It runs also where they cannot be written: that is told."""
+    def _keep_version(self, who: Actor) -> Future[Any]:
+        """What runs goes into the records, now or when they can be written again. It runs in any case."""
         configuration = self._configuration
+        kept: Future[Any]
         try:
-            self.versions.loaded(
+            kept = self.versions.loaded(
                 configuration.station.config_hash, outline(configuration.station, configuration.centres), who
             )
         except (GridroomError, OSError) as error:
-            log.error("this version of the configuration is not kept: %s; mend it and load it again", error)
+            kept = Future()
+            kept.set_exception(error)
+        kept.add_done_callback(_tell_unkept)
+        return kept
 
     @permit(Action.AUDIT)
     def system(self) -> Future[SystemView]:
@@ -347,3 +354,8 @@ class RunningStation:
         self.alarms.raise_system("clock", Text(en, f"系统时钟跳变 {seconds:+.1f} s，请检查对时"), Priority.MEDIUM)
         self.alarms.clear_system("clock")
         self._note("clock.jumped", details={"seconds": round(seconds, 3)})
+
+
+def _tell_unkept(kept: Future[Any]) -> None:
+    if (error := kept.exception()) is not None:
+        log.error("this version of the configuration is not kept: %s; mend it and load it again", error)

@@ -28,7 +28,6 @@ FORMS: Final = (".yaml", ".yml", ".csv")
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 32 << 20
 _PAGE: Final = 200
-_WITHIN_S: Final = 5.0
 
 _log = logging.getLogger("gridroom.versions")
 
@@ -59,10 +58,10 @@ class Versions:
         """Wait for what runs."""
         self._pool.shutdown(cancel_futures=True)
 
-    def loaded(self, config_hash: str, outline: Outline, actor: Actor) -> tuple[DifferenceRow, ...]:
+    def loaded(self, config_hash: str, outline: Outline, actor: Actor) -> Future[tuple[DifferenceRow, ...]]:
         """A configuration runs from now on: kept, unless it is the one that ran before. What changed against that.
 
-        Raises StorageError.
+        It waits until the records can be written. Raises GridroomError, OSError for files that cannot be read.
         """
         texts = files_of(self._directory)
         now = self._clock.now_ns()
@@ -80,8 +79,7 @@ class Versions:
             })  # fmt: skip
             return rows
 
-        rows: tuple[DifferenceRow, ...] = self._records.write(work, within_s=_WITHIN_S).result()
-        return rows
+        return self._records.write(work)
 
     @permit(Action.CONFIGURE)
     def rows(self, limit: int = _PAGE) -> Future[list[VersionRow]]:

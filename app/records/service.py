@@ -26,6 +26,7 @@ from app.records.troubles import (
     is_trouble,
     lost_words,
     needs_reopening,
+    reason,
     set_aside_words,
     trouble_of,
     words,
@@ -86,6 +87,7 @@ class Records:
         self._lost_rows = 0
         self._running = False
         self._trouble: Text | None = None
+        self._reason: Text | None = None
         self._suspect = False
         self._database: Database | None = None
         self._thread: threading.Thread | None = None
@@ -208,8 +210,8 @@ class Records:
     def _read(self, query: Callable[[Connection], T]) -> T:
         database = self._database
         if database is None:
-            why = self._trouble or Text("it is not open", "未打开")
-            raise StorageError(Text(f"{self.name} cannot be read now: {why.en}", f"{self.name} 目前无法读取：{why.zh}"))
+            unopened = Text(f"{self.name} cannot be read: it is not open", f"{self.name} 无法读取：未打开")
+            raise StorageError(self._reason or unopened)
         try:
             with database.readers.connect() as connection:
                 return query(connection)
@@ -274,7 +276,7 @@ class Records:
                 if needs_reopening(error):
                     self._close()
                 if not self._wait_to_retry(error):
-                    self._fail(jobs, StorageError(self._trouble or Text.of(str(error))))
+                    self._fail(jobs, StorageError(self._reason or Text.of(str(error))))
                     return
             finally:
                 self._transaction_began = math.inf
@@ -334,7 +336,7 @@ class Records:
             if job in self._queue:
                 self._queue.remove(job)
                 self._waiting_rows -= job.rows
-        job.fail(StorageError(in_doubt_words(self.name) if job.sealed else given_up_words(job.within_s, self._trouble)))
+        job.fail(StorageError(in_doubt_words(self.name) if job.sealed else given_up_words(job.within_s, self._reason)))
         return True
 
     def _wait_to_retry(self, error: Exception) -> bool:
@@ -373,7 +375,8 @@ class Records:
 
     def _tell(self, error: BaseException) -> None:
         """Tell a trouble once, and again when it becomes another."""
-        text = words(error, self.name, lost=self._lost_rows > 0)
+        self._reason = reason(error, self.name)
+        text = words(self._reason, lost=self._lost_rows > 0)
         if text != self._trouble:
             _log.error("%s", text.en)
             self._trouble = text
@@ -388,7 +391,7 @@ class Records:
             self._report("records_lost", text)
         if self._trouble:
             _log.warning("records are stored again in %s", self.name)
-            self._trouble = None
+            self._trouble = self._reason = None
             self._report("records", None)
 
     def _report(self, key: str, text: Text | None) -> None:

@@ -97,35 +97,39 @@ def cause(error: BaseException) -> str:
     return lines[0] if lines else type(cause).__name__
 
 
-def words(error: BaseException, name: str, *, lost: bool) -> Text:
-    """What happened, where, what to do, and what was kept. `lost`: the queue in memory was full for some."""
+def reason(error: BaseException, name: str) -> Text:
+    """What happened, where, and what to do."""
     said = cause(error)
     match trouble_of(error):
         case Trouble.BUSY:
-            what = Text(f"{name} is locked by another program; close it", f"{name} 被其他程序锁定；请关闭该程序")
+            return Text(f"{name} is locked by another program; close it", f"{name} 被其他程序锁定；请关闭该程序")
         case Trouble.FULL:
-            what = Text(f"the disk of {name} is full; free space on it", f"{name} 所在磁盘已满；请清理空间")
+            return Text(f"the disk of {name} is full; free space on it", f"{name} 所在磁盘已满；请清理空间")
         case Trouble.DAMAGED:
-            what = Text(f"{name} is damaged; it is being set aside", f"{name} 已损坏；正在移至一旁")
+            return Text(f"{name} is damaged; it is being set aside", f"{name} 已损坏；正在移至一旁")
         case Trouble.ACCESS:
-            what = Text(
+            return Text(
                 f"{name} cannot be written ({said}); check its permissions",
                 f"{name} 无法写入（{said}）；请检查权限",
             )
         case Trouble.AWAY:
-            what = Text(
+            return Text(
                 f"{name} cannot be reached ({said}); check the server, the network, the user and the password",
                 f"{name} 无法连接（{said}）；请检查服务器、网络、用户名和密码",
             )
         case _ if isinstance(error, StorageError):
-            what = error.text
+            return error.text
         case _:
-            what = Text(
+            return Text(
                 f"writing {name} failed ({said}); check the disk and its free space",
                 f"写入 {name} 失败（{said}）；请检查磁盘及剩余空间",
             )
-    en = f"Records are not being stored: {what.en}. They wait in memory and will be written by themselves."
-    zh = f"记录未能保存：{what.zh}。新记录暂存内存，恢复后自动写入。"
+
+
+def words(why: Text, *, lost: bool) -> Text:
+    """A reason why nothing is stored, and what is kept. `lost`: the queue in memory was full for some."""
+    en = f"Records are not being stored: {why.en}. They wait in memory and will be written by themselves."
+    zh = f"记录未能保存：{why.zh}。新记录暂存内存，恢复后自动写入。"
     if lost:
         en += " The memory for them is full: some are lost."
         zh += "内存队列已满，部分记录丢失。"

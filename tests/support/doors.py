@@ -18,6 +18,7 @@ from app.model.audit import AuditEntry
 from app.model.clock import ManualClock
 from app.model.errors import StorageError
 from app.model.station import Station
+from app.records.database import Place
 from app.records.service import Records
 from tests.support.alarm_station import load
 
@@ -76,15 +77,21 @@ def small_station(folder: Path) -> Station:
 
 
 class House:
-    """Everything of `app.access` on one records file."""
+    """Everything of `app.access` on one records file, or another place."""
 
     def __init__(
-        self, folder: Path, *, demo: bool = False, second: Collection[Action] = (), lock_after_s: float = 600
+        self,
+        folder: Path,
+        *,
+        demo: bool = False,
+        second: Collection[Action] = (),
+        lock_after_s: float = 600,
+        place: Place | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.clock = ManualClock()
         self.audit = Rows()
-        self.records = Records(folder, on_trouble=lambda key, text: None)
+        self.records = Records(folder, on_trouble=lambda key, text: None, place=place)
         self.records.start()
         self.station = small_station(folder)
         areas = Areas(self.station)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from app.access.passwords import WeakPassword
 from app.model.access import Action, Denied, Grant, WrongPassword
 from app.model.errors import StorageError
 from app.model.text import Text
+from app.records.database import Place
 from tests.support.doors import BETTER, GOOD, House
 
 
@@ -182,6 +186,37 @@ def test_two_administrators_cannot_disable_each_other(house: House) -> None:
     with pytest.raises(AccountError, match="nobody could manage"):
         house.accounts.set_role("li", "operator").result(20)
     assert [row.disabled for row in house.accounts.users()] == [False, True]
+
+
+def test_two_administrators_who_disable_each_other_at_once(
+    tmp_path: Path, place_of: Callable[[Path], Place | None]
+) -> None:
+    """Each through a process of his own, as far as the database can tell."""
+    houses = [House(tmp_path, place=place_of(tmp_path)) for _ in range(2)]
+    houses[0].accounts.add("li", "administrator").result(20)
+    houses[0].accounts.add("wang", "administrator").result(20)
+    try:
+        for _ in range(10):
+            both = threading.Barrier(2)
+
+            def disable(house: House, name: str, both: threading.Barrier = both) -> str:
+                both.wait(20)
+                try:
+                    house.accounts.set_disabled(name, True).result(20)
+                except AccountError as error:
+                    assert "nobody could manage" in str(error)
+                    return ""
+                return name
+
+            with ThreadPoolExecutor(2) as pool:
+                ended = list(pool.map(disable, houses, ("li", "wang")))
+            assert sum(map(bool, ended)) == 1, ended
+            houses[0].entrance.reload()
+            assert [row.disabled for row in houses[0].accounts.users()].count(True) == 1
+            houses[0].accounts.set_disabled("".join(ended), False).result(20)
+    finally:
+        for house in houses:
+            house.close()
 
 
 def test_the_last_who_can_manage_accounts_keeps_that_in_an_own_role_too(house: House) -> None:

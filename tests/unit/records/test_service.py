@@ -324,7 +324,7 @@ def test_a_file_locked_at_the_start_is_opened_later(
         other.execute("BEGIN IMMEDIATE")
         records.start()
         assert "locked" in records.state()
-        with pytest.raises(StorageError, match="cannot be read now"):
+        with pytest.raises(StorageError, match="is locked by another program; close it"):
             records.read(count).result(10)
         other.execute("ROLLBACK")
     until(lambda: records.state() == "ok")  # by itself, without anything to write
