@@ -107,10 +107,7 @@ class Audit:
 
     def _begun_anew(self) -> AuditEntry | None:
         """The first row where a damaged file had to make room: which one, and what was known of its chain."""
-        path = self._records.path
-        aside = self._records.set_aside or max(
-            path.parent.glob(f"{path.stem}.damaged-*{path.suffix}"), key=lambda one: one.stat().st_mtime, default=None
-        )
+        aside = self._records.set_aside
         if aside is None:
             return None
         known = [head for head in self._kept_heads(()) if head.station == self._station]

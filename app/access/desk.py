@@ -77,8 +77,9 @@ class Desk:
         """Who is signed in and how things are."""
         session, entrance = self._session(), self._entrance
         register = entrance.register
-        first = not register.accounts and not entrance.demo and register.version >= 0
-        common = Standing(Actor("", "", self._origin), first_start=first, demo=entrance.demo, version=register.version)
+        common = Standing(
+            Actor("", "", self._origin), first_start=entrance.first_start, demo=entrance.demo, version=register.version
+        )
         if session is None:
             return common
         limit_s = entrance.sessions.lock_after_s

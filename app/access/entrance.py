@@ -60,6 +60,26 @@ class Entrance:
         """Whether this is the demo station, with an engineer of its own."""
         return self._demo
 
+    @property
+    def first_start(self) -> bool:
+        """Whether whoever stands here may name the first administrator: of a station that never knew anybody."""
+        register = self.register
+        return register.version >= 0 and not register.accounts and not self._demo and self._lost() is None
+
+    def _lost(self) -> Text | None:
+        """Why a station that knows nobody is not new: its accounts are in a damaged file.
+
+        Else a disk that breaks would make whoever stands before the screen its administrator.
+        """
+        if self._demo or self.register.accounts or (aside := self._records.set_aside) is None:
+            return None
+        return Text(
+            f"the accounts of this station are in {aside.name}, which was damaged and set aside; whoever manages this "
+            "machine adds an administrator with gridroom user add, or puts a sound copy in place of records.sqlite",
+            f"本站账户在已损坏并移开的 {aside.name} 中；请由本机管理员用 gridroom user add 添加管理员，"
+            "或以完好的副本恢复 records.sqlite",
+        )
+
     # ------------------------------------------------------------------------------------------------ the register
 
     def reload(self) -> None:
@@ -109,6 +129,9 @@ class Entrance:
         def work() -> Session:
             passwords.judge(password, name)
             hash_, now = passwords.hashed(password), self._clock.now_ns()
+
+            if (lost := self._lost()) is not None:
+                raise AccountError(lost)
 
             def store(connection: Connection) -> Register:
                 if accounts.begin_change(connection).accounts:
@@ -188,6 +211,8 @@ class Entrance:
                 wait_s,
             )
         self.reload()
+        if (lost := self._lost()) is not None:
+            raise AccountError(lost)
         found = self.register.account(name)
         right = passwords.matches(found.password_hash if found else None, password)
         if found is None or not right or found.row.disabled or self._is_over(found):

@@ -93,7 +93,6 @@ class Records:
         self._thread: threading.Thread | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._epoch = 0
-        self._set_aside: Path | None = None
         self._deadlines = Deadlines(self._expired)
         self._transaction_began = math.inf
 
@@ -143,8 +142,9 @@ class Records:
 
     @property
     def set_aside(self) -> Path | None:
-        """The damaged file that last had to make room; None when none had to since the start."""
-        return self._set_aside
+        """The damaged file that last had to make room, now or in an earlier run; None where none had to."""
+        asides = self.path.parent.glob(f"{self.path.stem}.damaged-*{self.path.suffix}")
+        return max(asides, key=lambda one: one.stat().st_mtime_ns, default=None)
 
     @property
     def epoch(self) -> int:
@@ -361,7 +361,6 @@ class Records:
         database = self._place.open()
         self._database = database
         if database.set_aside:
-            self._set_aside = database.set_aside
             self._epoch += 1
             text = set_aside_words(self.name, database.set_aside)
             _log.error("%s", text.en)

@@ -149,8 +149,10 @@ def set_aside_words(name: str, aside: Path) -> Text:
     """That a damaged file was replaced by a new one."""
     return Text(
         f"{Path(name).name} was damaged; it is kept as {aside}, and a new one was begun. "
-        "Journals, acknowledgements, accounts and the audit from before are in the old file.",
-        f"{Path(name).name} 已损坏；原文件保留为 {aside}，已新建数据库。此前的日志、确认记录、账户与审计在原文件中。",
+        "Journals, acknowledgements, accounts and the audit from before are in the old file. "
+        "Put a sound copy in its place, or add an administrator with gridroom user add.",
+        f"{Path(name).name} 已损坏；原文件保留为 {aside}，已新建数据库。此前的日志、确认记录、账户与审计在原文件中。"
+        "请以完好的副本恢复，或用 gridroom user add 添加管理员。",
     )
 
 

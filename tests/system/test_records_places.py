@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import yaml
 from app.configuration import configure
 from app.history.folder import DataFolder
 from app.model.clock import SECOND_NS, SystemClock
-from app.model.errors import StorageError
+from app.model.errors import GridroomError, StorageError
 from app.model.views import AlarmState
 from app.station import RunningStation
 from tests.support.doors import GOOD
@@ -209,4 +211,33 @@ def test_a_server_that_is_away_at_the_start_and_at_the_end(
         assert time.monotonic() - began < 60, "an end that waits for a server is none"
     finally:
         server.start()
+        site.close()
+
+
+@pytest.mark.expects_errors
+def test_who_stands_before_the_screen_of_a_broken_disk_is_not_its_administrator(
+    tmp_path: Path, field: MemoryField
+) -> None:
+    site = Site(tmp_path, field, None)
+    site.start()
+    try:
+        site.enter()
+        site.stop()
+        (tmp_path / "data" / "records.sqlite").write_bytes(b"no database" * 1000)
+        for _ in range(2):  # nor after another start
+            site.start()
+            site.value(7.0)
+            assert not site.door.access.standing().first_start
+            with pytest.raises(GridroomError, match="records.damaged-1.sqlite, which was damaged"):
+                site.door.access.name_administrator("eve", GOOD).result(LONG_S)
+            with pytest.raises(GridroomError, match="adds an administrator with gridroom user add"):
+                site.door.access.sign_in("ada", GOOD).result(LONG_S)
+            site.stop()
+        site.start()
+        words = ("user", "add", "ada", str(tmp_path), "--data", str(tmp_path / "data"), "--role", "administrator")
+        added = subprocess.run([sys.executable, "-m", "app", *words], check=True, capture_output=True, text=True)
+        until(lambda: site.door.access.standing().version > 0)
+        site.door.access.sign_in("ada", added.stdout.strip()).result(LONG_S)
+        assert site.door.access.standing().must_change
+    finally:
         site.close()
