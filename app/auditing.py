@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, inspect
 from app.access.audit_rows import bare_rows
 from app.access.chain import verify_rows
 from app.access.heads import heads_in
+from app.access.outbox import FILE_NAME, rows_in
 from app.beside import audited, beside, vault_of
 from app.configuration import configure
 from app.demo import station_directory
@@ -36,6 +38,8 @@ def verify(station: Path, data: Path, heads: Sequence[Path]) -> int:
     kept = heads_in(data / "logs", files)
     with _reading(found, data) as connection:
         verdict = verify_rows(found.id, bare_rows(connection), kept)
+    if late := rows_in(data / "outbox" / FILE_NAME):
+        print(f"{len(late)} rows wait in {data / 'outbox' / FILE_NAME}: the next start stores them", file=sys.stderr)
     against = f"{verdict.heads_checked:,} heads that were kept elsewhere"
     if verdict.sound:
         print(f"sound: {verdict.rows:,} rows, and {against}, in {verdict.seconds:.1f} s")

@@ -102,3 +102,8 @@ def running(
             f"{lost:,} rows are lost: the history in {folder.path} could not be written until the end; see why in its "
             "logs, mend it, and start again"
         )
+    if lost := facade.records.lost_rows:
+        raise StorageError(
+            f"{lost:,} records (journals of alarms and events, versions) are lost: {facade.records.name} could not be "
+            "written until the end; see why in the logs, mend it, and start again"
+        )

@@ -114,7 +114,8 @@ class RunningStation:
         heads = self.station.audit.heads
         self.audit = Audit(
             self.records, self._clock, self.station.id, zone=self.station.zone, logs=data / "logs",
-            heads=self.station.directory / heads if heads else None, on_trouble=self._on_trouble,
+            outbox=data / "outbox", heads=self.station.directory / heads if heads else None,
+            on_trouble=self._on_trouble,
         )  # fmt: skip
         self._access = Access(self.records, self.audit, self._clock, lambda: self._station, demo=demo)
         self.accounts = self._access.accounts

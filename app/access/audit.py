@@ -1,7 +1,7 @@
 """The audit of a station: who did what, as a chain in the records that is only ever added to.
 
 What is asked for happens only when its row is on the disk: it fails within two seconds where it cannot be. What has
-happened already waits, as other records do, until it can be stored.
+happened already waits in the outbox until it can be stored.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -23,6 +23,7 @@ from app.access.audit_export import export_rows
 from app.access.audit_rows import bare_rows, matching, page
 from app.access.chain import BEGUN_ANEW, COLUMNS, beginning, link, verify_rows
 from app.access.heads import HeadKeeper, heads_in
+from app.access.outbox import FILE_NAME, Columns, Outbox
 from app.model.access import Action, Actor, permit
 from app.model.audit import AuditEntry, AuditFilter, AuditRow, Head, Result, Verdict
 from app.model.clock import Clock
@@ -52,10 +53,12 @@ class Audit:
         zone: ZoneInfo | None = None,
         heads: Path | None = None,
         logs: Path | None = None,
+        outbox: Path | None = None,
         on_trouble: Callable[[str, Text | None], None] = lambda key, text: None,
     ) -> None:
-        """`heads` is the file that the user chose for heads, `logs` the folder of the program's own log; `on_trouble`
-        as that of the records."""
+        """`heads` is the file that the user chose for heads, `logs` the folder of the program's own log, `outbox` the
+        folder where rows wait that cannot be stored (without it they wait in memory); `on_trouble` as that of the
+        records."""
         self._records = records
         self._clock = clock
         self._station = station_id
@@ -63,15 +66,20 @@ class Audit:
         self._heads = heads
         self._logs = logs
         self._keeper = HeadKeeper(self._head_now, heads, on_trouble)
+        self._outbox = Outbox(outbox / FILE_NAME, self._store_late) if outbox is not None else None
 
     def start(self) -> None:
-        """Begin to keep heads."""
+        """Begin to keep heads, and store what an earlier run could not. Raises StorageError."""
+        if self._outbox is not None:
+            self._outbox.start()
         self._keeper.start()
 
     def stop(self) -> None:
         """Keep the last head, that of all that was written. Safe to call twice, and without a start."""
         with suppress(Exception):  # the records tell by themselves what they cannot store
             self._records.write(lambda connection: None, within_s=STORED_WITHIN_S).result(_HEAD_WITHIN_S)
+        if self._outbox is not None:
+            self._outbox.stop()
         self._keeper.stop()
 
     # -------------------------------------------------------------------------------------------------- writing
@@ -84,17 +92,41 @@ class Audit:
         result decides.
         """
         waits = entry.result is not Result.ASKED if later is None else later
-        row = partial(self._append, entry=entry, now_ns=self._clock.now_ns())
-        future: Future[int] = self._records.write(row, within_s=math.inf if waits else STORED_WITHIN_S)
-        if waits:
-            future.add_done_callback(partial(_tell_lost, entry))
+        columns = _columns(entry, self._clock.now_ns())
+        row = partial(self._append, columns=columns)
+        kept = waits and self._outbox is None
+        written: Future[int] = self._records.write(row, within_s=math.inf if kept else STORED_WITHIN_S)
+        if not waits:
+            return written
+        future: Future[int] = written if kept else Future()
+        future.add_done_callback(partial(_tell_lost, entry))
+        if not kept:
+            written.add_done_callback(partial(self._put_aside, columns, future))
         return future
+
+    def _put_aside(self, columns: Columns, future: Future[int], written: Future[int]) -> None:
+        """What could not be stored in time goes into the outbox."""
+        error = written.exception()
+        if error is None:
+            future.set_result(written.result())
+        elif self._outbox is not None and isinstance(error, StorageError):
+            self._outbox.put(columns, future)
+        else:
+            future.set_exception(error)
+
+    def _store_late(self, rows: Sequence[Columns]) -> Future[list[int]]:
+        """Each once: of one whose COMMIT was not answered nobody knows whether it is there."""
+
+        def work(connection: Connection) -> list[int]:
+            return [_find(connection, columns) or self._append(connection, columns) for columns in rows]
+
+        return self._records.write(work, rows=len(rows), within_s=STORED_WITHIN_S)
 
     def append(self, connection: Connection, entry: AuditEntry) -> int:
         """Add a row within the caller's transaction, which must be one that writes; returns its id."""
-        return self._append(connection, entry, self._clock.now_ns())
+        return self._append(connection, _columns(entry, self._clock.now_ns()))
 
-    def _append(self, connection: Connection, entry: AuditEntry, now_ns: int) -> int:
+    def _append(self, connection: Connection, columns: Columns) -> int:
         # Other processes append as well. SQLite's transaction holds the file already, since BEGIN IMMEDIATE.
         if connection.dialect.name == "postgresql":
             connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
@@ -102,8 +134,8 @@ class Audit:
         if last == 0:
             previous = beginning(self._station)
             if (anew := self._begun_anew()) is not None:
-                last, previous = _insert(connection, 1, now_ns, anew, previous)
-        return _insert(connection, last + 1, now_ns, entry, previous)[0]
+                last, previous = _insert(connection, 1, _columns(anew, int(columns[0])), previous)
+        return _insert(connection, last + 1, columns, previous)[0]
 
     def _begun_anew(self) -> AuditEntry | None:
         """The first row where a damaged file had to make room: which one, and what was known of its chain."""
@@ -172,16 +204,28 @@ _LAST: Final = select(audit.c.id, audit.c.hash).order_by(audit.c.id.desc()).limi
 _INSERT: Final = insert(audit)
 
 
-def _insert(connection: Connection, id_: int, now_ns: int, entry: AuditEntry, previous: str) -> tuple[int, str]:
+def _columns(entry: AuditEntry, now_ns: int) -> Columns:
+    """What is stored of an entry."""
     actor = entry.actor
-    row = (
-        id_, now_ns, _clean(actor.name), _clean(actor.role), _clean(actor.origin), _clean(actor.session),
+    return (
+        now_ns, _clean(actor.name), _clean(actor.role), _clean(actor.origin), _clean(actor.session),
         _clean(entry.what), _clean(entry.target), _clean(entry.result), _clean(entry.reason), _json(entry.details),
         _json(entry.before), _json(entry.after), entry.asks,
     )  # fmt: skip
+
+
+def _insert(connection: Connection, id_: int, columns: Columns, previous: str) -> tuple[int, str]:
+    row = (id_, *columns)
     hash_ = link(previous, row)
     connection.execute(_INSERT, dict(zip(COLUMNS, (*row, hash_), strict=True)))
     return id_, hash_
+
+
+def _find(connection: Connection, columns: Columns) -> int | None:
+    """The id of such a row, where it is there."""
+    same = (audit.c[name] == value for name, value in zip(COLUMNS[1:-1], columns, strict=True))
+    found: int | None = connection.execute(select(audit.c.id).where(*same)).scalar()
+    return found
 
 
 def _clean(words: str) -> str:

@@ -85,6 +85,8 @@ class Records:
         self._queue: deque[Job] = deque()
         self._waiting_rows = 0
         self._lost_rows = 0
+        self.lost_rows = 0
+        """What could never be stored, since the start."""
         self._running = False
         self._trouble: Text | None = None
         self._reason: Text | None = None
@@ -351,7 +353,10 @@ class Records:
         return True
 
     def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
-        _log.error("%d jobs could not be stored: %s", len(jobs), error)
+        lost = sum(job.rows for job in jobs)
+        if lost:
+            _log.error("%d records could not be stored: %s", lost, error)
+        self.lost_rows += lost
         for job in jobs:
             job.fail(error)
 
@@ -384,6 +389,7 @@ class Records:
     def _told_over(self) -> None:
         with self._changed:
             lost, self._lost_rows = self._lost_rows, 0
+            self.lost_rows += lost
         if lost:
             text = lost_words(self.name, lost)
             _log.error("%s", text.en)

@@ -209,8 +209,12 @@ def test_a_server_that_is_away_at_the_start_and_at_the_end(
         began = time.monotonic()
         site.stop()
         assert time.monotonic() - began < 60, "an end that waits for a server is none"
-    finally:
         server.start()
+        site.start()
+        site.enter()
+        until(lambda: site.told().count(("station.stopped", "done")) == 2)
+        assert site.door.audit.verify().result(LONG_S).sound
+    finally:
         site.close()
 
 
