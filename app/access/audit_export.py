@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from app.history.export.text import inert
 from app.model.audit import AuditRow
 from app.model.clock import to_datetime
 from app.model.errors import GridroomError, mend_of
@@ -23,8 +24,6 @@ HEAD: Final = (
 SHEET_ROWS: Final = 1_000_000
 LONGEST_CELL: Final = 32_000
 """Excel's cells hold 32,767 characters."""
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a spreadsheet may take for the beginning of a formula; some take the full-width ones as well."""
 
 Cells = Iterator[tuple[int | str, ...]]
 
@@ -52,11 +51,6 @@ def export_rows(path: Path, rows: Iterable[AuditRow], zone: ZoneInfo) -> int:
     finally:
         part.unlink(missing_ok=True)
     return count
-
-
-def inert(cell: str) -> str:
-    """A cell of a CSV that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULAS) or cell.startswith(_FORMULAS) else cell
 
 
 def _cells(row: AuditRow, zone: ZoneInfo) -> tuple[int | str, ...]:

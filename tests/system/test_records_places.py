@@ -170,7 +170,7 @@ def test_a_server_that_goes_while_the_station_runs(
         server.start()
         until(lambda: site.alarms().get("_system.records") is not AlarmState.ACTIVE_UNACKNOWLEDGED)
         site.door.apply().result(LONG_S)
-        assert site.told()[-2:] == [("station.apply", "asked"), ("station.apply", "done")]
+        until(lambda: site.told()[-2:] == [("station.apply", "asked"), ("station.apply", "done")])
         journal = site.door.alarms.journal(None, 1000).result(LONG_S)
         assert any(row.source == "m.p_kw" for row in journal), "what came while the server was away is stored"
         assert site.door.audit.verify().result(LONG_S).sound

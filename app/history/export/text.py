@@ -15,6 +15,8 @@ from app.model.quality import letters
 RAW_HEAD: Final = ("time", "point", "value", "quality", "unit")
 TIER_HEAD: Final = ("time", "point", "min", "max", "mean", "first", "last", "count", "quality", "unit")
 _QUARTER_MS: Final = 900_000
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet may take for the beginning of a formula; some take the full-width ones as well."""
 
 
 def times(time_ms: NDArray[np.int64], zone: ZoneInfo) -> list[str]:
@@ -49,10 +51,14 @@ def qualities(quality: NDArray[np.uint16]) -> list[str]:
     return [words[place] for place in which.tolist()]
 
 
+def inert(cell: str) -> str:
+    """A cell of a CSV that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULAS) else cell
+
+
 def csv_text(text: str) -> str:
     """A text as a CSV cell that a spreadsheet never takes for a formula."""
-    if text[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        text = "'" + text
+    text = inert(text)
     if any(mark in text for mark in ',"\n\r'):
         text = '"' + text.replace('"', '""') + '"'
     return text
