@@ -54,7 +54,7 @@ def _matching(connection: Connection, wanted: AuditFilter) -> Select[Any]:
         everything: ColumnElement[str] = audit.c[_SEARCHED[0]]
         for name in _SEARCHED[1:]:
             everything = everything + _BETWEEN + audit.c[name]
-        statement = statement.where(_holds(connection, everything, wanted.text))
+        statement = statement.where(_holds(connection, everything, wanted.text) | audit.c.what.in_(wanted.meant))
     if wanted.actor:
         statement = statement.where(_holds(connection, audit.c.actor, wanted.actor))
     if wanted.what:

@@ -70,6 +70,8 @@ class AuditFilter:
 
     text: str = ""
     """In who, what, target, reason, details, before or after."""
+    meant: tuple[str, ...] = ()
+    """What `text` stands for as well, each a whole `what`."""
     actor: str = ""
     what: str = ""
     results: tuple[str, ...] = ()

@@ -29,15 +29,30 @@ class SystemPage(Page):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 12)
         column.addWidget(self.tabs)
-        stored = context.settings.get("system.tab", 0)
-        self.tabs.setCurrentIndex(stored if 0 <= stored < len(self.views) else 0)
-        self.tabs.currentChanged.connect(lambda _: self.view.reload())
+        stored = context.settings.get("system.tab", -1)
+        self._chosen = 0 <= stored < len(self.views)
+        """By whoever sits here; else it is the first that they may see."""
+        self.tabs.setCurrentIndex(stored if self._chosen else 0)
+        self.tabs.currentChanged.connect(self._on_tab)
         self.retranslate()
 
     @property
     def view(self) -> Tab:
         """The tab that is shown."""
         return self.views[self.tabs.currentIndex()]
+
+    def _on_tab(self) -> None:
+        self._chosen = True
+        self.view.reload()
+
+    def _choose(self) -> None:
+        if self._chosen:
+            return
+        why_not = self.context.door.why_not
+        first = next((i for i, view in enumerate(self.views) if not why_not(view.reads)), 0)
+        self.tabs.blockSignals(True)
+        self.tabs.setCurrentIndex(first)
+        self.tabs.blockSignals(False)
 
     def retranslate(self) -> None:
         for i, view in enumerate(self.views):
@@ -53,11 +68,14 @@ class SystemPage(Page):
         for view in self.views:
             view.show_rights()
         if self.isVisible():
+            self._choose()
             self.view.reload()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._choose()
         self.view.reload()
 
     def remember(self) -> None:
-        self.context.settings.set("system.tab", self.tabs.currentIndex())
+        if self._chosen:
+            self.context.settings.set("system.tab", self.tabs.currentIndex())

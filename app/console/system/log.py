@@ -10,8 +10,11 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QPlainTextEdit,
 
 from app.console.pages.page import Context
 from app.console.system.tab import Tab
+from app.console.system.words import meant, word
 from app.model.audit import AuditFilter, AuditRow, Result, Verdict
+from app.model.clock import SECOND_NS
 from widgets.cells import Cell
+from widgets.language import name as language
 from widgets.language import tr
 
 _PAGE: Final = 200
@@ -19,6 +22,8 @@ _SETTLE_MS: Final = 300
 RESULTS: Final = {
     Result.DONE: "done", Result.ASKED: "asked", Result.FAILED: "failed", Result.DENIED: "denied",
 }  # fmt: skip
+PERIODS: Final = {0: "any time", 1: "last hour", 24: "last day", 7 * 24: "last 7 days", 30 * 24: "last 30 days"}
+"""By their hours."""
 
 
 class AuditTab(Tab):
@@ -27,11 +32,17 @@ class AuditTab(Tab):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.search, self.result = QLineEdit(), QComboBox()
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self.reload)
+        self.search, self.period, self.result = QLineEdit(), QComboBox(), QComboBox()
         self.search.setClearButtonEnabled(True)
-        self.result.setMinimumWidth(120)
         self.verbs.addWidget(self.search, 1)
-        self.verbs.addWidget(self.result)
+        for choice in (self.period, self.result):
+            choice.setMinimumWidth(120)
+            choice.currentIndexChanged.connect(lambda *_: self._settle.start())
+            self.verbs.addWidget(choice)
         self._verify, self._export = self.verb(self._on_verify), self.verb(self._on_export)
         self.rows = self.table(
             ("Time", "Who", "What", "Target", "Result", "Reason", "From"), (170, 90, 180, 110, 80, 240, 120),
@@ -48,27 +59,27 @@ class AuditTab(Tab):
         split.setStretchFactor(0, 1)
         split.setSizes([1000, 240])
         self.column.addWidget(split, 1)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self.reload)
         self.search.textChanged.connect(lambda *_: self._settle.start())
-        self.result.currentIndexChanged.connect(lambda *_: self._settle.start())
         self.rows.more_asked.connect(self._on_more)
         self._whole = self._asking = False
         self._dialog: QFileDialog | None = None
 
     def wanted(self) -> AuditFilter:
         """As it is searched for now."""
-        chosen = self.result.currentData()
-        return AuditFilter(text=self.search.text().strip(), results=(chosen,) if chosen else ())
+        chosen, hours, text = self.result.currentData(), self.period.currentData(), self.search.text().strip()
+        return AuditFilter(
+            text=text,
+            meant=tuple(meant(text)) if text else (),
+            results=(chosen,) if chosen else (),
+            start=self.context.bridge.snapshot.taken - hours * 3600 * SECOND_NS if hours else 0,
+        )
 
     def _tell(self, row: AuditRow) -> list[Cell | str]:
         bad = row.result in {Result.DENIED, Result.FAILED}
-        word = tr(RESULTS[Result(row.result)]) if row.result in RESULTS else row.result
+        ended = tr(RESULTS[Result(row.result)]) if row.result in RESULTS else row.result
         return [
-            Cell(self.moment(row.time), "ink-soft"), row.actor, row.what, row.target, Cell(word, bold=bad), row.reason,
-            Cell(row.origin, "ink-soft"),
+            Cell(self.moment(row.time), "ink-soft"), row.actor, word(row.what, language()), row.target,
+            Cell(ended, bold=bad), row.reason, Cell(row.origin, "ink-soft"),
         ]  # fmt: skip
 
     def read(self) -> None:
@@ -98,14 +109,9 @@ class AuditTab(Tab):
     def retranslate(self) -> None:
         self.search.setPlaceholderText(tr("Search who, what, target, reason, details"))
         self.search.setAccessibleName(tr("Search who, what, target, reason, details"))
-        chosen = self.result.currentIndex()
-        self.result.blockSignals(True)
-        self.result.clear()
-        self.result.addItem(tr("all results"), "")
-        for result, word in RESULTS.items():
-            self.result.addItem(tr(word), result)
-        self.result.setCurrentIndex(max(chosen, 0))
-        self.result.blockSignals(False)
+        _offer(self.period, [(tr(words), hours) for hours, words in PERIODS.items()])
+        _offer(self.result, [(tr("all results"), ""), *((tr(words), result) for result, words in RESULTS.items())])
+        self.period.setAccessibleName(tr("Period"))
         self.result.setAccessibleName(tr("Result"))
         self.details.setAccessibleName(tr("Details"))
         self.details.setPlaceholderText(tr("Choose a row to see its details, before and after."))
@@ -117,7 +123,7 @@ class AuditTab(Tab):
         self.may(self._verify, "audit.verify", hint=tr("Look at every row of the chain, and at heads kept elsewhere"))
         self.may(self._export, "audit.export", hint=tr("Write what is searched for to CSV or Excel"))
         row: AuditRow | None = self.rows.chosen()
-        words = [] if row is None else [f"#{row.id}  {row.hash}", row.details, row.before, row.after]
+        words = [] if row is None else [f"#{row.id}  {row.what}\n{row.hash}", row.details, row.before, row.after]
         text = "\n\n".join(word for word in words if word)
         if text != self.details.toPlainText():
             self.details.setPlainText(text)
@@ -153,3 +159,14 @@ class AuditTab(Tab):
             lambda: self.context.facade.audit.export(path, wanted),
             lambda count: self.say(tr("{n} rows are in {file}", n=f"{count:,}", file=path)),
         )
+
+
+def _offer(choice: QComboBox, items: list[tuple[str, object]]) -> None:
+    """Words in another language; what is chosen stays chosen."""
+    chosen = choice.currentIndex()
+    choice.blockSignals(True)
+    choice.clear()
+    for words, value in items:
+        choice.addItem(words, value)
+    choice.setCurrentIndex(max(chosen, 0))
+    choice.blockSignals(False)

@@ -17,12 +17,15 @@ from app.console.system.log import AuditTab
 from app.console.system.people import RolesTab, SessionsTab, UsersTab
 from app.console.system.setup import SecretsTab, StationTab, VersionsTab
 from app.console.system.tab import Tab
+from app.console.system.words import WORDS
 from app.history.folder import DataFolder
 from app.model.access import Action, Grant, SecretPlace
+from app.model.clock import SECOND_NS
 from app.station import RunningStation
 from tests.gui.console.test_reconfigured import text_of
 from tests.support.doors import GOOD
 from tests.support.field import MemoryField
+from tests.support.permissions import members
 
 
 class Place:
@@ -145,17 +148,22 @@ def test_sessions_are_listed_and_ended(place: Place, qtbot: QtBot) -> None:
 
 def test_the_audit_is_searched_verified_and_written(place: Place, qtbot: QtBot, tmp_path: Path) -> None:
     tab: AuditTab = place.tab(AuditTab)
-    qtbot.waitUntil(lambda: "station.started" in column(tab.rows, 2))
+    qtbot.waitUntil(lambda: "Station started" in column(tab.rows, 2))
+    tab.search.setText("首位管理员")  # in either language, whatever the screen's is
+    qtbot.waitUntil(lambda: set(column(tab.rows, 2)) == {"Name the first administrator"})
     tab.search.setText("name_administrator")
-    qtbot.waitUntil(lambda: set(column(tab.rows, 2)) == {"accounts.name_administrator"})
+    qtbot.waitUntil(lambda: set(column(tab.rows, 2)) == {"Name the first administrator"})
     tab.rows.selectRow(0)
     assert tab.rows.chosen().hash in tab.details.toPlainText() and GOOD not in tab.details.toPlainText()
     tab.search.clear()
     tab.result.setCurrentIndex(tab.result.findData("denied"))
-    qtbot.waitUntil(lambda: "station.started" not in column(tab.rows, 2))
+    qtbot.waitUntil(lambda: "Station started" not in column(tab.rows, 2))
+    tab.period.setCurrentIndex(tab.period.findData(24))
+    assert 0 < place.facade.snapshot().taken - tab.wanted().start < 25 * 3600 * SECOND_NS
     tab._verify.click()
     qtbot.waitUntil(lambda: tab.note.text().startswith("Sound: "))
     tab.result.setCurrentIndex(0)
+    qtbot.waitUntil(lambda: "Station started" in column(tab.rows, 2))
     file = tmp_path / "audit.csv"
     tab.write(file)
     qtbot.waitUntil(lambda: "rows are in" in tab.note.text())
@@ -201,3 +209,19 @@ def test_what_it_runs_on(place: Place, qtbot: QtBot) -> None:
     tab: StationTab = place.tab(StationTab)
     qtbot.waitUntil(lambda: tab.parts.rows_model.rowCount() > 10)
     assert str(place.station.data) in column(tab.facts, 1)
+
+
+def test_every_audited_method_and_event_has_words_in_both_languages() -> None:
+    audited = {name for name, permit in members() if permit is not None and permit.changes}
+    assert audited - set(WORDS) == set()
+    assert all(words.en and words.zh and words.en != words.zh for words in WORDS.values())
+
+
+def test_who_may_not_see_the_first_tab_is_shown_the_first_that_they_may(place: Place, qtbot: QtBot) -> None:
+    password = place.facade.accounts.add("li", "engineer").result(30)
+    place.facade.access.sign_in("li", password).result(30)
+    place.facade.access.change_password(password, GOOD + "!").result(30)
+    place.console.window.go("overview")
+    qtbot.waitUntil(lambda: place.console.window.door.standing.actor.name == "li")
+    place.console.window.go("system")
+    assert isinstance(place.page.view, AuditTab)
