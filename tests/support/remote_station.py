@@ -40,6 +40,9 @@ class RemoteStation:
         self.events = _Service(self, "events")
         self.commissioning = _Service(self, "commissioning")
         self.access = _Service(self, "access")
+        self.accounts = _Service(self, "accounts")
+        self.audit = _Service(self, "audit")
+        self.versions = _Service(self, "versions")
 
     def close(self) -> None:
         with self._lock:
@@ -104,7 +107,11 @@ class _Service:
 
     def __getattr__(self, name: str) -> Any:
         path = f"{self._name}.{name}"
-        slow = name in ("query", "journal") or (self._name == "commissioning" and name != "discovered")
+        slow = (
+            name in ("query", "journal")
+            or self._name in ("audit", "versions")
+            or (self._name == "commissioning" and name != "discovered")
+        )
         return lambda *arguments: (self._owner.promise if slow else self._owner.ask)(path, arguments)
 
 
