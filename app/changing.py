@@ -14,6 +14,7 @@ from typing import Any
 from app.alarms.events import Events
 from app.alarms.service import Alarms
 from app.configuration import Configuration
+from app.control.service import Control
 from app.engine.engine import Engine
 from app.engine.thread import EngineThread
 from app.history.service import History
@@ -35,6 +36,7 @@ class Parts:
     alarms: Alarms
     events: Events
     northbound: Northbound
+    control: Control
 
 
 def change(parts: Parts, before: Station, after: Configuration, swap: Callable[[], None]) -> Succession:
@@ -55,6 +57,7 @@ def change(parts: Parts, before: Station, after: Configuration, swap: Callable[[
     succession = prepared.succession
     watch = parts.alarms.prepare(station)
     offer = parts.northbound.prepare(after.centres, station)
+    controller = parts.control.prepare(station, after.strategies)
     try:
         recording = parts.history.prepare(station)
     except Failures as error:
@@ -70,6 +73,7 @@ def change(parts: Parts, before: Station, after: Configuration, swap: Callable[[
         parts.alarms.change(watch)
         parts.events.change(station, succession.to_old)
         parts.northbound.change(offer, succession.to_old)
+        parts.control.change(controller)
         swap()
 
     changed: Future[Any] = parts.thread.ask(parts.engine.change(prepared, all_at_once))

@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.control.loading import Bound, load_strategies
 from app.engine.computed import parse_all
 from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
@@ -35,6 +36,8 @@ class Configuration:
     `check` tells them as faults."""
     centres: tuple[Centre, ...] = ()
     """Whom the station is offered to."""
+    strategies: tuple[Bound, ...] = ()
+    """What decides over its devices."""
 
     def secret_uses(self) -> dict[str, list[str]]:
         """Who asks for a secret, by its reference: devices, dispatch centres, `records`."""
@@ -67,12 +70,14 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
         faults.append(loaded.station_fault(("history", "url"), what, Text("remove the line", "请删除该行")))
     centres, northbound_faults, config_hash = load_northbound(loaded.station)
     faults += northbound_faults
+    strategies, strategy_faults, config_hash = load_strategies(replace(loaded.station, config_hash=config_hash))
+    faults += strategy_faults
     if faults:
         raise ConfigFaults([*faults, *absent])
     for remark in registry.remarks():
         log.warning(remark)
     station = replace(loaded.station, config_hash=config_hash)
-    return Configuration(station, expressions, tuple(absent), centres)
+    return Configuration(station, expressions, tuple(absent), centres, strategies)
 
 
 def _driver_faults(loaded: Loaded) -> tuple[list[Fault], list[Fault]]:

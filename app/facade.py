@@ -12,6 +12,7 @@ from app.history.export.request import ExportResult
 from app.model.access import Grant, RoleRow, SecretRow, SessionRow, Standing, UserRow
 from app.model.audit import AuditFilter, AuditRow, Verdict
 from app.model.commissioning import Change, Contents, Preview, Proposal, Trial
+from app.model.control import ControlState, Mode, Quantity, Running
 from app.model.difference import Applied, VersionRow
 from app.model.station import Station
 from app.model.text import Text
@@ -79,6 +80,37 @@ class AccessService(Protocol):
 
     def confirm(self, method: str, name: str, password: str) -> Future[None]:
         """A second person stands by for the next call of `service.method`."""
+
+
+class ControlService(Protocol):
+    """Setting and commanding. Futures fail with GridroomError in words; `device` may be `*` where a mode is set."""
+
+    def state(self) -> ControlState:
+        """Who acts on each channel, what each asked, what clipped it, what was sent and is held."""
+
+    def request(self, device: str, quantity: Quantity, value: float, *, reason: str = "") -> Future[float]:
+        """Set a device that is in manual; done when the device holds what was allowed, which is the answer."""
+
+    def arm(self, device: str, role: str) -> str:
+        """The first step of a command; the second takes the word within 30 s."""
+
+    def command(self, device: str, role: str, armed: str, reason: str = "") -> Future[float]:
+        """The second step."""
+
+    def set_mode(self, device: str, mode: Mode, reason: str = "") -> Future[None]: ...
+
+    def tag(self, device: str, reason: str) -> Future[None]: ...
+
+    def untag(self, device: str, reason: str = "") -> Future[None]: ...
+
+    def reset_trip(self, device: str, reason: str = "") -> Future[None]: ...
+
+    def stop_all(self, reason: str = "") -> Future[None]:
+        """The emergency stop."""
+
+    def release_stop(self, reason: str = "") -> Future[None]: ...
+
+    def run_strategy(self, strategy: str, running: Running, reason: str = "") -> Future[None]: ...
 
 
 class CommissioningService(Protocol):
@@ -203,6 +235,9 @@ class StationFacade(Protocol):
 
     @property
     def events(self) -> JournalService: ...
+
+    @property
+    def control(self) -> ControlService: ...
 
     @property
     def commissioning(self) -> CommissioningService: ...

@@ -26,6 +26,8 @@ from app.alarms.service import Alarms
 from app.changing import Parts, change
 from app.commissioning.service import Commissioning
 from app.configuration import Configuration, configure
+from app.control.kept import FILE_NAME
+from app.control.service import Control
 from app.energy.figures import Figures
 from app.energy.service import KeyFigures
 from app.engine.engine import Engine
@@ -51,7 +53,7 @@ from app.system import machine, parts, place
 from app.versions import Versions
 
 SERVICES: Final = (
-    "history", "alarms", "events", "northbound", "commissioning", "accounts", "audit", "secrets",
+    "history", "alarms", "events", "control", "northbound", "commissioning", "accounts", "audit", "secrets",
     "versions",
 )  # fmt: skip
 """What a door leads to, beside the station itself."""
@@ -110,6 +112,7 @@ class RunningStation:
             sinks=(self.history, self.alarms, self.events, self.northbound),
             on_tick=self.alarms.tick,
             on_clock_jump=self._on_clock_jump,
+            on_values=lambda points: self.control.heard(points),  # noqa: PLW0108 (it is made later)
         )
         heads = self.station.audit.heads
         self.audit = Audit(
@@ -128,6 +131,17 @@ class RunningStation:
         )
         self._figures = KeyFigures(self.station, self._clock, self.history.query)
         self._thread = EngineThread(self._engine, self._on_engine_failure)
+        self.control = Control(
+            self.station,
+            configuration.strategies,
+            self.audit,
+            data / FILE_NAME,
+            self._clock,
+            field=self._engine,
+            table=lambda: self._engine.table,
+            ask=self._thread.ask,
+            alarm=self._on_control,
+        )
 
     @property
     @permit(Action.VIEW)
@@ -157,6 +171,7 @@ class RunningStation:
             self._restore()
             self.northbound.start()
             self._thread.start()
+            self.control.start()
             gc.collect()
             gc.freeze()  # what was built for good is not searched again: a full collection held the loop 40 ms
         except BaseException:
@@ -176,8 +191,8 @@ class RunningStation:
             self._runs = False
             last_first.callback(self._background.shutdown)
             for part in (
-                self.history, self.alarms, self.northbound, self._thread, self.versions, self.commissioning,
-                self._access,
+                self.history, self.alarms, self.northbound, self._thread, self.control, self.versions,
+                self.commissioning, self._access,
             ):  # fmt: skip
                 last_first.callback(part.stop)
 
@@ -260,7 +275,9 @@ class RunningStation:
             def swap() -> None:
                 self._configuration, self._station, self._figures = after, after.station, figures
 
-            parts = Parts(self._engine, self._thread, self.history, self.alarms, self.events, self.northbound)
+            parts = Parts(
+                self._engine, self._thread, self.history, self.alarms, self.events, self.northbound, self.control
+            )
             succession = change(parts, before.station, after, swap)
             rows = differences(outline(before.station, before.centres), outline(after.station, after.centres))
             wait((self._keep_version(who),), KEPT_WITHIN_S)
@@ -344,6 +361,13 @@ class RunningStation:
             self.alarms.clear_system(key)
         else:
             self.alarms.raise_system(key, message, Priority.HIGH)
+
+    def _on_control(self, key: str, message: Text | None, priority: Priority) -> None:
+        """What control tells of a device becomes an alarm; None ends it."""
+        if message is None:
+            self.alarms.clear_system(key)
+        else:
+            self.alarms.raise_system(key, message, priority)
 
     def _on_engine_failure(self) -> None:
         en = "acquisition has stopped by an error of Gridroom's own; restart it and send its log"

@@ -27,11 +27,12 @@ GIVEN: Final[Mapping[str, RoleRow]] = {
         _given(ADMINISTRATOR, Text("administrator", "管理员"), *Action),
         _given(
             ENGINEER, Text("engineer", "工程师"),
-            Action.VIEW, Action.EXPORT, Action.ACKNOWLEDGE, Action.PROBE, Action.CONFIGURE, Action.SECRETS,
-            Action.AUDIT,
+            Action.VIEW, Action.EXPORT, Action.ACKNOWLEDGE, Action.PROBE, Action.COMMAND, Action.STRATEGIES,
+            Action.CONFIGURE, Action.SECRETS, Action.AUDIT,
         ),
         _given(
-            OPERATOR, Text("operator", "值班员"), Action.VIEW, Action.EXPORT, Action.ACKNOWLEDGE, Action.PROBE
+            OPERATOR, Text("operator", "值班员"),
+            Action.VIEW, Action.EXPORT, Action.ACKNOWLEDGE, Action.PROBE, Action.COMMAND,
         ),
         _given(OBSERVER, Text("observer", "观察员"), Action.VIEW),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.engine.cleaning import Cleaning, Now
 from app.engine.computed import Computed
@@ -69,7 +70,9 @@ class Engine:
         sinks: Sequence[Sink],
         on_tick: Callable[[], None] = lambda: None,
         on_clock_jump: Callable[[float], None] = lambda seconds: None,
+        on_values: Callable[[NDArray[np.int32]], None] = lambda points: None,
     ) -> None:
+        """`on_values` is told at once, on the loop, which points have new values."""
         self.table = LiveTable(station)
         self.lateness = Lateness()
         self.cleaning = Cleaning(station, self.table)
@@ -79,6 +82,7 @@ class Engine:
         self._sinks = sinks
         self._on_tick = on_tick
         self._on_clock_jump = on_clock_jump
+        self._on_values = on_values
         self._pending: list[Updates] = []
         self._changed = np.zeros(len(station.points), np.bool_)
         self._faults = Faults(clock)
@@ -117,6 +121,13 @@ class Engine:
             if supervisor.device.id == point.device:
                 return await supervisor.read_once(point)
         raise ValueError(f"{point.name} is computed; it is not read from the field")
+
+    async def write(self, point: Point, value: float) -> float:
+        """Write one value to the field: the dispatcher's way, and nobody else's. Raises as `Supervisor.write`."""
+        for supervisor in self._supervisors:
+            if supervisor.device.id == point.device:
+                return await supervisor.write(point, value)
+        raise ValueError(f"{point.name} is computed; it is not in the field")
 
     async def run(self) -> None:
         """Acquire until cancelled; then close every line, and hand the sinks what was pending."""
@@ -267,6 +278,7 @@ class Engine:
         self.table.apply(updates)
         self._changed[updates.point] = True
         self._pending.append(updates)
+        self._on_values(updates.point)
 
     def _lose(self, points: Sequence[int]) -> None:
         """The last values of what is lost stay visible, and visibly old, unless a filter puts others in their place."""

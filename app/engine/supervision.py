@@ -19,7 +19,7 @@ from app.model.station import Device, Point
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import DeviceStatus, LinkState
-from drivers.contract import Link, Plan, Pollable, Reporting
+from drivers.contract import Link, Plan, Pollable, Reporting, Writable
 
 log = logging.getLogger("gridroom.engine")
 
@@ -130,6 +130,16 @@ class Supervisor:
         updates = await self.link.read(plan)
         self._publish(updates)
         return updates.moved(self._shift)
+
+    async def write(self, point: Point, value: float) -> float:
+        """Write one value ahead of all polls; what the device then holds, NaN where it cannot be asked.
+
+        Raises DeviceError, ReadOnlyError, or ValueError where the value does not fit or the device only tells.
+        """
+        if not isinstance(self.link, Writable):
+            raise ValueError(f"{point.name} cannot be written: its driver only reads")
+        await self.link.connect()
+        return await self.link.write(self.device.point(point.id) or point, value)
 
     def reset_figures(self) -> None:
         """Count late scans anew."""

@@ -31,6 +31,10 @@ class Action(StrEnum):
     """Alarms."""
     PROBE = "probe"
     """Ask a device once, beside its schedule; try a connection."""
+    COMMAND = "command"
+    """Set and command devices: modes, setpoints, tags, resets, the emergency stop."""
+    STRATEGIES = "strategies"
+    """Which strategies run, live or in shadow, and their parameters."""
     CONFIGURE = "configure"
     """Station files: devices, points, limits; versions."""
     SECRETS = "secrets"
@@ -46,6 +50,8 @@ ACTION_NAMES: Final[Mapping[Action, Text]] = {
     Action.EXPORT: Text("export", "导出"),
     Action.ACKNOWLEDGE: Text("acknowledge alarms", "确认告警"),
     Action.PROBE: Text("ask devices once", "单次读取设备"),
+    Action.COMMAND: Text("command devices", "控制设备"),
+    Action.STRATEGIES: Text("run strategies", "投退策略"),
     Action.CONFIGURE: Text("change the configuration", "修改配置"),
     Action.SECRETS: Text("manage secrets", "管理密钥"),
     Action.AUDIT: Text("read the audit", "查看审计"),

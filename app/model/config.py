@@ -7,6 +7,7 @@ These models judge one value at a time; what needs the whole station (duplicate 
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -293,6 +294,23 @@ class PointForm(Form):
         return alarms
 
 
+def _in_order(curve: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    if any(later[0] <= one[0] for one, later in pairwise(curve)):
+        raise Wrong(
+            Text("the values of a curve do not rise", "曲线的数值未递增"), Text("put them in order", "请按升序排列")
+        )
+    return curve
+
+
+def _known_role(role: str) -> str:
+    if role not in ROLES:
+        raise Wrong(
+            Text(f"unknown role '{role}'", f"未知角色“{role}”"),
+            Text("write a role, such as voltage", "请写角色，例如 voltage"),
+        )
+    return role
+
+
 class BlocksForm(Form):
     """What one read may ask of a device."""
 
@@ -309,8 +327,39 @@ class ConfirmForm(Form):
     tolerance_pct: Annotated[float, Field(ge=0, le=100)] = 2.0
 
 
+class DerateForm(Form):
+    """The share of the rating that is left, by the value of a role of the device or its battery."""
+
+    by: Literal[
+        "cell_temperature_max", "cell_temperature_min", "cell_voltage_max", "cell_voltage_min", "soc", "voltage",
+        "current", "winding_temperature", "oil_temperature",
+    ]  # fmt: skip
+    curve: Annotated[
+        tuple[tuple[Finite, Annotated[float, Field(ge=0, le=100)]], ...], Field(min_length=2), AfterValidator(_in_order)
+    ]
+    """[[value, %], ...], values rising; beyond the ends the end holds."""
+
+
+class TripForm(Form):
+    """A value at which a device is led to its safe power, and stays there until a person resets it."""
+
+    by: Annotated[str, AfterValidator(_known_role)]
+    above: Finite | None = None
+    below: Finite | None = None
+    after: DurationS = 2.0
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> TripForm:
+        if self.above is None and self.below is None:
+            raise Wrong(
+                Text("a trip without a limit", "跳闸条件没有限值"),
+                Text("write 'above' or 'below'", "请写 above 或 below"),
+            )
+        return self
+
+
 class ControlForm(Form):
-    """How a device is commanded. The control issue acts on it; here it is only judged."""
+    """How a device is commanded."""
 
     expiry: DurationS | None = None
     renew: DurationS | None = None
@@ -320,6 +369,10 @@ class ControlForm(Form):
     soc: Annotated[tuple[Finite, Finite], AfterValidator(_rising)] = (5.0, 95.0)
     minimum_change_kw: Annotated[float, Field(ge=0)] = 0.0
     confirm: ConfirmForm = ConfirmForm()
+    derate: tuple[DerateForm, ...] = ()
+    trips: tuple[TripForm, ...] = ()
+    interlocks: tuple[str, ...] = ()
+    """Points, of the device by id or of others by full name, that must be usable and not 0."""
 
 
 class RatingsForm(Form):

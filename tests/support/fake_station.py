@@ -21,6 +21,7 @@ from app.model.access import Actor, RoleRow, SecretPlace, SecretRow, SessionRow,
 from app.model.audit import AuditFilter, AuditRow, Result, Verdict
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
+from app.model.control import ControlState, Mode
 from app.model.difference import Applied, DifferenceRow, Kind, VersionRow
 from app.model.errors import TransportError
 from app.model.loading import load_station
@@ -363,6 +364,27 @@ class FakeVersions:
         ])  # fmt: skip
 
 
+class FakeControl:
+    """What a test says that control is; what was asked is remembered."""
+
+    def __init__(self) -> None:
+        self.now = ControlState(Mode.AUTO, False, (), ())
+        self.asked: list[tuple[Any, ...]] = []
+
+    def state(self) -> ControlState:
+        return self.now
+
+    def arm(self, device: str, role: str) -> str:
+        return f"{device} {role}"
+
+    def __getattr__(self, name: str) -> Callable[..., Future[Any]]:
+        def ask(*given: Any, **more: Any) -> Future[Any]:
+            self.asked.append((name, *given, *more.values()))
+            return answered(None)
+
+        return ask
+
+
 class FakeSecrets:
     def rows(self) -> Future[list[SecretRow]]:
         return answered([
@@ -502,7 +524,7 @@ class FakeStation:
         self.alarms = FakeAlarms(self.clock, self.access)
         self.events = FakeAlarms(self.clock, self.access)
         self.accounts, self.audit = FakeAccounts(), FakeAudit()
-        self.versions, self.secrets = FakeVersions(), FakeSecrets()
+        self.versions, self.secrets, self.control = FakeVersions(), FakeSecrets(), FakeControl()
         self.cannot_apply: Exception | None = None
         self.commissioning = Commissioning(
             station, station.directory / "backups", self.clock,

@@ -18,6 +18,7 @@ from app.access.service import Accounts
 from app.alarms.events import Events
 from app.alarms.service import Alarms
 from app.commissioning.service import Commissioning
+from app.control.service import Control
 from app.history.service import History
 from app.model.access import Action, Grant, Permit
 from app.northbound.service import Northbound
@@ -26,7 +27,7 @@ from app.versions import Versions
 
 FILE: Final = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
 KINDS: Final[dict[str, type]] = {
-    "station": RunningStation, "access": Desk, "history": History, "alarms": Alarms, "events": Events,
+    "control": Control, "station": RunningStation, "access": Desk, "history": History, "alarms": Alarms, "events": Events,
     "northbound": Northbound, "commissioning": Commissioning, "accounts": Accounts, "audit": Audit,
     "secrets": Secrets, "versions": Versions,
 }  # fmt: skip
@@ -56,6 +57,11 @@ WITHIN: Final = frozenset(
         "alarms.stop",
         "alarms.take",
         "alarms.tick",
+        "control.change",
+        "control.heard",
+        "control.prepare",
+        "control.start",
+        "control.stop",
         "events.note",
         "events.start",
         "events.take",

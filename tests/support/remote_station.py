@@ -40,6 +40,7 @@ class RemoteStation:
         self.events = _Service(self, "events")
         self.commissioning = _Service(self, "commissioning")
         self.access = _Service(self, "access")
+        self.control = _Service(self, "control")
         self.accounts = _Service(self, "accounts")
         self.audit = _Service(self, "audit")
         self.versions = _Service(self, "versions")

@@ -7,6 +7,7 @@ import ast
 import contextlib
 import re
 import shlex
+import shutil
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ from app.model.config import (
     BlocksForm,
     ConfirmForm,
     ControlForm,
+    DerateForm,
     DeviceForm,
     DeviceKind,
     HistoryForm,
@@ -58,6 +60,7 @@ from app.model.config import (
     StationForm,
     StationHeadForm,
     TemplateForm,
+    TripForm,
 )
 from app.model.errors import ConfigFaults
 from app.model.loading import load_station
@@ -160,6 +163,11 @@ def judge_block(folder: Path, text: str) -> str:
     if isinstance(data, dict) and "iec104" in data:
         NorthboundForm.model_validate(data)
         return "what is offered"
+    if isinstance(data, dict) and "strategies" in data:
+        shutil.copy(ROOT / "station_configs" / "demo" / "station.yaml", folder / "station.yaml")
+        (folder / "strategies.yaml").write_text(text, encoding="utf-8")
+        configure(folder)
+        return "strategies of the demo park"
     if isinstance(data, dict) and "version" in data:
         station(folder, text)
         return "station"
@@ -363,8 +371,10 @@ KEY_TABLES: Final[dict[tuple[str, int], type[BaseModel]]] = {
     ("Alarms", 0): AlarmsForm,
     ("Alarms", 1): LimitForm,
     ("Templates", 0): TemplateForm,
-    ("Accepted and not acted on yet", 0): ControlForm,
-    ("Accepted and not acted on yet", 1): ConfirmForm,
+    ("control", 0): ControlForm,
+    ("confirm", 0): ConfirmForm,
+    ("derate", 0): DerateForm,
+    ("trips", 0): TripForm,
     ("scale", 0): ScaleForm,
     ("clamp", 0): ClampForm,
     ("bits", 0): BitsForm,
@@ -440,7 +450,7 @@ def test_the_other_alarm_forms_have_the_keys_that_the_text_says() -> None:
         (("devices", 0), "kind", tuple(DeviceKind)),
         (("devices", 0), "connection", ("driver", *registry.names())),
         (("Alarms", 0), "priority", tuple(Priority)),
-        (("Accepted and not acted on yet", 0), "on_bad_input", ("hold", "ramp", "fall_back")),
+        (("control", 0), "on_bad_input", ("hold", "ramp", "fall_back")),
     ],
 )
 def test_lists_of_words_are_complete(place: tuple[str, int], key: str, words: tuple[str, ...]) -> None:

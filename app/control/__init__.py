@@ -1,0 +1,1 @@
+"""From wishes to the field: strategies, arbiter, protection, dispatcher, ledger. Knows no driver and no database."""

@@ -1,0 +1,81 @@
+"""The arbiter: many wishes, one order. A pure function of columns.
+
+Design, part 7: intervals intersect from the highest rank down; where that would be empty the higher one stays, at the
+edge that is nearest to what the lower one asked, and the clip is recorded. The highest target wins, clamped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.model.control import RANKS, Rank
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+NOBODY: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one party asks of some channels; columns of one length, `channel` positions in the fleet."""
+
+    rank: Rank
+    channel: NDArray[np.intp]
+    low: Floats
+    high: Floats
+    target: Floats
+    """NaN where none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of it, each of length n."""
+
+    low: Floats
+    high: Floats
+    value: Floats
+    """The highest target, clamped; else the nearest to rest that is allowed; NaN where nobody asks anything."""
+    requested: Floats
+    """The target before it was clamped; rest where there is none, NaN where nobody asks anything."""
+    holder: Rows
+    """Position in `claims` of who set the target; `NOBODY` where none."""
+    clipper: Rows
+    """Position in `claims` of who moved the value away from what was requested; `NOBODY` where none."""
+
+
+def in_order(claims: Sequence[Claim]) -> list[int]:
+    """Positions, the highest rank first; of one rank the first named comes first."""
+    return sorted(range(len(claims)), key=lambda i: RANKS.index(claims[i].rank))
+
+
+def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:
+    """`rest` float64[n]: where a channel goes that is bound, and for which nobody has a target."""
+    n = len(rest)
+    low, high = np.full(n, -np.inf), np.full(n, np.inf)
+    target = np.full(n, np.nan)
+    holder = np.full(n, NOBODY, np.int64)
+    low_by, high_by = holder.copy(), holder.copy()
+    asked = np.zeros(n, np.bool_)
+    for i in in_order(claims):
+        claim = claims[i]
+        at = claim.channel
+        asked[at] = True
+        mine_low = np.clip(claim.low, low[at], high[at])
+        mine_high = np.clip(claim.high, low[at], high[at])
+        low_by[at] = np.where(mine_low > low[at], i, low_by[at])
+        high_by[at] = np.where(mine_high < high[at], i, high_by[at])
+        low[at], high[at] = mine_low, mine_high
+        first = np.isnan(target[at]) & np.isfinite(claim.target)
+        target[at] = np.where(first, claim.target, target[at])
+        holder[at] = np.where(first, i, holder[at])
+    requested = np.where(np.isnan(target), rest, target)
+    value = np.clip(requested, low, high)
+    clipper = np.where(value > requested, low_by, np.where(value < requested, high_by, NOBODY))
+    nobody = ~asked
+    requested[nobody] = value[nobody] = np.nan
+    return Verdict(low, high, value, requested, holder, clipper)

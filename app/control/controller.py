@@ -1,0 +1,275 @@
+"""One cycle of control: inputs, strategies, arbiter, protection. What comes of it goes to the dispatcher."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.control.arbiter import Claim, Verdict, arbitrate
+from app.control.fleet import Fleet, Floats
+from app.control.gates import gates_of
+from app.control.inputs import Inputs, Reader, Table
+from app.control.loading import Bound
+from app.control.policy import Policy
+from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, code, first_of, ramped, within_gate
+from app.control.standing import Standing
+from app.control.strategies.contract import Wish
+from app.control.trips import Trips
+from app.control.views import Moment, Places, claims_of, only, places_of, view_of, well_formed
+from app.model.clock import SECOND_NS, to_datetime
+from app.model.control import Clip, Mode, Quantity, Rank, Running
+from app.model.station import Station
+from app.model.text import Text
+
+OPERATOR: Final = "operator"
+POLICY: Final = "policy"
+_TINY: Final = 1e-6
+
+_log = logging.getLogger("gridroom.control")
+
+
+@dataclass(slots=True)
+class Runner:
+    """A strategy that runs: what it remembers, and what it wished last."""
+
+    bound: Bound
+    places: Places
+    state: Any
+    wish: Wish | None = None
+    last_ns: int = 0
+    """Monotonic, of its last view."""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim and whose it is."""
+
+    who: str
+    """Id of the strategy, `operator` or `policy`."""
+    reason: str
+    why: Text
+    live: bool
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a cycle comes to; columns of the fleet's length."""
+
+    claims: tuple[Claimed, ...]
+    """Live ones and those in shadow."""
+    verdict: Verdict
+    live: tuple[Claimed, ...]
+    """What the verdict's `holder` and `clipper` count in."""
+    bounds: Bounds
+    inputs: Inputs
+    requested: Floats
+    allowed: Floats
+    """NaN where nothing is to be sent."""
+    clip: Codes
+    urgent: NDArray[np.bool_]
+    """It leads to safety: it is sent before its row is written."""
+
+    def holder(self, i: int) -> str:
+        """Who set the target of a channel."""
+        at = int(self.verdict.holder[i])
+        return self.live[at].who if at >= 0 else ""
+
+    def key(self, i: int) -> tuple[str, str, str]:
+        """Who, why and the clip's reason: a change of it opens a row of the ledger."""
+        at = int(self.verdict.holder[i])
+        who, reason = (self.live[at].who, self.live[at].reason) if at >= 0 else ("", "")
+        return who, reason, CLIPS[int(self.clip[i])].value
+
+
+class Controller:
+    """Of one station's configuration. Every method on the engine's loop."""
+
+    def __init__(self, station: Station, strategies: Sequence[Bound], standing: Standing) -> None:
+        self.station = station
+        self.fleet = Fleet(station)
+        self.standing = standing
+        self.runners = [Runner(one, places_of(station, self.fleet, one), one.strategy.begin()) for one in strategies]
+        self._reader = Reader(self.fleet)
+        self._protection = DeviceProtection(self.fleet, self._reader)
+        self.trips = Trips(self.fleet, self._reader)
+        self._gates = gates_of(station, self.fleet)
+        self._policy = Policy(self.fleet)
+        n = len(self.fleet)
+        self.last: Floats = np.full(n, np.nan)
+        self._last_ns = 0
+        self._rest = np.where(self.fleet.is_limit, self.fleet.high, 0.0)
+        self._devices = [one.device.id for one in self.fleet.channels]
+
+    def follow(self, before: Controller) -> None:
+        """Go on where another controller of this station stood: what was allowed, by the name of the setpoint."""
+        last = {one.point.name: before.last[i] for i, one in enumerate(before.fleet.channels)}
+        self.last = np.array([last.get(one.point.name, np.nan) for one in self.fleet.channels])
+        self.standing = before.standing
+        states = {one.bound.id: one for one in before.runners}
+        for runner in self.runners:
+            old = states.get(runner.bound.id)
+            if old is not None and type(old.bound.strategy) is type(runner.bound.strategy):
+                runner.state, runner.last_ns = old.state, old.last_ns
+
+    def watched(self) -> NDArray[np.bool_]:
+        """bool[points]: whose change is a reason for a cycle."""
+        mask = np.zeros(len(self.station.points), np.bool_)
+        mask[self.fleet.inputs] = True
+        for runner in self.runners:
+            for rows in (runner.places.meter, runner.places.points):
+                mask[rows[rows >= 0]] = True
+        for one in self._gates:
+            mask[one.row] = True
+        return mask
+
+    def running(self, bound: Bound) -> Running:
+        """As its file says, or as a person has decided."""
+        return self.standing.running.get(bound.id, bound.running)
+
+    def cycle(self, table: Table, now_ns: int, monotonic_ns: int) -> Outcome:
+        """What is to be set now. Raises nothing: a strategy that fails is named and counts as without sound inputs."""
+        dt_s = (monotonic_ns - self._last_ns) / SECOND_NS if self._last_ns else 0.0
+        self._last_ns = monotonic_ns
+        inputs = self._reader.read(table, now_ns)
+        self.trips.watch(table, now_ns, monotonic_ns, self.standing)
+        bounds = self._protection.bounds(inputs, table, now_ns)
+        modes = np.array([self.standing.mode_of(device).value for device in self._devices], dtype=object)
+        blocked = self._blocked(inputs)
+        local = to_datetime(now_ns).astimezone(self.station.zone)
+        moment = Moment(now_ns, local, inputs, table, self.last, bounds.low, bounds.high)
+        claims, unsound = self._claims(moment, modes, blocked, monotonic_ns)
+        bad = unsound | (~self.fleet.is_reactive & np.isnan(inputs.power))
+        policy = self._policy.values(bad, self.last, monotonic_ns / SECOND_NS, dt_s)
+        for one in claims:
+            if one.who == POLICY:
+                one.claim.target[:] = policy[one.claim.channel]
+        live = tuple(one for one in claims if one.live)
+        verdict = arbitrate([one.claim for one in live], self._rest)
+        allowed, clip, urgent = self._protect(verdict, bounds, inputs, table, now_ns, dt_s, modes, policy)
+        allowed[blocked] = np.nan
+        self.last = np.where(np.isfinite(allowed), allowed, np.where(blocked, np.nan, self.last))
+        return Outcome(tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent)
+
+    # ----------------------------------------------------------------------------------------------- who asks what
+
+    def _claims(
+        self, moment: Moment, modes: NDArray[np.object_], blocked: NDArray[np.bool_], monotonic_ns: int
+    ) -> tuple[list[Claimed], NDArray[np.bool_]]:
+        """Of all strategies and people; and which channels are bound by one whose inputs are not sound."""
+        found: list[Claimed] = []
+        unsound = np.zeros(len(self.fleet), np.bool_)
+        auto, manual = modes == Mode.AUTO.value, modes == Mode.MANUAL.value
+        for runner in self.runners:
+            how = self.running(runner.bound)
+            if how is Running.OFF:
+                runner.state, runner.wish, runner.last_ns = runner.bound.strategy.begin(), None, 0
+                continue
+            bound = runner.bound
+            binds = auto | manual if bound.strategy.is_limit or bound.rank in (Rank.PROTECTION, Rank.GRID) else auto
+            wish = self._decide(runner, moment, binds & ~blocked, monotonic_ns)
+            who, live = bound.id, how is Running.LIVE
+            claims = claims_of(wish, bound.rank, runner.places)
+            if not wish.sound:
+                at = runner.places.sets
+                free = np.full(len(at), np.inf)
+                claims = [Claim(bound.rank, at, -free, free, np.full(len(at), np.nan))]
+                if live:
+                    unsound[at] |= auto[at]
+                who, binds = POLICY, auto
+            found += [Claimed(who, wish.reason, wish.why, live, only(claim, binds)) for claim in claims]
+        found += self._by_hand(manual)
+        return found, unsound
+
+    def _decide(self, runner: Runner, moment: Moment, free: NDArray[np.bool_], monotonic_ns: int) -> Wish:
+        dt_s = (monotonic_ns - runner.last_ns) / SECOND_NS if runner.last_ns else 0.0
+        runner.last_ns = monotonic_ns
+        try:
+            view = view_of(runner.places, moment, free, self.fleet, self._reader, dt_s)
+            wish, runner.state = runner.bound.strategy.decide(view, runner.state)
+            if not well_formed(wish, runner.places):
+                raise TypeError("what it answered is no wish for its devices")
+            runner.failed = False
+        except Exception as error:  # a fault in one strategy stays with its devices, and they go by their policy
+            if not runner.failed:
+                _log.exception("strategy %s failed; its devices go by their policy", runner.bound.id)
+            runner.failed, runner.state = True, runner.bound.strategy.begin()
+            what = f"{type(error).__name__}: {error}"
+            wish = Wish(Text(f"it failed: {what}", f"策略出错：{what}"), sound=False)
+        runner.wish = wish
+        return wish
+
+    def _by_hand(self, manual: NDArray[np.bool_]) -> list[Claimed]:
+        """What people have set, of the devices in manual; before they set anything, what was allowed last stays.
+
+        A channel that nobody has set at all is left alone: nothing jumps.
+        """
+        found = []
+        for i in np.flatnonzero(manual).tolist():
+            given = self.standing.manual.get(self.fleet.channels[i].point.name)
+            target = given.value if given is not None else float(self.last[i])
+            if np.isnan(target):
+                continue
+            claim = Claim(Rank.OPERATOR, np.array([i]), np.array([-np.inf]), np.array([np.inf]), np.array([target]))
+            why = Text.of(given.why) if given is not None and given.why else Text("in manual", "手动")
+            reason = f"set by {given.who} as {given.id}" if given is not None else "kept"
+            found.append(Claimed(OPERATOR, reason, why, True, claim))
+        return found
+
+    # ------------------------------------------------------------------------------------------------- what may be
+
+    def _blocked(self, inputs: Inputs) -> NDArray[np.bool_]:
+        """Nothing at all is sent: a tag, a device in local, a station that only reads."""
+        tagged = np.array([device in self.standing.tags for device in self._devices], np.bool_)
+        return tagged | ~inputs.remote | np.bool_(self.station.read_only)
+
+    def _protect(
+        self, verdict: Verdict, bounds: Bounds, inputs: Inputs, table: Table, now_ns: int, dt_s: float,
+        modes: NDArray[np.object_], policy: Floats,
+    ) -> tuple[Floats, Codes, NDArray[np.bool_]]:  # fmt: skip
+        fleet, standing = self.fleet, self.standing
+        value = verdict.value.copy()
+        by_rank = np.where(verdict.clipper >= 0, code(Clip.RANK), 0).astype(np.int8)
+        blind = ~fleet.is_reactive & np.isnan(inputs.power) & np.isfinite(value)
+        value = np.where(blind, policy, value)
+        off = modes == Mode.OFF.value
+        leaving = off & np.isfinite(self.last) & (np.abs(self.last - fleet.safe) > _TINY)
+        value = np.where(off, np.where(leaving, fleet.safe, np.nan), value)
+        value, by_ramp = ramped(value, self.last, fleet.ramp_per_s, dt_s)
+        value, by_bounds = bounds.clip(value)
+        codes = [by_rank, np.where(blind, code(Clip.BAD_INPUT), 0).astype(np.int8),
+                 np.where(leaving, code(Clip.OFF), 0).astype(np.int8), by_ramp, by_bounds]  # fmt: skip
+        for one in self._gates:
+            drawn = float(self._reader.good(table, np.array([one.row]), now_ns)[0])
+            value, by_gate = within_gate(one.gate, drawn, inputs.power, value, self.last)
+            codes.append(by_gate)
+        value = self._steady(value, bounds)
+        tripped = np.array([device in standing.trips for device in self._devices], np.bool_)
+        value = np.where(tripped, np.where(fleet.is_active, fleet.safe, 0.0), value)
+        codes.append(np.where(tripped, code(Clip.TRIP), 0).astype(np.int8))
+        stopped = np.full(len(fleet), standing.stopped)
+        value = np.where(stopped, 0.0, value)
+        codes.append(np.where(stopped, code(Clip.STOP), 0).astype(np.int8))
+        return value, first_of(codes), tripped | stopped
+
+    def _steady(self, value: Floats, bounds: Bounds) -> Floats:
+        """A change smaller than the device's least is none, while what was set may stay."""
+        last, least = self.last, self.fleet.minimum_change
+        kept, _ = bounds.clip(last)
+        stays = (least > 0) & (np.abs(value - last) < least) & (np.abs(kept - last) <= _TINY) & (value != 0.0)
+        return np.where(stays, last, value)
+
+
+def quantity_name(quantity: Quantity) -> Text:
+    """As the screen calls it."""
+    names = {
+        Quantity.ACTIVE: Text("active power", "有功功率"), Quantity.LIMIT: Text("power limit", "功率限值"),
+        Quantity.REACTIVE: Text("reactive power", "无功功率"),
+    }  # fmt: skip
+    return names[quantity]

@@ -1,0 +1,52 @@
+"""Where the power of many devices is limited together: found from the diagram and the station's limits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.control.fleet import Fleet
+from app.control.protection import Gate
+from app.model.config import DeviceKind
+from app.model.control import Clip
+from app.model.station import Station
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """A gate, and the row of the power that is drawn through it."""
+
+    gate: Gate
+    row: int
+
+
+def gates_of(station: Station, fleet: Fleet) -> tuple[Metered, ...]:
+    """The grid connection, by the station's limits and what its transformers bear.
+
+    All channels of active power and its limits lie behind the grid meter; a station without one has no gate.
+    """
+    meter = station.by_id.get(station.grid_meter or "")
+    point = meter.role("active_power") if meter is not None else None
+    if point is None or not len(fleet):
+        return ()
+    limits = station.limits
+    at = np.flatnonzero(fleet.is_active | fleet.is_limit)
+    is_limit = fleet.is_limit[at]
+    found = []
+    if limits.import_kw is not None or limits.export_kw is not None:
+        gate = Gate(limits.import_kw if limits.import_kw is not None else math.inf,
+                    limits.export_kw if limits.export_kw is not None else math.inf,
+                    at, is_limit, Clip.IMPORT, Clip.EXPORT)  # fmt: skip
+        found.append(Metered(gate, point.index))
+    if bears := transformers_kva(station):
+        found.append(Metered(Gate(bears, bears, at, is_limit, Clip.TRANSFORMER, Clip.TRANSFORMER), point.index))
+    return tuple(found)
+
+
+def transformers_kva(station: Station) -> float:
+    """What the transformers between grid and station bear together; 0 where nobody says."""
+    devices = [one for one in station.devices if one.kind is DeviceKind.TRANSFORMER]
+    at_grid = {node.device for node in station.topology if node.kind == "transformer" and node.device}
+    return sum(one.ratings.apparent_kva or 0.0 for one in devices if not at_grid or one.id in at_grid)

@@ -1,0 +1,189 @@
+"""From `strategies.yaml` to strategies that may run; tells all faults with file and line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydantic import ValidationError
+
+from app.control.fleet import Fleet
+from app.control.registry import Kind, kinds
+from app.control.strategies.contract import Strategy
+from app.model.control import Quantity, Rank, Running, StrategiesForm, StrategyForm
+from app.model.errors import Fault
+from app.model.explaining import explain
+from app.model.station import Station
+from app.model.text import Text
+from app.model.yaml_source import YamlSource
+
+FILE: Final = "strategies.yaml"
+_SITE_LIMITS: Final = {"import_limit": "import_kw", "export_limit": "export_kw"}
+Steps = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A strategy with the devices that it may use."""
+
+    id: str
+    name: Text
+    strategy: Strategy[Any, Any]
+    running: Running
+    rank: Rank
+    meter: str | None
+    devices: tuple[str, ...]
+    given: dict[str, Any]
+    """Its parameters as they are written."""
+
+
+def load_strategies(station: Station, text: str | None = None) -> tuple[tuple[Bound, ...], list[Fault], str]:
+    """The strategies, what is wrong with them, and the hash of the station with this file.
+
+    None where there is no such file. `text` in its place.
+    """
+    file = station.directory / FILE
+    if text is None and not file.exists():
+        return (), [], station.config_hash
+    loading = _Loading(station, YamlSource(file, text) if text is not None else YamlSource(file))
+    return tuple(loading.run()), loading.faults, loading.digest
+
+
+class _Loading:
+    def __init__(self, station: Station, source: YamlSource) -> None:
+        self.faults: list[Fault] = list(source.faults)
+        self.digest = hashlib.sha256(station.config_hash.encode() + source.text.encode()).hexdigest()
+        self._station, self._source = station, source
+        self._fleet = Fleet(station)
+
+    def run(self) -> Iterator[Bound]:
+        if self.faults:
+            return
+        if not isinstance(self._source.data, dict):
+            self._fault((), Text("this is not a mapping of keys", "此处不是键值映射"),
+                        Text("begin with 'strategies:'", "请以“strategies:”开头"))  # fmt: skip
+            return
+        try:
+            form = StrategiesForm.model_validate(self._source.data)
+        except ValidationError as error:
+            for what, mend, at in explain(error, StrategiesForm):
+                self._fault(at, what, mend)
+            return
+        seen: dict[str, int] = {}
+        for i, raw in enumerate(form.strategies):
+            here: Steps = ("strategies", i)
+            try:
+                one = StrategyForm.model_validate(raw)
+            except ValidationError as error:
+                for what, mend, at in explain(error, StrategyForm):
+                    self._fault((*here, *at), what, mend)
+                continue
+            if one.id in seen:
+                line = self._source.line(("strategies", seen[one.id], "id"))
+                self._fault((*here, "id"), Text(f"strategy '{one.id}' exists already in line {line}",
+                                                f"策略“{one.id}”已在第 {line} 行定义"),
+                            Text("give it an id of its own", "请另取一个 id"))  # fmt: skip
+            seen.setdefault(one.id, i)
+            if (bound := self._bound(one, here)) is not None:
+                yield bound
+
+    def _bound(self, form: StrategyForm, here: Steps) -> Bound | None:
+        kind = kinds().get(form.kind)
+        if kind is None:
+            near = get_close_matches(form.kind, kinds(), 1)
+            every = sorted(kinds())
+            mend = Text(f"write one of: {', '.join(every)}", f"可写：{'、'.join(every)}")
+            if near:
+                mend = Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？")
+            self._fault((*here, "kind"), Text(f"unknown kind '{form.kind}'", f"未知类别“{form.kind}”"), mend)
+            return None
+        before = len(self.faults)
+        self._judge_devices(form, here)
+        meter = self._meter(form, here)
+        strategy = self._strategy(kind, form, here)
+        if strategy is None or len(self.faults) > before:
+            return None
+        for name in strategy.points():
+            self._judge_point(name, form, here)
+        rank = form.priority or kind.rank
+        return Bound(form.id, form.name or kind.name, strategy, form.mode, rank, meter, form.devices, form.params)
+
+    def _strategy(self, kind: Kind, form: StrategyForm, here: Steps) -> Strategy[Any, Any] | None:
+        given = dict(form.params)
+        if form.kind in _SITE_LIMITS and given.get("limit_kw") is None:
+            given["limit_kw"] = getattr(self._station.limits, _SITE_LIMITS[form.kind])
+            if given["limit_kw"] is None:
+                key = _SITE_LIMITS[form.kind]
+                self._fault((*here, "params"), Text(f"{form.id}: neither it nor the station has a limit",
+                                                    f"{form.id}：策略与站点均未给出限值"),
+                            Text(f"write 'limit_kw', or '{key}' in the station's limits",
+                                 f"请写 limit_kw，或在站点 limits 中写 {key}"))  # fmt: skip
+                return None
+        context = {"folders": (self._station.directory,), "station": self._station}
+        try:
+            return kind(kind.form.model_validate(given, context=context))
+        except ValidationError as error:
+            for what, mend, at in explain(error, kind.form):
+                self._fault((*here, "params", *at), what.at(Text.of(form.id)), mend)
+            return None
+
+    def _meter(self, form: StrategyForm, here: Steps) -> str | None:
+        meter = form.meter or self._station.grid_meter
+        if meter is None:
+            return None
+        device = self._station.by_id.get(meter)
+        if device is None or device.role("active_power") is None:
+            self._fault((*here, "meter"), Text(f"{form.id}: '{meter}' is no device with the role active_power",
+                                               f"{form.id}：“{meter}”不是带 active_power 角色的设备"),
+                        Text("name a meter", "请指定电表"))  # fmt: skip
+        return meter
+
+    def _judge_devices(self, form: StrategyForm, here: Steps) -> None:
+        channels = self._fleet.by_device
+        for i, id_ in enumerate(form.devices):
+            at: Steps = (*here, "devices", i)
+            if id_ not in self._station.by_id:
+                near = get_close_matches(id_, self._station.by_id, 1)
+                mend = (Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？") if near
+                        else Text("name a device of the station", "请指定本站设备"))  # fmt: skip
+                self._fault(at, Text(f"{form.id}: unknown device '{id_}'", f"{form.id}：未知设备“{id_}”"), mend)
+            elif id_ not in channels:
+                self._fault(at, Text(f"{form.id}: {id_} cannot be commanded", f"{form.id}：{id_} 不可控"),
+                            Text("it needs a setpoint with a role, such as active_power_setpoint",
+                                 "需有带角色的设定点，例如 active_power_setpoint"))  # fmt: skip
+            else:
+                self._judge_channels(id_, form, at)
+
+    def _judge_channels(self, id_: str, form: StrategyForm, at: Steps) -> None:
+        """What storage or an inverter must have before it may be commanded."""
+        fleet = self._fleet
+        for i in fleet.by_device[id_]:
+            one = fleet.channels[i]
+            missing: list[str] = []
+            if fleet.feedback[i] < 0 and one.quantity is not Quantity.REACTIVE:
+                missing.append("a point with the role active_power")
+            if one.quantity is Quantity.ACTIVE and fleet.soc[i] < 0:
+                missing.append("a point with the role soc, its own or that of its bms")
+            if one.quantity is not Quantity.REACTIVE and not (np.isfinite(fleet.low[i]) and np.isfinite(fleet.high[i])):
+                missing.append("'ratings: {power_kw: ...}', or a range of its setpoint")
+            if missing:
+                self._fault(at, Text(f"{form.id}: {id_} may not be commanded without {' and '.join(missing)}",
+                                     f"{form.id}：{id_} 缺少控制所需内容：{'、'.join(missing)}"),
+                            Text("add it in station.yaml", "请在 station.yaml 中补充"))  # fmt: skip
+
+    def _judge_point(self, name: str, form: StrategyForm, here: Steps) -> None:
+        if name not in self._station.by_name:
+            near = get_close_matches(name, self._station.by_name, 1)
+            mend = (Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？") if near
+                    else Text("write DEVICE.POINT", "请写 设备.测点"))  # fmt: skip
+            self._fault(
+                (*here, "params"), Text(f"{form.id}: unknown point '{name}'", f"{form.id}：未知测点“{name}”"), mend
+            )
+
+    def _fault(self, path: Steps, what: Text, mend: Text) -> None:
+        self.faults.append(Fault(Path(self._source.file), self._source.line(path), what, mend))

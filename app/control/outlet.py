@@ -1,0 +1,187 @@
+"""The way out to one device: its commands first, then its setpoints; each retried, renewed, read back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from app.model.clock import SECOND_NS, Clock
+from app.model.errors import DeviceError, GridroomError, ReadOnlyError
+from app.model.station import Device, Point
+from app.model.text import Text
+
+RENEW_S: Final = 3.0
+"""A setpoint is written again after so long, where its device names no time of its own: it is its heartbeat."""
+EXPIRY_S: Final = 10.0
+"""What nobody has said for so long is not sent any more, renewed or late, where its device names no time of its own."""
+AGAIN_S: Final = 1.0
+"""So long after a write that failed it is tried again."""
+
+_log = logging.getLogger("gridroom.control")
+
+
+class Field(Protocol):
+    """What the engine gives to control, and nothing else: the one way to a device."""
+
+    async def write(self, point: Point, value: float) -> float:
+        """Write, and return what the device then holds, NaN where it cannot be asked.
+
+        Raises GridroomError, ValueError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How a write went."""
+
+    point: Point
+    value: float
+    at: int
+    """UTC nanoseconds, when it was asked."""
+    took_ms: float
+    held: float
+    """What the device says that it holds; NaN where it does not."""
+    error: Text | None
+    """Why it is not known to have been taken; None where all is well."""
+    renewal: bool
+    """The same value again."""
+
+
+@dataclass(slots=True)
+class _Want:
+    point: Point
+    value: float
+    ticket: Future[int] | None
+    """Its row in the ledger; None where it must not wait for one."""
+    sent: float = math.nan
+    sent_ns: int = 0
+    """Monotonic; 0 before the first."""
+    failed_ns: int = 0
+    fresh_ns: int = 0
+    """When it was said last that this is to be held."""
+
+    def may_go(self) -> bool:
+        """No row, no command."""
+        ticket = self.ticket
+        return ticket is None or (ticket.done() and not ticket.cancelled() and ticket.exception() is None)
+
+
+class Outlet:
+    """One device's queue. On the engine's loop."""
+
+    def __init__(self, device: Device, field: Field, clock: Clock, told: Callable[[Sent], None]) -> None:
+        """`told` hears of each write that ended."""
+        self.device = device
+        self._field, self._clock, self._told = field, clock, told
+        self._wants: dict[str, _Want] = {}
+        self._commands: deque[tuple[Point, float, asyncio.Future[Sent]]] = deque()
+        self._stir = asyncio.Event()
+        control = device.control
+        self._expiry_ns = round((control.expiry or EXPIRY_S) * SECOND_NS)
+        self._renew_ns = round((control.renew or min(RENEW_S, (control.expiry or EXPIRY_S) / 3.0)) * SECOND_NS)
+
+    def want(self, point: Point, value: float, ticket: Future[int] | None) -> None:
+        """This is to be held from now on. Of several values that wait the last one is sent."""
+        want = self._wants.get(point.name)
+        if want is None:
+            want = self._wants[point.name] = _Want(point, value, ticket)
+        want.fresh_ns = self._clock.monotonic_ns()
+        if want.sent_ns and want.value == value and want.ticket is ticket:
+            return
+        want.value, want.ticket = value, ticket
+        if ticket is not None and not ticket.done():
+            loop = asyncio.get_running_loop()
+            ticket.add_done_callback(lambda _: _call(loop, self._stir.set))
+        self._stir.set()
+
+    def release(self, point: Point) -> None:
+        """Nothing more is sent to it; what it holds ends by its own timer."""
+        self._wants.pop(point.name, None)
+
+    def command(self, point: Point, value: float) -> asyncio.Future[Sent]:
+        """One command, ahead of every setpoint. The answer never raises: how it went is in it."""
+        answer: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        self._commands.append((point, value, answer))
+        self._stir.set()
+        return answer
+
+    def sent(self, point: Point) -> tuple[float, int]:
+        """What was last taken by the device, and when (monotonic); NaN and 0 before the first."""
+        want = self._wants.get(point.name)
+        return (want.sent, want.sent_ns) if want is not None else (math.nan, 0)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._stir.clear()
+            while self._commands:
+                point, value, answer = self._commands.popleft()
+                sent = await self._write(point, value, renewal=False)
+                if not answer.done():
+                    answer.set_result(sent)
+            for want in list(self._wants.values()):
+                if self._commands:
+                    break
+                if self._due(want) == 0:
+                    await self._hold(want)
+            if self._commands or self._stir.is_set():
+                continue
+            ahead_ns = min((self._due(want) for want in self._wants.values()), default=SECOND_NS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stir.wait(), max(ahead_ns, 1_000_000) / SECOND_NS)
+
+    def _due(self, want: _Want) -> int:
+        """Nanoseconds until it is to be written; 0 now."""
+        if not want.may_go():
+            return self._renew_ns
+        now = self._clock.monotonic_ns()
+        if now - want.fresh_ns > self._expiry_ns:
+            return self._renew_ns
+        if want.failed_ns:
+            return max(0, want.failed_ns + round(AGAIN_S * SECOND_NS) - now)
+        if want.value != want.sent:
+            return 0
+        return max(0, want.sent_ns + self._renew_ns - now)
+
+    async def _hold(self, want: _Want) -> None:
+        value = want.value
+        sent = await self._write(want.point, value, renewal=value == want.sent)
+        now = self._clock.monotonic_ns()
+        if sent.error is None:
+            want.sent, want.sent_ns, want.failed_ns = value, now, 0
+        else:
+            want.sent, want.failed_ns = math.nan, now
+
+    async def _write(self, point: Point, value: float, *, renewal: bool) -> Sent:
+        began, at = self._clock.monotonic_ns(), self._clock.now_ns()
+        held, error = math.nan, None
+        try:
+            held = await self._field.write(point, value)
+        except (GridroomError, ValueError) as failed:
+            error = _why(failed)
+        except Exception as failed:  # a fault of the driver stays with its device
+            _log.exception("device %s: its driver failed at a write", self.device.id)
+            error = Text.of(f"{type(failed).__name__}: {failed}")
+        took_ms = (self._clock.monotonic_ns() - began) / 1e6
+        sent = Sent(point, value, at, took_ms, held, error, renewal)
+        self._told(sent)
+        return sent
+
+
+def _why(error: Exception) -> Text:
+    if isinstance(error, DeviceError | ReadOnlyError | GridroomError):
+        return error.text
+    return Text.of(str(error))
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], Any]) -> None:
+    with suppress(RuntimeError):  # the loop has ended: nothing is sent any more
+        loop.call_soon_threadsafe(what)

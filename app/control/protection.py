@@ -1,0 +1,190 @@
+"""Protection: what every value passes last. Bounds of the device, of its battery and of the site; pure functions.
+
+It outranks every strategy and every person (design, part 7). A bound that cannot be read allows nothing beyond rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.control.fleet import NOWHERE, Fleet, Floats, Rows
+from app.control.inputs import Inputs, Reader, Table
+from app.control.policy import steps
+from app.model.control import Clip
+
+Codes = NDArray[np.int8]
+CLIPS: tuple[Clip, ...] = tuple(Clip)
+_CODE = {clip: i for i, clip in enumerate(CLIPS)}
+_TINY = 1e-6
+
+
+def code(clip: Clip) -> int:
+    """As it stands in columns."""
+    return _CODE[clip]
+
+
+@dataclass(slots=True)
+class Bounds:
+    """What protection allows now, and which rule made each end; all of length n."""
+
+    low: Floats
+    high: Floats
+    low_by: Codes
+    high_by: Codes
+
+    def at_least(self, low: Floats, clip: Clip) -> None:
+        """Raise the low end where this is higher; the high end goes along, for the stricter rule holds."""
+        higher = low > self.low
+        self.low = np.where(higher, low, self.low)
+        self.low_by = np.where(higher, code(clip), self.low_by).astype(np.int8)
+
+    def at_most(self, high: Floats, clip: Clip) -> None:
+        """Lower the high end where this is lower."""
+        lower = high < self.high
+        self.high = np.where(lower, high, self.high)
+        self.high_by = np.where(lower, code(clip), self.high_by).astype(np.int8)
+
+    def clip(self, value: Floats) -> tuple[Floats, Codes]:
+        """The values within the bounds, and the rule that moved each (0: none). Where the ends cross, it is at rest."""
+        low, high = np.minimum(self.low, np.maximum(self.high, 0.0)), np.maximum(self.high, np.minimum(self.low, 0.0))
+        low, high = np.minimum(low, high), np.maximum(low, high)
+        within = np.clip(value, low, high)
+        by = np.where(within > value + _TINY, self.low_by, np.where(within < value - _TINY, self.high_by, 0))
+        return within, by.astype(np.int8)
+
+
+class DeviceProtection:
+    """The bounds of each channel by itself: rating, range, battery, state of charge, derating, interlocks."""
+
+    def __init__(self, fleet: Fleet, reader: Reader) -> None:
+        self._fleet = fleet
+        self._reader = reader
+        self._curves: list[tuple[NDArray[np.intp], Rows, list[float], list[float], Clip]] = []
+        self._locks: list[tuple[int, Rows]] = []
+        for i, one in enumerate(fleet.channels):
+            control = one.device.control
+            battery = fleet.battery(one.device)
+            for curve in control.derate:
+                point = battery.role(curve.by) or one.device.role(curve.by)
+                row = NOWHERE if point is None else point.index
+                clip = (
+                    Clip.CELL_VOLTAGE if "voltage" in curve.by else Clip.SOC if curve.by == "soc" else Clip.TEMPERATURE
+                )
+                self._curves.append((np.array([i]), np.array([row]), [x for x, _ in curve.curve],
+                                     [y for _, y in curve.curve], clip))  # fmt: skip
+            rows = [fleet.station.by_name[one.point.beside(name)] for name in control.interlocks]
+            if rows:
+                self._locks.append((i, np.array(rows, np.int64)))
+
+    def bounds(self, inputs: Inputs, table: Table, now_ns: int) -> Bounds:
+        """Of this cycle."""
+        fleet = self._fleet
+        n = len(fleet)
+        rating = np.full(n, code(Clip.RATING), np.int8)
+        bounds = Bounds(fleet.low.copy(), fleet.high.copy(), rating, rating.copy())
+        active = fleet.is_active
+        zero = np.zeros(n)
+        # A limit that the battery should tell and does not is a limit of nothing.
+        told = active & (fleet.discharge_limit != NOWHERE)
+        bounds.at_most(np.where(told, np.nan_to_num(inputs.discharge_limit, nan=0.0), np.inf), Clip.BATTERY)
+        told = active & (fleet.charge_limit != NOWHERE)
+        bounds.at_least(np.where(told, -np.nan_to_num(inputs.charge_limit, nan=0.0), -np.inf), Clip.BATTERY)
+        unknown = active & (fleet.soc != NOWHERE) & np.isnan(inputs.soc)
+        bounds.at_most(np.where(unknown, zero, np.inf), Clip.BAD_INPUT)
+        bounds.at_least(np.where(unknown, zero, -np.inf), Clip.BAD_INPUT)
+        bounds.at_most(np.where(active & (inputs.soc <= fleet.soc_low), zero, np.inf), Clip.SOC)
+        bounds.at_least(np.where(active & (inputs.soc >= fleet.soc_high), zero, -np.inf), Clip.SOC)
+        self._derate(bounds, table, now_ns)
+        for i, rows in self._locks:
+            if not np.all(np.nan_to_num(self._reader.good(table, rows, now_ns), nan=0.0) != 0):
+                _hold_at_rest(bounds, i, Clip.INTERLOCK)
+        return bounds
+
+    def _derate(self, bounds: Bounds, table: Table, now_ns: int) -> None:
+        n = len(self._fleet)
+        for at, row, xs, ys, clip in self._curves:
+            value = float(self._reader.good(table, row, now_ns)[0])
+            part = float(np.interp(value, xs, ys)) / 100.0 if np.isfinite(value) else 0.0
+            most = np.full(n, np.inf)
+            most[at] = self._fleet.rating[at] * part
+            bounds.at_most(most, clip if np.isfinite(value) else Clip.BAD_INPUT)
+            bounds.at_least(-most, clip if np.isfinite(value) else Clip.BAD_INPUT)
+
+
+def _hold_at_rest(bounds: Bounds, i: int, clip: Clip) -> None:
+    bounds.low[i] = bounds.high[i] = 0.0
+    bounds.low_by[i] = bounds.high_by[i] = code(clip)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A place where the power of many devices is limited together: the grid connection, a transformer."""
+
+    import_kw: float
+    export_kw: float
+    channel: NDArray[np.intp]
+    """Active and limit channels of the devices behind it."""
+    is_limit: NDArray[np.bool_]
+    """Of these, which are limits: a limit above what is given changes nothing now."""
+    over: Clip
+    under: Clip
+
+
+def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held: Floats) -> tuple[Floats, Codes]:
+    """Values of length n that keep what is drawn through a gate within its limits, and the rule that moved each.
+
+    `drawn_kw` is what its meter shows now, import positive; `power` what each device gives now. What would be drawn
+    follows from how far each value is from the device's present power. Too much import is taken from those that
+    charge, too much export from those that give, each in parts of what it takes or gives. Without the meter no value
+    may go further from rest than it is held now.
+    """
+    at = gate.channel
+    result, by = value.copy(), np.zeros(len(value), np.int8)
+    asked = np.isfinite(value[at])
+    if not np.isfinite(drawn_kw):
+        last = np.nan_to_num(held[at])
+        kept = np.clip(value[at], np.minimum(last, 0.0), np.maximum(last, 0.0))
+        moved = asked & (np.abs(kept - value[at]) > _TINY)
+        result[at] = np.where(asked, kept, value[at])
+        by[at] = np.where(moved, code(Clip.BAD_INPUT), 0)
+        return result, by
+    now = np.nan_to_num(power[at])
+    next_ = np.where(asked, np.where(gate.is_limit, np.minimum(value[at], now), value[at]), now)
+    drawn = drawn_kw - float((next_ - now).sum())
+    if drawn > gate.import_kw + _TINY:
+        room, clip = np.where(asked, np.maximum(-next_, 0.0), 0.0), gate.over
+        over = drawn - gate.import_kw
+        sign = 1.0
+    elif -drawn > gate.export_kw + _TINY:
+        room, clip = np.where(asked, np.maximum(next_, 0.0), 0.0), gate.under
+        over = -drawn - gate.export_kw
+        sign = -1.0
+    else:
+        return result, by
+    total = float(room.sum())
+    if total > 0:
+        change = room * min(over / total, 1.0)
+        result[at] = np.where(asked, next_ + sign * change, value[at])
+        by[at] = np.where(change > _TINY, code(clip), 0)
+    return result, by
+
+
+def ramped(value: Floats, last: Floats, per_s: Floats, dt_s: float) -> tuple[Floats, Codes]:
+    """No value further from the last than its ramp allows; the first one is free."""
+    step = np.where(np.isfinite(last), steps(per_s, dt_s), np.inf)
+    base = np.nan_to_num(last)
+    within = np.clip(value, base - step, base + step)
+    moved = np.abs(within - value) > _TINY
+    return within, np.where(moved, code(Clip.RAMP), 0).astype(np.int8)
+
+
+def first_of(codes: Sequence[Codes]) -> Codes:
+    """Of several rules that moved a value, the one that came last."""
+    result = codes[0]
+    for later in codes[1:]:
+        result = np.where(later != 0, later, result).astype(np.int8)
+    return result

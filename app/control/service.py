@@ -1,0 +1,398 @@
+"""Control as people and pages ask for it, and the loop that runs it. Behind the gate, as every service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import secrets
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.control.controller import Controller, Outcome
+from app.control.dispatcher import Alarm, Dispatcher
+from app.control.kept import load, save
+from app.control.ledger import Ledger, Writer
+from app.control.loading import Bound
+from app.control.outlet import Field
+from app.control.showing import state_of
+from app.control.standing import Manual, Standing
+from app.model.access import Action, Actor, Changed, permit
+from app.model.clock import SECOND_NS, Clock
+from app.model.config import Priority
+from app.model.control import COMMAND_ROLES, ControlState, Mode, Quantity, Running
+from app.model.errors import GridroomError, StorageError
+from app.model.station import Device, Point, Station
+from app.model.text import Text
+
+T = TypeVar("T")
+LEAST_S: Final = 0.02
+MOST_S: Final = 0.1
+"""A cycle runs when an input has changed, at most this often and at least that often (design, part 7)."""
+ARMED_S: Final = 30.0
+_ANSWER_S: Final = 3.0
+"""Beyond the device's own time of confirmation."""
+STATION: Final = "*"
+_KEPT: Final = "control_kept"
+
+_log = logging.getLogger("gridroom.control")
+
+
+class ControlError(GridroomError):
+    """A request that is refused: why, and what to do."""
+
+
+def _device(_: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
+    """`*` is no device, and so in no area but the whole station."""
+    return (str(arguments["device"]),)
+
+
+class Control:
+    """Of one running station. `start` and `stop` from another thread than the engine's."""
+
+    def __init__(
+        self,
+        station: Station,
+        strategies: Sequence[Bound],
+        audit: Writer,
+        file: Path,
+        clock: Clock,
+        *,
+        field: Field,
+        table: Callable[[], Any],
+        ask: Callable[[Coroutine[Any, Any, Any]], Future[Any]],
+        alarm: Alarm,
+    ) -> None:
+        """`table` answers with the live table; `ask` runs a coroutine on the engine's loop; `file` keeps what people
+        decided."""
+        self._clock, self._audit, self._file = clock, audit, file
+        self._field, self._table, self._ask, self._alarm = field, table, ask, alarm
+        self._station, self._strategies = station, tuple(strategies)
+        self._standing = Standing()
+        self._controller = Controller(station, strategies, self._standing)
+        self._dispatcher = self._new_dispatcher()
+        self._watched = self._controller.watched()
+        self._outcome: Outcome | None = None
+        self._stir: asyncio.Event | None = None
+        self._running: Future[Any] | None = None
+        self._armed: dict[str, tuple[str, str, int]] = {}
+        self._kept_trips: dict[str, Text] = {}
+
+    # ---------------------------------------------------------------------------------------------------------- life
+
+    def start(self) -> None:
+        """Begin, with what people had decided when the last run ended. What cannot be read commands nothing."""
+        try:
+            self._standing = load(self._file)
+        except StorageError as error:
+            _log.error("%s", error)
+            self._standing = Standing(mode=Mode.OFF)
+            self._alarm(_KEPT, error.text, Priority.HIGH)
+        self._controller.standing = self._standing
+        self._kept_trips = dict(self._standing.trips)
+        self._running = self._ask(self._run())
+
+    def stop(self) -> None:
+        """Send no more. Safe to call twice, and without a start."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            with suppress(Exception):
+                self._ask(self._halt()).result(10.0)
+
+    async def _halt(self) -> None:
+        self._dispatcher.halt("the program ended")
+
+    def prepare(self, station: Station, strategies: Sequence[Bound]) -> Controller:
+        """What a changed configuration needs. Any thread."""
+        return Controller(station, strategies, self._standing)
+
+    def change(self, controller: Controller) -> None:
+        """Go on with another configuration. On the engine's loop, between two batches."""
+        self._dispatcher.halt("the configuration changed")
+        controller.follow(self._controller)
+        self._controller, self._station = controller, controller.station
+        self._dispatcher, self._watched, self._outcome = self._new_dispatcher(), controller.watched(), None
+        if self._stir is not None:
+            self._dispatcher.start()
+
+    def heard(self, points: NDArray[np.int32]) -> None:
+        """These points have changed. On the engine's loop."""
+        if self._stir is not None and self._watched[points].any():
+            self._stir.set()
+
+    async def _run(self) -> None:
+        self._stir = asyncio.Event()
+        self._dispatcher.start()
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stir.wait(), MOST_S)
+            self._stir.clear()
+            began = self._clock.monotonic_ns()
+            try:
+                self._cycle()
+            except Exception:  # nothing is renewed any more: what was set expires
+                _log.exception("a cycle of control failed")
+                what = Text(
+                    "control has failed; what was set expires; send the log",
+                    "控制出错，设定值将到期失效；请反馈日志",
+                )
+                self._alarm("control", what, Priority.URGENT)
+            await asyncio.sleep(max(0.0, LEAST_S - (self._clock.monotonic_ns() - began) / SECOND_NS))
+
+    def _cycle(self) -> None:
+        outcome = self._controller.cycle(self._table(), self._clock.now_ns(), self._clock.monotonic_ns())
+        self._dispatcher.send(outcome)
+        self._outcome = outcome
+        if self._standing.trips != self._kept_trips:
+            self._kept_trips = dict(self._standing.trips)
+            task = asyncio.get_running_loop().create_task(self._keep(), name="control keeps")
+            task.add_done_callback(lambda done: done.exception())
+
+    def _new_dispatcher(self) -> Dispatcher:
+        ledger = Ledger(self._audit, self._clock, self._station.config_hash)
+        return Dispatcher(self._controller, self._field, ledger, self._clock, self._alarm)
+
+    # ------------------------------------------------------------------------------------------------------- looking
+
+    @permit(Action.VIEW)
+    def state(self) -> ControlState:
+        """Who acts on each channel, what each asked, what clipped it, what was sent and is held."""
+        return state_of(self._controller, self._dispatcher, self._outcome)
+
+    # ------------------------------------------------------------------------------------------------------- setting
+
+    @permit(Action.COMMAND, where=_device, changes=True)
+    def request(self, device: str, quantity: Quantity, value: float, who: Actor, reason: str = "") -> Future[Any]:
+        """Set a device in manual. The answer comes when the device holds it, or says why it does not.
+
+        Fails with ControlError. Answers with the value that was allowed.
+        """
+        return self._ask(self._request(device, Quantity(quantity), float(value), who, reason))
+
+    @permit(Action.COMMAND, where=_device)
+    def arm(self, device: str, role: str) -> str:
+        """The first of two steps of a command (start, stop, reset, open, close): a word that is good for 30 s."""
+        self._commanded(device, role)
+        word = secrets.token_hex(8)
+        until = self._clock.monotonic_ns() + round(ARMED_S * SECOND_NS)
+        self._armed = {key: one for key, one in self._armed.items() if one[2] > self._clock.monotonic_ns()}
+        self._armed[word] = (device, role, until)
+        return word
+
+    @permit(Action.COMMAND, where=_device, changes=True, hide=("armed",))
+    def command(self, device: str, role: str, armed: str, reason: str = "") -> Future[Any]:
+        """The second step: it is sent. Fails with ControlError where it was not armed, is locked, or is refused."""
+        return self._ask(self._command(device, role, armed))
+
+    @permit(Action.COMMAND, where=_device, changes=True)
+    def set_mode(self, device: str, mode: Mode, reason: str = "") -> Future[Any]:
+        """Auto, manual or off, of a device or of the station (`*`). Manual begins where the device is."""
+        return self._ask(self._set_mode(device, Mode(mode)))
+
+    @permit(Action.COMMAND, where=_device, changes=True)
+    def tag(self, device: str, reason: str) -> Future[Any]:
+        """Hang a tag (挂牌): nothing is sent to the device until it is taken away."""
+        return self._ask(self._tag(device, reason))
+
+    @permit(Action.COMMAND, where=_device, changes=True)
+    def untag(self, device: str, reason: str = "") -> Future[Any]:
+        """Take the tag away."""
+        return self._ask(self._tag(device, None))
+
+    @permit(Action.COMMAND, where=_device, changes=True)
+    def reset_trip(self, device: str, reason: str = "") -> Future[Any]:
+        """What has tripped may be used again."""
+        return self._ask(self._reset(device))
+
+    @permit(Action.COMMAND, changes=True, urgent=True)
+    def stop_all(self, reason: str = "") -> Future[Any]:
+        """The emergency stop: everything to nothing, at once, before any row is written. It stays until released."""
+        return self._ask(self._stop_all(stopped=True))
+
+    @permit(Action.COMMAND, changes=True)
+    def release_stop(self, reason: str = "") -> Future[Any]:
+        """The emergency stop is over."""
+        return self._ask(self._stop_all(stopped=False))
+
+    @permit(Action.STRATEGIES, changes=True)
+    def run_strategy(self, strategy: str, running: Running, reason: str = "") -> Future[Any]:
+        """Live, in shadow or off, until another is said or the file is changed."""
+        return self._ask(self._run_strategy(strategy, Running(running)))
+
+    # -------------------------------------------------------------------------------------------- on the engine's loop
+
+    async def _request(self, device: str, quantity: Quantity, value: float, who: Actor, reason: str) -> Changed[float]:
+        i = self._channel(device, quantity)
+        one = self._controller.fleet.channels[i]
+        self._refuse_blocked(device, i)
+        low, high = float(self._controller.fleet.low[i]), float(self._controller.fleet.high[i])
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ControlError(Text(f"{value:g} is not within {low:g} to {high:g} {one.point.unit}",
+                                    f"{value:g} 超出 {low:g} 至 {high:g} {one.point.unit}"))  # fmt: skip
+        if self._standing.mode_of(device) is not Mode.MANUAL:
+            raise ControlError(
+                Text(f"{device} is not in manual; put it in manual first", f"{device} 不在手动；请先切至手动")
+            )
+        before = self._standing.manual.get(one.point.name)
+        self._standing.manual[one.point.name] = Manual(value, who.name, reason, self._clock.now_ns())
+        await self._keep()
+        self._cycle()
+        allowed = await self._held(i, device)
+        return Changed(
+            allowed, before=None if before is None else before.value, after={"asked": value, "allowed": allowed}
+        )
+
+    async def _held(self, i: int, device: str) -> float:
+        """Wait until what is allowed was taken. Raises ControlError where it is not in time."""
+        one = self._controller.fleet.channels[i]
+        end = self._clock.monotonic_ns() + round((one.device.control.confirm.within + _ANSWER_S) * SECOND_NS)
+        while self._clock.monotonic_ns() < end:
+            outcome = self._outcome
+            allowed = float(outcome.allowed[i]) if outcome is not None else math.nan
+            sent, _ = self._dispatcher.outlet(device).sent(one.point)
+            if not math.isnan(allowed) and sent == allowed:
+                return allowed
+            await asyncio.sleep(0.005)
+        self._refuse_blocked(device, i)
+        raise ControlError(Text(f"{one.point.name} did not take it in time; what it holds is not known",
+                                f"{one.point.name} 未在规定时间内接受，实际保持值未知"))  # fmt: skip
+
+    async def _command(self, device: str, role: str, armed: str) -> Changed[float]:
+        found = self._armed.pop(armed, None)
+        if found is None or found[:2] != (device, role) or found[2] < self._clock.monotonic_ns():
+            raise ControlError(Text("it is not armed, or no longer; arm it again", "未预置或已超时；请重新预置"))
+        point = self._commanded(device, role)
+        self._refuse_blocked(device, None)
+        if self._standing.stopped and role in ("start", "close"):
+            raise ControlError(Text("the emergency stop is in; release it first", "急停有效；请先解除"))
+        if role != "stop" and not self._interlocks_hold(device):
+            raise ControlError(Text(f"{device} is interlocked; see its interlocks", f"{device} 被闭锁；请查看闭锁条件"))
+        states = point.form.states
+        value = float(next(iter(states))) if states and len(states) == 1 else 1.0
+        sent = await self._dispatcher.outlet(device).command(point, value)
+        if sent.error is not None:
+            raise ControlError(sent.error)
+        return Changed(value, after={"sent": value, "held": None if math.isnan(sent.held) else sent.held})
+
+    async def _set_mode(self, device: str, mode: Mode) -> Changed[None]:
+        standing = self._standing
+        if device != STATION and device not in self._controller.fleet.by_device:
+            raise ControlError(Text(f"{device} cannot be commanded", f"{device} 不可控"))
+        before = standing.mode if device == STATION else standing.modes.get(device, Mode.AUTO)
+        if device == STATION:
+            standing.mode = mode
+        else:
+            standing.modes.pop(device, None)
+            if mode is not Mode.AUTO:
+                standing.modes[device] = mode
+        devices = [device] if device != STATION else list(self._controller.fleet.by_device)
+        for id_ in devices:
+            for i in self._controller.fleet.by_device[id_]:  # what was allowed last is where manual begins
+                standing.manual.pop(self._controller.fleet.channels[i].point.name, None)
+        await self._keep()
+        self._cycle()
+        return Changed(None, before=before.value, after=mode.value)
+
+    async def _tag(self, device: str, reason: str | None) -> Changed[None]:
+        if device not in self._station.by_id:
+            raise ControlError(Text(f"there is no device '{device}'", f"没有设备“{device}”"))
+        if reason is not None and not reason.strip():
+            raise ControlError(Text("a tag needs its reason", "挂牌须注明原因"))
+        before = self._standing.tags.pop(device, None)
+        if reason is not None:
+            self._standing.tags[device] = reason.strip()
+        await self._keep()
+        self._cycle()
+        return Changed(None, before=before, after=reason)
+
+    async def _reset(self, device: str) -> Changed[None]:
+        before = self._standing.trips.pop(device, None)
+        if before is None:
+            raise ControlError(Text(f"{device} has not tripped", f"{device} 未跳闸"))
+        await self._keep()
+        self._cycle()
+        return Changed(None, before=before.en, after=None)
+
+    async def _stop_all(self, *, stopped: bool) -> Changed[None]:
+        before, self._standing.stopped = self._standing.stopped, stopped
+        self._cycle()  # first of all
+        if stopped:
+            for id_ in self._controller.fleet.by_device:
+                point = self._station.by_id[id_].role("stop")
+                if point is not None and id_ not in self._standing.tags and not self._station.read_only:
+                    states = point.form.states
+                    self._dispatcher.outlet(id_).command(point, float(next(iter(states))) if states else 1.0)
+            self._alarm("control_stop", Text("the emergency stop is in", "急停有效"), Priority.URGENT)
+        else:
+            self._alarm("control_stop", None, Priority.URGENT)
+        await self._keep()
+        return Changed(None, before=before, after=stopped)
+
+    async def _run_strategy(self, strategy: str, running: Running) -> Changed[None]:
+        bound = next((one.bound for one in self._controller.runners if one.bound.id == strategy), None)
+        if bound is None:
+            raise ControlError(Text(f"there is no strategy '{strategy}'", f"没有策略“{strategy}”"))
+        before = self._controller.running(bound)
+        self._standing.running[strategy] = running
+        await self._keep()
+        self._cycle()
+        return Changed(None, before=before.value, after=running.value)
+
+    async def _keep(self) -> None:
+        """What people decided is on the disk before they are told that it is so. Raises StorageError."""
+        await asyncio.to_thread(save, self._file, self._standing.to_json())
+
+    # -------------------------------------------------------------------------------------------------------- judging
+
+    def _channel(self, device: str, quantity: Quantity) -> int:
+        for i in self._controller.fleet.by_device.get(device, ()):
+            if self._controller.fleet.channels[i].quantity is quantity:
+                return i
+        raise ControlError(Text(f"{device} has no setpoint of its {quantity.value}", f"{device} 没有该设定点"))
+
+    def _commanded(self, device: str, role: str) -> Point:
+        found = self._station.by_id.get(device)
+        point = found.role(role) if found is not None and role in COMMAND_ROLES else None
+        if point is None:
+            raise ControlError(Text(f"{device} has no command '{role}'", f"{device} 没有命令“{role}”"))
+        return point
+
+    def _refuse_blocked(self, device: str, i: int | None) -> None:
+        """Raises ControlError where nothing may be sent to a device now."""
+        if self._station.read_only:
+            raise ControlError(Text("the station is read-only", "本站为只读"))
+        if device in self._standing.tags:
+            why = self._standing.tags[device]
+            raise ControlError(Text(f"{device} is tagged: {why}", f"{device} 已挂牌：{why}"))
+        if i is not None and self._standing.stopped:
+            raise ControlError(Text("the emergency stop is in; release it first", "急停有效；请先解除"))
+        if i is not None and device in self._standing.trips:
+            why_ = self._standing.trips[device]
+            raise ControlError(
+                Text(f"{device} has tripped: {why_.en}; reset it first", f"{device} 已跳闸：{why_.zh}；请先复归")
+            )
+        if not self._is_remote(self._station.by_id[device]):
+            raise ControlError(Text(f"{device} is switched to local", f"{device} 处于就地"))
+
+    def _is_remote(self, device: Device) -> bool:
+        point = device.role("remote")
+        if point is None:
+            return True
+        table = self._table()
+        return bool(
+            table.value[point.index] != 0 and np.isfinite(table.value[point.index]) and not table.quality[point.index]
+        )
+
+    def _interlocks_hold(self, device: str) -> bool:
+        table, found = self._table(), self._station.by_id[device]
+        rows = [
+            self._station.by_name[f"{device}.{name}" if "." not in name else name] for name in found.control.interlocks
+        ]
+        return all(table.value[row] != 0 and not table.quality[row] for row in rows)

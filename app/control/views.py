@@ -1,0 +1,135 @@
+"""From columns to what one strategy sees, and from its wish to claims."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.control.arbiter import Claim
+from app.control.fleet import NOWHERE, Fleet, Floats, Rows
+from app.control.inputs import Inputs, Reader, Table
+from app.control.loading import Bound
+from app.control.strategies.contract import Ask, Units, View, Wish
+from app.model.control import Quantity, Rank
+from app.model.station import Station
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Which channels a strategy may use, as positions in the fleet, and which rows it reads besides."""
+
+    storage: NDArray[np.intp]
+    pv: NDArray[np.intp]
+    reactive: NDArray[np.intp]
+    meter: Rows
+    """Active and reactive power of its meter."""
+    names: tuple[str, ...]
+    points: Rows
+
+    sets: NDArray[np.intp]
+    """Of all these, which it sets."""
+
+
+def places_of(station: Station, fleet: Fleet, bound: Bound) -> Places:
+    """Looked up once."""
+    meter = station.by_id.get(bound.meter or "")
+    powers = [meter.role(role) if meter is not None else None for role in ("active_power", "reactive_power")]
+    names = bound.strategy.points()
+    at = {quantity: fleet.of(bound.devices, quantity) for quantity in Quantity}
+    return Places(
+        at[Quantity.ACTIVE],
+        at[Quantity.LIMIT],
+        at[Quantity.REACTIVE],
+        np.array([NOWHERE if one is None else one.index for one in powers], np.int64),
+        names,
+        np.array([station.by_name[name] for name in names], np.int64),
+        np.concatenate([at[quantity] for quantity in bound.strategy.uses]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What all strategies of a cycle have in common."""
+
+    now_ns: int
+    local: datetime
+    inputs: Inputs
+    table: Table
+    last: Floats
+    """What was allowed last, NaN before the first."""
+    low: Floats
+    high: Floats
+    """What protection allows of each channel by itself."""
+
+
+def view_of(places: Places, moment: Moment, free: NDArray[np.bool_], fleet: Fleet, reader: Reader, dt_s: float) -> View:
+    """What a strategy sees; `free` bool[n] which channels it may use now."""
+    kw, kvar = reader.good(moment.table, places.meter, moment.now_ns)
+    values = reader.good(moment.table, places.points, moment.now_ns)
+    return View(
+        moment.now_ns, moment.local, dt_s, float(kw), float(kvar),
+        _units(places.storage, moment, free, fleet), _units(places.pv, moment, free, fleet),
+        _units(places.reactive, moment, free, fleet),
+        dict(zip(places.names, values.tolist(), strict=True)),
+    )  # fmt: skip
+
+
+def _units(at: NDArray[np.intp], moment: Moment, free: NDArray[np.bool_], fleet: Fleet) -> Units:
+    inputs = moment.inputs
+    usable = free[at] & inputs.remote[at] & inputs.healthy[at] & np.isfinite(inputs.power[at])
+    return Units(
+        tuple(fleet.channels[i].device.id for i in at),
+        fleet.rating[at],
+        np.where(usable, inputs.power[at], np.nan),
+        moment.last[at],
+        np.where(usable, inputs.soc[at], np.nan),
+        inputs.soh[at],
+        np.maximum(-moment.low[at], 0.0),
+        np.maximum(moment.high[at], 0.0),
+        fleet.energy_kwh[at],
+        fleet.soc_low[at],
+        fleet.soc_high[at],
+        usable,
+    )
+
+
+def claims_of(wish: Wish, rank: Rank, places: Places) -> list[Claim]:
+    """A wish as claims on the fleet's channels. What is no number asks for nothing."""
+    pairs: list[tuple[NDArray[np.intp], Ask | None]] = [
+        (places.storage, wish.storage), (places.pv, wish.pv), (places.reactive, wish.reactive),
+    ]  # fmt: skip
+    return [_claim(rank, at, ask) for at, ask in pairs if ask is not None and len(at)]
+
+
+def _claim(rank: Rank, at: NDArray[np.intp], ask: Ask) -> Claim:
+    low = np.where(np.isnan(ask.low), -np.inf, ask.low)
+    high = np.where(np.isnan(ask.high), np.inf, ask.high)
+    return Claim(rank, at, low, np.maximum(high, low), np.where(np.isfinite(ask.target), ask.target, np.nan))
+
+
+def only(claim: Claim, rows: NDArray[np.bool_]) -> Claim:
+    """The part of a claim that is for these channels; `rows` bool[n] over the fleet."""
+    chosen = rows[claim.channel]
+    return Claim(claim.rank, claim.channel[chosen], claim.low[chosen], claim.high[chosen], claim.target[chosen])
+
+
+def well_formed(wish: object, places: Places) -> bool:
+    """Whether what a strategy answered can be used: a plugin may answer anything."""
+    if not isinstance(wish, Wish):
+        return False
+    sizes: list[tuple[Any, int]] = [
+        (wish.storage, len(places.storage)), (wish.pv, len(places.pv)), (wish.reactive, len(places.reactive)),
+    ]  # fmt: skip
+    return all(
+        ask is None or all(np.shape(column) == (m,) for column in (ask.low, ask.high, ask.target)) for ask, m in sizes
+    )
+
+
+def nothing(value: float) -> bool:
+    """Whether a number says nothing."""
+    return math.isnan(value)

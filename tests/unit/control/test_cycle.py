@@ -1,0 +1,284 @@
+"""Cycles of control as tables: a small park, values on its table, what is allowed of each setpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from app.control.controller import Outcome
+from app.control.protection import CLIPS
+from app.control.standing import Manual
+from app.model.control import Clip, Mode, Running
+from app.model.text import Text
+from tests.support.control_station import Bench, park
+
+BOTH = ["pcs1", "pcs2"]
+SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": BOTH, "params": {"limit_kw": 100}}
+LIMIT = {"id": "limit", "kind": "import_limit", "devices": BOTH, "params": {"limit_kw": 100}}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(park(tmp_path), [SHAVE])
+
+
+def clip(bench: Bench, outcome: Outcome, device: str = "pcs1") -> Clip:
+    return CLIPS[int(outcome.clip[bench.controller.fleet.by_device[device][0]])]
+
+
+def set_to(bench: Bench, **values: float) -> dict[str, float]:
+    """One cycle after these values came; `meter1_p_kw=5` is `meter1.p_kw`."""
+    bench.set(**{name.replace("_", ".", 1): value for name, value in values.items()})
+    return bench.run()
+
+
+def test_nothing_is_set_where_nothing_is_asked(tmp_path: Path) -> None:
+    assert Bench(park(tmp_path)).run() == {}
+
+
+def test_two_storages_share_by_state_of_charge_and_limits(bench: Bench) -> None:
+    assert set_to(bench, meter1_p_kw=180) == {"pcs1.p_set": 40, "pcs2.p_set": 40}
+    assert set_to(bench, bms1_soc=20) == {"pcs1.p_set": 20, "pcs2.p_set": 60}  # 15 and 45 above the band's end of 5
+    assert set_to(bench, bms1_d_lim=10) == {"pcs1.p_set": 10, "pcs2.p_set": 70}
+    assert set_to(bench, meter1_p_kw=500) == {"pcs1.p_set": 10, "pcs2.p_set": 100}, "no more than they can"
+
+
+def test_what_they_give_already_is_taken_in(bench: Bench) -> None:
+    bench.set(**{"pcs1.p_kw": 40, "pcs2.p_kw": 40})
+    assert set_to(bench, meter1_p_kw=100) == {"pcs1.p_set": 40, "pcs2.p_set": 40}
+
+
+@pytest.mark.parametrize(
+    ("soc", "asked", "allowed", "why"),
+    [(4, 180, 0, Clip.SOC), (5, 180, 0, Clip.SOC), (6, 180, 40, Clip.NONE), (96, -100, 0, Clip.SOC)],
+)
+def test_the_band_of_charge_ends_at_both_ends(
+    tmp_path: Path, soc: float, asked: float, allowed: float, why: Clip
+) -> None:
+    bench = Bench(park(tmp_path))
+    bench.standing.modes["pcs1"] = Mode.MANUAL
+    bench.standing.manual["pcs1.p_set"] = Manual(40 if asked > 0 else -40, "li", "", 1)
+    bench.set(**{"bms1.soc": soc})
+    outcome = bench.cycle()
+    assert bench.allowed(outcome)["pcs1.p_set"] == allowed and clip(bench, outcome) is why
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("policy", "soon", "later"),
+        [("hold", 40, 40), ("ramp", 39, 30), ("fall_back", 0, 0)],
+    )
+    def test_without_the_meter_each_goes_by_its_policy(
+        self, tmp_path: Path, policy: str, soon: float, later: float
+    ) -> None:
+        bench = Bench(park(tmp_path, on_bad_input=policy, ramp_kw_per_s=10), [SHAVE])
+        for _ in range(60):
+            set_to(bench, meter1_p_kw=180)
+        assert bench.run()["pcs1.p_set"] == pytest.approx(40)
+        bench.lose("meter1.p_kw")
+        outcome = bench.cycle(0.1)
+        first = bench.allowed(outcome)["pcs1.p_set"]
+        if policy == "fall_back":  # at once, as fast as its ramp allows
+            assert first == pytest.approx(39)
+        else:
+            assert first == pytest.approx(soon)
+        for _ in range(9):
+            last = bench.run(0.1)
+        assert last["pcs1.p_set"] == pytest.approx(40 if policy == "hold" else later if policy == "ramp" else 30)
+
+    def test_what_is_held_for_too_long_falls_back(self, bench: Bench) -> None:
+        set_to(bench, meter1_p_kw=180)
+        bench.lose("meter1.p_kw")
+        assert bench.run(1)["pcs1.p_set"] == 40
+        assert bench.run(58)["pcs1.p_set"] == 40
+        assert bench.run(2)["pcs1.p_set"] == 0
+
+    def test_a_value_that_is_old_is_no_value(self, bench: Bench) -> None:
+        set_to(bench, meter1_p_kw=180)
+        row = bench.station.by_name["meter1.p_kw"]
+        bench.now_ns += 3_000_000_000
+        bench.fresh()
+        bench.table.received[row] -= 3_000_000_000
+        outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns + 1)
+        assert outcome.key(0)[0] == "policy" and outcome.allowed[0] == 40
+
+    def test_without_its_state_of_charge_a_storage_is_not_used(self, bench: Bench) -> None:
+        bench.lose("bms1.soc")
+        outcome = bench.cycle()
+        bench.set(**{"meter1.p_kw": 180})
+        outcome = bench.cycle()
+        assert bench.allowed(outcome) == {"pcs1.p_set": 0, "pcs2.p_set": 80}
+
+    @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+    def test_no_number_commands(self, bench: Bench, number: float) -> None:
+        set_to(bench, meter1_p_kw=180)
+        assert all(np.isfinite(value) for value in set_to(bench, meter1_p_kw=number).values())
+
+
+class TestSite:
+    def test_charging_stays_within_the_import_limit(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, limits={"import_kw": 100, "export_kw": 20}))
+        bench.standing.modes |= dict.fromkeys(BOTH, Mode.MANUAL)
+        bench.standing.manual |= {f"{id_}.p_set": Manual(-80, "li", "", 1) for id_ in BOTH}
+        bench.set(**{"meter1.p_kw": 40})
+        outcome = bench.cycle()
+        assert bench.allowed(outcome) == {"pcs1.p_set": pytest.approx(-30), "pcs2.p_set": pytest.approx(-30)}
+        assert clip(bench, outcome) is Clip.IMPORT
+        bench.standing.manual |= {f"{id_}.p_set": Manual(80, "li", "", 1) for id_ in BOTH}
+        outcome = bench.cycle()
+        assert bench.allowed(outcome) == {"pcs1.p_set": pytest.approx(30), "pcs2.p_set": pytest.approx(30)}
+        assert clip(bench, outcome) is Clip.EXPORT
+
+    def test_without_the_meter_nothing_goes_further_from_rest(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, limits={"import_kw": 1000}))
+        bench.standing.modes["pcs1"] = Mode.MANUAL
+        bench.standing.manual["pcs1.p_set"] = Manual(-20, "li", "", 1)
+        assert bench.run()["pcs1.p_set"] == -20
+        bench.lose("meter1.p_kw")
+        bench.standing.manual["pcs1.p_set"] = Manual(-80, "li", "", 2)
+        outcome = bench.cycle()
+        assert bench.allowed(outcome)["pcs1.p_set"] == -20 and clip(bench, outcome) is Clip.BAD_INPUT
+        bench.standing.manual["pcs1.p_set"] = Manual(-10, "li", "", 3)
+        assert bench.run()["pcs1.p_set"] == -10
+
+    def test_zero_export_charges_first_and_then_limits_pv(self, tmp_path: Path) -> None:
+        zero = {"id": "zero", "kind": "zero_export", "devices": [*BOTH, "inv1", "inv2"]}
+        bench = Bench(park(tmp_path), [zero])
+        bench.set(**{"inv1.p_kw": 50, "inv2.p_kw": 50, "meter1.p_kw": -60})
+        allowed = bench.run()
+        assert allowed == {"pcs1.p_set": -30, "pcs2.p_set": -30, "inv1.p_lim": 50, "inv2.p_lim": 50}
+        bench.set(**{"bms1.c_lim": 0, "bms2.c_lim": 10})
+        allowed = bench.run()
+        assert allowed == {"pcs1.p_set": 0, "pcs2.p_set": -10, "inv1.p_lim": 25, "inv2.p_lim": 25}
+
+
+class TestModes:
+    def test_manual_begins_where_it_is_and_auto_goes_on_from_there(self, bench: Bench) -> None:
+        set_to(bench, meter1_p_kw=180)
+        bench.standing.modes["pcs1"] = Mode.MANUAL
+        assert bench.run() == {"pcs1.p_set": 40, "pcs2.p_set": 80}, "the other one takes what it has to"
+        bench.standing.manual["pcs1.p_set"] = Manual(-15, "li", "", 1)
+        assert bench.run()["pcs1.p_set"] == -15
+        bench.standing.modes.pop("pcs1")
+        assert bench.run()["pcs1.p_set"] == 40
+
+    def test_only_protection_grid_and_site_limits_clip_a_device_in_manual(self, tmp_path: Path) -> None:
+        plan = {"id": "plan", "kind": "plan_tracking", "devices": BOTH, "params": {"plan": [50.0] * 96}}
+        bench = Bench(park(tmp_path), [plan, SHAVE, LIMIT])
+        bench.standing.modes["pcs1"] = Mode.MANUAL
+        bench.standing.manual["pcs1.p_set"] = Manual(-50, "li", "", 1)
+        bench.set(**{"meter1.p_kw": 20})
+        assert bench.run()["pcs1.p_set"] == -40, "both together may draw 80 kW more, the import limit says"
+        bench = Bench(bench.station, [plan, SHAVE])
+        bench.standing.modes["pcs1"] = Mode.MANUAL
+        bench.standing.manual["pcs1.p_set"] = Manual(-50, "li", "", 1)
+        bench.set(**{"meter1.p_kw": 80})
+        assert bench.run()["pcs1.p_set"] == -50
+
+    def test_off_leads_to_the_safe_power_and_then_leaves_it_alone(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, ramp_kw_per_s=100), [SHAVE])
+        for _ in range(9):
+            set_to(bench, meter1_p_kw=180)
+        bench.standing.mode = Mode.OFF
+        values = [bench.run().get("pcs1.p_set") for _ in range(6)]
+        assert values == [pytest.approx(30), pytest.approx(20), pytest.approx(10), pytest.approx(0), None, None]
+
+    def test_a_tag_and_a_device_in_local_get_nothing(self, bench: Bench) -> None:
+        bench.standing.tags["pcs1"] = "work on the cable"
+        assert set_to(bench, meter1_p_kw=180) == {"pcs2.p_set": 80}
+        bench.standing.tags.clear()
+        assert set_to(bench, pcs1_remote=0) == {"pcs2.p_set": 80}
+
+    def test_shadow_is_recorded_and_commands_nothing(self, bench: Bench) -> None:
+        bench.standing.running["shave"] = Running.SHADOW
+        bench.set(**{"meter1.p_kw": 180})
+        outcome = bench.cycle()
+        assert bench.allowed(outcome) == {}
+        assert [(one.who, one.live, one.claim.target.tolist()) for one in outcome.claims] == [
+            ("shave", False, [40, 40])
+        ]
+
+    def test_a_read_only_station_sets_nothing(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, read_only=True), [SHAVE])
+        assert set_to(bench, meter1_p_kw=180) == {}
+        bench.standing.stopped = True
+        assert bench.run() == {}
+
+
+class TestTrips:
+    HOT: ClassVar[dict[str, Any]] = {"trips": [{"by": "cell_temperature_max", "above": 55, "after": "2s"}]}
+
+    def test_it_stays_until_a_person_resets_it(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, **self.HOT), [SHAVE])
+        assert set_to(bench, meter1_p_kw=180, bms1_t_max=60) == {"pcs1.p_set": 40, "pcs2.p_set": 40}, "not for a moment"
+        outcome = bench.cycle(2.1)
+        assert bench.allowed(outcome)["pcs1.p_set"] == 0 and clip(bench, outcome) is Clip.TRIP and outcome.urgent[0]
+        assert "bms1.t_max was 60 degC" in bench.standing.trips["pcs1"].en
+        assert set_to(bench, bms1_t_max=25)["pcs1.p_set"] == 0
+        bench.standing.trips.clear()
+        bench.run()
+        assert bench.run()["pcs1.p_set"] == 40
+
+    def test_bad_input_trips_nothing(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, **self.HOT), [SHAVE])
+        bench.set(**{"bms1.t_max": 99})
+        bench.lose("bms1.t_max")
+        bench.run(5)
+        assert bench.standing.trips == {}
+
+    def test_derating_takes_power_away_by_a_curve(self, tmp_path: Path) -> None:
+        curve = {"derate": [{"by": "cell_temperature_max", "curve": [[45, 100], [55, 0]]}]}
+        bench = Bench(park(tmp_path, **curve), [SHAVE])
+        bench.set(**{"meter1.p_kw": 300, "bms1.t_max": 52})
+        outcome = bench.cycle()
+        assert bench.allowed(outcome) == {"pcs1.p_set": pytest.approx(30), "pcs2.p_set": 100}
+        bench.lose("bms1.t_max")
+        assert bench.run()["pcs1.p_set"] == 0, "a temperature that is not known allows nothing"
+
+    def test_an_interlock_that_is_open_allows_nothing(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, interlocks=["meter1.order"]), [SHAVE])
+        assert set_to(bench, meter1_p_kw=180) == {"pcs1.p_set": 0, "pcs2.p_set": 0}, "one that is not known is open"
+        assert set_to(bench, meter1_order=1) == {"pcs1.p_set": 40, "pcs2.p_set": 40}
+
+    def test_the_emergency_stop_waits_for_no_ramp(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, ramp_kw_per_s=1), [SHAVE])
+        for _ in range(20):
+            set_to(bench, meter1_p_kw=180)
+        bench.standing.stopped = True
+        outcome = bench.cycle()
+        allowed = bench.allowed(outcome)
+        assert allowed["pcs1.p_set"] == 0 and outcome.urgent.all()
+
+
+def test_a_ramp_and_the_least_change(tmp_path: Path) -> None:
+    bench = Bench(park(tmp_path, ramp_kw_per_s=50, minimum_change_kw=3), [SHAVE])
+    assert bench.run()["pcs1.p_set"] == 0
+    bench.set(**{"meter1.p_kw": 180})
+    assert [bench.run(0.2)["pcs1.p_set"] for _ in range(5)] == pytest.approx([10, 20, 30, 40, 40])
+    assert set_to(bench, meter1_p_kw=184)["pcs1.p_set"] == 40
+    assert set_to(bench, meter1_p_kw=188)["pcs1.p_set"] == 44
+
+
+def test_a_strategy_that_fails_hurts_only_itself(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to(bench, meter1_p_kw=180)
+
+    def broken(self: object, view: object, state: object) -> None:
+        raise ZeroDivisionError("a foreign fault")
+
+    monkeypatch.setattr("app.control.strategies.peak_shaving.PeakShaving.decide", broken)
+    assert bench.run() == {"pcs1.p_set": 40, "pcs2.p_set": 40}, "they hold"
+    wish = bench.controller.runners[0].wish
+    assert wish is not None and not wish.sound and "a foreign fault" in wish.why.en
+
+
+test_a_strategy_that_fails_hurts_only_itself = pytest.mark.expects_errors(test_a_strategy_that_fails_hurts_only_itself)
+
+
+def test_what_a_trip_says_is_kept(bench: Bench) -> None:
+    bench.standing.trips["pcs1"] = Text("hot", "过热")
+    bench.standing.modes["pcs2"] = Mode.MANUAL
+    bench.standing.manual["pcs2.p_set"] = Manual(5, "li", "try", 3)
+    assert type(bench.standing).of_json(bench.standing.to_json()) == bench.standing
