@@ -238,7 +238,8 @@ class Controller:
         by_rank = np.where(verdict.clipper >= 0, code(Clip.RANK), 0).astype(np.int8)
         blind = ~fleet.is_reactive & np.isnan(inputs.power) & np.isfinite(value)
         value = np.where(blind, policy, value)
-        off = modes == Mode.OFF.value
+        off = (modes == Mode.OFF.value) | np.isnan(value)
+        # Whom nobody sets any more is led to its safe power first: it may have no timer of its own.
         leaving = off & np.isfinite(self.last) & (np.abs(self.last - fleet.safe) > _TINY)
         value = np.where(off, np.where(leaving, fleet.safe, np.nan), value)
         value, by_ramp = ramped(value, self.last, fleet.ramp_per_s, dt_s)

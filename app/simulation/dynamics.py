@@ -46,6 +46,8 @@ class Verb:
     CLOSE: Final = "close"
     STANDBY: Final = "standby"
     TRIP: Final = "trip"
+    DEAF: Final = "deaf"
+    BACKWARDS: Final = "backwards"
 
 
 class Machines:
@@ -64,11 +66,23 @@ class Machines:
         self.setpoints: dict[str, Floats] = {
             verb: np.full(count, NEVER) for verb in (Verb.POWER, Verb.REACTIVE, Verb.LIMIT)
         }
+        self.expiry_s: Floats = np.full(count, math.inf)
+        """After so long without a write, setpoints revert, as SunSpec's timers do (models 704, 123); inf never."""
+        self._unwritten_s: Floats = np.zeros(count)
+        self.deaf = np.zeros(count, np.bool_)
+        """It takes what is written, and does nothing."""
+        self.backwards = np.zeros(count, np.bool_)
+        """It does the opposite."""
 
     def command(self, row: int, verb: str, value: float = 1.0) -> None:
         """Do what was written to the device. Verbs that mean nothing to the machine are kept and change nothing."""
         if verb in self.setpoints:
             self.setpoints[verb][row] = value
+            self._unwritten_s[row] = 0.0
+        elif verb == Verb.DEAF:
+            self.deaf[row] = bool(value)
+        elif verb == Verb.BACKWARDS:
+            self.backwards[row] = bool(value)
         elif verb == Verb.START:
             self.started[row] = not self.tripped[row]
         elif verb == Verb.STOP:
@@ -82,6 +96,14 @@ class Machines:
             self.setpoints[Verb.POWER][row] = 0.0
         elif verb in (Verb.OPEN, Verb.CLOSE):
             self.closed[row] = verb == Verb.CLOSE
+
+    def expire(self, dt_s: float) -> None:
+        """Setpoints that nobody renewed revert: power and reactive power to nothing, a limit to none."""
+        self._unwritten_s = self._unwritten_s + dt_s
+        over = self._unwritten_s > self.expiry_s
+        for verb, safe in ((Verb.POWER, 0.0), (Verb.REACTIVE, 0.0), (Verb.LIMIT, NEVER)):
+            column = self.setpoints[verb]
+            self.setpoints[verb] = np.where(over & ~np.isnan(column), safe, column)
 
     @property
     def able(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -30,10 +30,16 @@ class FaultKind(StrEnum):
     """It answers in the name of another unit."""
     TRIP = "trip"
     """The machine itself trips and shows its fault, until it is reset."""
+    DEAF = "deaf"
+    """A converter takes what is written, and goes on as it was."""
+    BACKWARDS = "backwards"
+    """A converter does the opposite of what it is told."""
+    MIRROR = "mirror"
+    """The power that it shows is its setpoint, whatever flows."""
 
 
 DEFAULTS: Final[dict[FaultKind, float]] = {FaultKind.NOISE: 10.0, FaultKind.SLOW: 2.0, FaultKind.EXCEPTION: 4.0}
-_NEEDED: Final = "fault DEVICE drop|silent|freeze|noise|slow|garbage|exception|wrong-unit|trip [amount] [duration]"
+_NEEDED: Final = f"fault DEVICE {'|'.join(FaultKind)} [amount] [duration]"
 
 
 @dataclass(frozen=True, slots=True)

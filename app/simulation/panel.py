@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.model.config import PointKind
 from app.model.station import Device, Point
+from app.simulation.dynamics import Verb
 from app.simulation.faults import FaultKind
 from app.simulation.mapping import Meaning, Order, constant, meaning, order
 from app.simulation.noise import Floats, uniform
@@ -48,6 +49,9 @@ class Panel:
         for device_id, quantity in park.index:
             known.setdefault(device_id, set()).add(quantity)
         self._orders: dict[str, Order] = {}
+        self._mirrors: set[str] = set()
+        self._mirrored: list[tuple[int, int]] = []
+        """(row of `_shown`, place in the park's values): powers that show the setpoint instead."""
         self._shown: list[tuple[Point, Address, Meaning]] = []
         for device in devices:
             for point, address in places[device.id]:
@@ -105,6 +109,8 @@ class Panel:
     def show(self) -> None:
         """Encode what the park's quantities are now into all registers."""
         quantity = self._park.values[self._at]
+        for k, at in self._mirrored:
+            quantity[k] = self._park.values[at]
         raw = quantity * self._gain + self._shift
         if len(self._coded):
             state = np.clip(quantity[self._coded].astype(np.intp), 0, _STATES - 1)
@@ -123,6 +129,14 @@ class Panel:
         row = self._device_row[device]
         if kind is FaultKind.FREEZE:
             self._frozen[row] = on
+        elif kind is FaultKind.MIRROR:
+            (self._mirrors.add if on else self._mirrors.discard)(device)
+            setpoint, power = Verb.POWER, "active_power"
+            self._mirrored = [
+                (k, self._park.index[point.device, setpoint])
+                for k, (point, _, means) in enumerate(self._shown)
+                if point.device in self._mirrors and means.quantity == power
+            ]
         elif kind is FaultKind.NOISE:
             self._noise_pct[row] = amount if on else 0.0
 

@@ -66,6 +66,12 @@ class Park:
         self.transformers = Transformer(seed + 120, np.array([rating_kva(device) for device in layout.transformers]))
         self.grid = Grid(seed + 140, layout.nominal_v)
         self.weather_station = WeatherStation(len(layout.weather), station.location.elevation_m)
+        for group, ids in (
+            (self.pv, [device.id for device in layout.pv]), (self.storage, [unit.pcs for unit in layout.storage]),
+        ):  # fmt: skip
+            for row, id_ in enumerate(ids):
+                if id_ is not None and (expiry_s := station.by_id[id_].control.expiry) is not None:
+                    group.expiry_s[row] = expiry_s
         self._wire(seed)
         self._day = -1
         local = self._local(start_s)

@@ -55,6 +55,7 @@ class PvInverters(Machines):
 
     def step(self, dt_s: float, weather: Weather) -> None:
         """Advance; afterwards `p_kw` and `q_kvar` (positive into the busbar) hold for the step."""
+        self.expire(dt_s)
         poa = weather.poa_sites
         # Faiman (2008): module above air by irradiance over heat loss.
         warm = weather.ambient_c + poa / (25.0 + 6.84 * weather.wind_m_s)

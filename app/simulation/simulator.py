@@ -41,6 +41,8 @@ LAST_PORT: Final = 65535
 _OVER_TCP: Final = {"modbus-rtu": "modbus-rtu-tcp", "sunspec-rtu": "sunspec-rtu-tcp"}
 """Drivers of serial lines -> those that reach the same device here."""
 
+_OF_CONVERTERS: Final = {FaultKind.DEAF: Verb.DEAF, FaultKind.BACKWARDS: Verb.BACKWARDS}
+
 
 class Simulator:
     """Serves the devices of a station. An async context manager; all methods belong to its loop.
@@ -202,6 +204,8 @@ class Simulator:
         self.panel.set_fault(device, fault.kind, fault.amount, on=True)
         if fault.kind is FaultKind.TRIP:
             self.park.command(device, Verb.TRIP)
+        elif fault.kind in _OF_CONVERTERS:
+            self.park.command(device, _OF_CONVERTERS[fault.kind], 1.0)
         if self._port_of[device].off:
             self._port_of[device].cut_connections()
         if fault.duration_s is not None:
@@ -224,6 +228,8 @@ class Simulator:
         if kind is FaultKind.TRIP:
             self.park.command(unit.device, Verb.RESET)
             self.park.command(unit.device, Verb.START)
+        elif kind in _OF_CONVERTERS:
+            self.park.command(unit.device, _OF_CONVERTERS[kind], 0.0)
 
     def _unit(self, device: str) -> Unit:
         if device not in self._units:

@@ -67,9 +67,11 @@ class Storage(Machines):
 
     def step(self, dt_s: float, local_hour: float, ambient_c: float) -> None:
         """Advance; afterwards `p_kw`, `q_kvar` and `auxiliary_kw` hold for the step."""
+        self.expire(dt_s)
         self._limits(dt_s)
         self.scheduled = np.full(self.count, scheduled_share(local_hour)) * self.rating_kw
         wanted = given(self.setpoints[Verb.POWER], self.scheduled)
+        wanted = np.where(self.deaf, self.target_kw, np.where(self.backwards, -wanted, wanted))
         able = self.able
         self.target_kw = np.where(able, np.clip(wanted, -self.rating_kw, self.rating_kw), 0.0)
         p_kw = approach(self.p_kw, self.target_kw, dt_s, POWER_TAU_S)

@@ -1,0 +1,320 @@
+"""The closed loop on the simulated park with real Modbus: what is asked comes true, and what goes wrong commands nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.configuration import configure
+from app.history.folder import DataFolder
+from app.model.access import Denied
+from app.model.audit import AuditFilter
+from app.model.control import ChannelRow, Clip, Mode, Quantity, Running
+from app.model.errors import GridroomError
+from app.station import RunningStation
+from tests.support.doors import GOOD
+from tests.support.simulated_park import SimulatedPark
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTROL = {"expiry": "5s", "renew": "1s", "on_bad_input": "fall_back", "confirm": {"within": "2s", "tolerance_pct": 5}}
+SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": ["pcs1", "pcs2"], "params": {"limit_kw": 100}}
+LONG_S = 30.0
+
+
+def until(true: Callable[[], object], seconds: float = LONG_S) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not become true"
+        time.sleep(0.02)
+
+
+class Site:
+    """A running station on a simulated park, and an engineer at its door."""
+
+    def __init__(self, park: SimulatedPark, data: Path) -> None:
+        self.park, self.data = park, data
+        self.held = DataFolder.open(data, "a test")
+        self.start()
+
+    def start(self) -> None:
+        self.station = RunningStation(
+            configure(self.park.folder, self.park.overlay), self.data, overlay=self.park.overlay
+        )
+        self.station.start()
+        self.door = self.station.facade("a test")
+        first = self.door.access.standing().first_start
+        (self.door.access.name_administrator if first else self.door.access.sign_in)("ada", GOOD).result(LONG_S)
+        until(lambda: all(status.state == "online" for status in self.door.devices()))
+
+    def stop(self) -> None:
+        self.station.stop()
+
+    def close(self) -> None:
+        self.stop()
+        self.held.close()
+
+    def value(self, name: str) -> float:
+        return float(self.door.snapshot().value[self.station.station.by_name[name]])
+
+    def channel(self, device: str, quantity: Quantity = Quantity.ACTIVE) -> ChannelRow:
+        return next(
+            row for row in self.door.control.state().channels if (row.device, row.quantity) == (device, quantity)
+        )
+
+    def alarms(self) -> set[str]:
+        return {row.source.removeprefix("_system.") for row in self.door.alarms.active() if not row.returned}
+
+    def ledger(self, what: str = "control.") -> list[Any]:
+        """The oldest first."""
+        return list(reversed(self.door.audit.rows(AuditFilter(what=what), 1000).result(LONG_S)))
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    made: list[Any] = []
+
+    def make_(**park: Any) -> Site:
+        made.append(SimulatedPark(tmp_path / "park", **{"control": CONTROL, **park}))
+        site = Site(made[-1], tmp_path / "data")
+        made.append(site)
+        return site
+
+    yield make_
+    for one in reversed(made):
+        one.close()
+
+
+def test_the_import_is_shaved_confirmed_and_written_down(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE])
+    until(lambda: site.value("meter1.p_kw") > 90)
+    until(lambda: abs(site.value("meter1.p_kw") - 100) < 30 and site.value("pcs1.p_kw") > 20)
+    row = site.channel("pcs1")
+    assert row.holder == "shave" and row.mode is Mode.AUTO and row.blocked is None
+    assert [one.who for one in row.wanted] == ["shave"] and row.wanted[0].live
+    until(lambda: abs(site.channel("pcs1").held - site.channel("pcs1").sent) < 1)
+    opened = [one for one in site.ledger("control.setpoint") if one.result == "asked"]
+    assert {(one.actor, one.target) for one in opened} >= {("shave", "pcs1"), ("shave", "pcs2")}
+    assert "kW to shave" in opened[-1].reason and opened[0].origin.startswith("config ")
+    site.door.control.run_strategy("shave", Running.SHADOW, "enough").result(LONG_S)
+    until(lambda: [one for one in site.ledger("control.setpoint") if one.result == "done" and '"writes"' in one.after])
+    until(lambda: abs(site.value("pcs1.p_kw")) < 5 and site.channel("pcs1").sent_at and site.channel("pcs1").sent != 0)
+    assert site.door.audit.verify().result(LONG_S).sound
+
+
+def test_a_person_sets_commands_tags_and_stops(make: Callable[..., Site]) -> None:
+    site = make()
+    control = site.door.control
+    with pytest.raises(GridroomError, match="put it in manual first"):
+        control.request("pcs1", Quantity.ACTIVE, 50.0).result(LONG_S)
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    with pytest.raises(GridroomError, match="not within -500 to 500 kW"):
+        control.request("pcs1", Quantity.ACTIVE, 501.0).result(LONG_S)
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(GridroomError, match="not within"):
+            control.request("pcs1", Quantity.ACTIVE, wrong).result(LONG_S)
+    assert control.request("pcs1", Quantity.ACTIVE, 150.0, reason="a trial").result(LONG_S) == 150
+    until(lambda: abs(site.value("pcs1.p_kw") - 150) < 8)
+    asked, done = [row for row in site.ledger("control.request") if '"value":150' in row.details] + [
+        row for row in site.ledger("control.request") if row.result == "done"
+    ]
+    assert (asked.actor, asked.reason, done.asks) == ("ada", "a trial", asked.id)
+
+    control.tag("pcs1", "work on the cable").result(LONG_S)
+    for refused in (
+        lambda: control.request("pcs1", Quantity.ACTIVE, 10.0),
+        lambda: control.command("pcs1", "stop", control.arm("pcs1", "stop")),
+    ):
+        with pytest.raises(GridroomError, match="tagged: work on the cable"):
+            refused().result(LONG_S)
+    until(lambda: abs(site.value("pcs1.p_kw")) < 5, 15)  # nothing is renewed
+    control.untag("pcs1").result(LONG_S)
+
+    with pytest.raises(GridroomError, match="not armed"):
+        control.command("pcs1", "stop", "0123456789abcdef").result(LONG_S)
+    word = control.arm("pcs1", "stop")
+    assert control.command("pcs1", "stop", word).result(LONG_S) == 1
+    until(lambda: site.value("pcs1.state") == 0)
+    with pytest.raises(GridroomError, match="not armed"):
+        control.command("pcs1", "stop", word).result(LONG_S)
+    control.command("pcs1", "start", control.arm("pcs1", "start")).result(LONG_S)
+    until(lambda: site.value("pcs1.state") == 1)
+
+    control.set_mode("pcs2", Mode.MANUAL).result(LONG_S)
+    control.request("pcs2", Quantity.ACTIVE, -100.0).result(LONG_S)
+    until(lambda: site.value("pcs2.p_kw") < -80)
+    control.stop_all("smoke").result(LONG_S)
+    until(lambda: abs(site.value("pcs2.p_kw")) < 5 and site.value("pcs2.state") == 0, 5)
+    assert "control_stop" in site.alarms()
+    with pytest.raises(GridroomError, match="emergency stop"):
+        control.request("pcs2", Quantity.ACTIVE, 10.0).result(LONG_S)
+    control.release_stop("all clear").result(LONG_S)
+    until(lambda: "control_stop" not in site.alarms())
+
+
+@pytest.mark.expects_errors
+@pytest.mark.parametrize(
+    ("fault", "alarm", "trips"),
+    [
+        ("deaf", "control_follows_pcs1", False),
+        ("backwards", "control_trip_pcs1", True),
+        ("exception 4", "control_pcs1", False),
+    ],
+)
+def test_a_converter_that_does_not_do_it(make: Callable[..., Site], fault: str, alarm: str, trips: bool) -> None:
+    site = make()
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 100.0).result(LONG_S)
+    until(lambda: site.value("pcs1.p_kw") > 90)
+    site.park.tell(f"fault pcs1 {fault}")
+    time.sleep(0.5)
+    wanted = 300.0 if fault == "deaf" else -200.0
+    answer: Future[Any] = control.request("pcs1", Quantity.ACTIVE, wanted)
+    if fault.startswith("exception"):
+        with pytest.raises(GridroomError):
+            answer.result(LONG_S)
+    until(lambda: alarm in site.alarms())
+    assert ("pcs1" in control.state().trips) is trips
+    site.park.tell("clear pcs1")
+    if trips:
+        until(lambda: abs(site.value("pcs1.p_kw")) < 5)
+        control.reset_trip("pcs1", "mended").result(LONG_S)
+        until(lambda: site.value("pcs1.p_kw") < -180)
+    until(lambda: alarm not in site.alarms())
+
+
+@pytest.mark.expects_errors
+def test_without_its_meter_storage_falls_back_and_goes_on_when_it_is_there(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE])
+    until(lambda: site.value("pcs1.p_kw") > 20)
+    site.park.tell("fault meter1 silent")
+    until(lambda: site.channel("pcs1").holder == "policy")
+    until(lambda: abs(site.value("pcs1.p_kw")) < 5)
+    assert site.channel("pcs1").allowed == 0
+    site.park.tell("clear meter1")
+    until(lambda: site.value("pcs1.p_kw") > 20, 60)
+
+
+def test_without_a_row_nothing_is_sent_but_the_emergency_stop(make: Callable[..., Site]) -> None:
+    site = make()
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 100.0).result(LONG_S)
+    until(lambda: site.value("pcs1.p_kw") > 90)
+    with closing(sqlite3.connect(site.data / "records.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(GridroomError, match="cannot be audited"):
+            control.request("pcs1", Quantity.ACTIVE, 200.0).result(LONG_S)
+        assert site.channel("pcs1").sent == 100
+        stopped = control.stop_all("smoke")
+        until(lambda: abs(site.value("pcs1.p_kw")) < 5, 5)
+        other.execute("ROLLBACK")
+    stopped.result(LONG_S)
+    until(lambda: [row.result for row in site.ledger("control.stop_all")] == ["asked", "done"])
+    assert site.door.audit.verify().result(LONG_S).sound
+
+
+test_without_a_row_nothing_is_sent_but_the_emergency_stop = pytest.mark.expects_errors(
+    test_without_a_row_nothing_is_sent_but_the_emergency_stop
+)
+
+
+def test_what_people_decided_is_true_after_a_restart(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE])
+    control = site.door.control
+    control.tag("pcs1", "work").result(LONG_S)
+    control.set_mode("pcs2", Mode.MANUAL).result(LONG_S)
+    control.request("pcs2", Quantity.ACTIVE, -50.0).result(LONG_S)
+    site.stop()
+    site.start()
+    state = site.door.control.state()
+    assert state.tags == {"pcs1": "work"} and state.modes == {"pcs2": Mode.MANUAL}
+    until(lambda: site.value("pcs2.p_kw") < -40)
+    assert site.channel("pcs1").blocked is not None and site.channel("pcs1").sent_at == 0
+
+
+def test_only_who_may_commands_and_an_area_ends_where_it_ends(make: Callable[..., Site]) -> None:
+    site = make()
+    for role in ("observer", "operator"):
+        password = site.door.accounts.add(role, role).result(LONG_S)
+        door = site.station.facade(role)
+        door.access.sign_in(role, password).result(LONG_S)
+        door.access.change_password(password, GOOD + role).result(LONG_S)
+        if role == "observer":
+            for call in (
+                lambda d=door: d.control.set_mode("pcs1", Mode.MANUAL),
+                lambda d=door: d.control.stop_all(),
+                lambda d=door: d.control.request("pcs1", Quantity.ACTIVE, 1.0),
+            ):
+                with pytest.raises(Denied):
+                    call().result(LONG_S)
+        else:
+            door.control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+            with pytest.raises(Denied):
+                door.control.run_strategy("x", Running.LIVE).result(LONG_S)
+
+
+_ENGINE = "import sys; from app.__main__ import main; sys.exit(main())"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP there")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_when_the_engine_is_gone_every_converter_is_safe_within_its_expiry(
+    make: Callable[..., Site], tmp_path: Path, how: signal.Signals
+) -> None:
+    site = make(strategies=[SHAVE])
+    until(lambda: site.value("pcs1.p_kw") > 20)
+    site.close()
+    command = [sys.executable, "-m", "app", "engine", str(site.park.folder), "--data", str(site.data), "--overlay",
+               str(site.park.overlay)]  # fmt: skip
+    engine = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        reader = SecondReader(site.park, tmp_path / "reader")
+        try:
+            until(lambda: reader.value("pcs1.p_kw") > 20)
+            os.kill(engine.pid, how)
+            until(lambda: abs(reader.value("pcs1.p_kw")) < 5 and abs(reader.value("pcs2.p_kw")) < 5, 10)
+        finally:
+            reader.close()
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
+        engine.kill()
+        engine.wait(20)
+
+
+class SecondReader(Site):
+    """A read-only look at the same park, from a data folder of its own."""
+
+    def __init__(self, park: SimulatedPark, folder: Path) -> None:
+        text = (park.folder / "station.yaml").read_text(encoding="utf-8")
+        folder.mkdir()
+        (folder / "station.yaml").write_text(
+            text.replace("\nstation:\n", "\nstation:\n  read_only: true\n"), encoding="utf-8"
+        )
+        self.park, self.data = park, folder / "data"
+        self.held = DataFolder.open(self.data, "a reader")
+        self.station = RunningStation(configure(folder, park.overlay), self.data, overlay=park.overlay)
+        self.station.start()
+        self.door = self.station.facade("a reader")
+
+
+def test_a_read_only_station_is_told_why_and_sends_nothing(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE], read_only=True)
+    time.sleep(1.0)
+    row = site.channel("pcs1")
+    assert row.blocked is not None and row.blocked.en == "the station is read-only" and row.sent_at == 0
+    with pytest.raises(GridroomError, match="read-only"):
+        site.door.control.request("pcs1", Quantity.ACTIVE, 1.0).result(LONG_S)
+    assert [one.what for one in site.ledger() if one.what == "control.setpoint"] == []
+    assert row.clip is Clip.NONE or row.clip in Clip
