@@ -88,6 +88,11 @@ class ControlService(Protocol):
     def state(self) -> ControlState:
         """Who acts on each channel, what each asked, what clipped it, what was sent and is held."""
 
+    def ledger(
+        self, text: str = "", meant: tuple[str, ...] = (), limit: int = 200, before_id: int | None = None
+    ) -> Future[list[AuditRow]]:
+        """Commands and what came of them, the newest row first."""
+
     def request(self, device: str, quantity: Quantity, value: float, *, reason: str = "") -> Future[float]:
         """Set a device that is in manual; done when the device holds what was allowed, which is the answer."""
 

@@ -141,6 +141,7 @@ class RunningStation:
             table=lambda: self._engine.table,
             ask=self._thread.ask,
             alarm=self._on_control,
+            journal=self.audit.rows,
         )
 
     @property

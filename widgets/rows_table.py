@@ -33,6 +33,15 @@ class RowsModel(CellModel):
         self.rows = list(rows)
         self.endResetModel()
 
+    def refresh(self, rows: Sequence[Any]) -> None:
+        """The same rows as they are now, so that what is selected stays; begin anew where there are more or fewer."""
+        if len(rows) != len(self.rows):
+            self.set_rows(rows)
+            return
+        self.rows = list(rows)
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(self._titles) - 1))
+
     def add_rows(self, rows: Sequence[Any]) -> None:
         """More, below."""
         if rows:

@@ -15,6 +15,7 @@ from app.console.bridge import Bridge
 from app.console.door import Door
 from app.console.find import FindPanel, Hit, Index
 from app.console.pages.alarms import AlarmsPage
+from app.console.pages.control import ControlPage
 from app.console.pages.devices import DevicesPage
 from app.console.pages.overview import OverviewPage
 from app.console.pages.page import Context, Intents, Page
@@ -34,7 +35,7 @@ from widgets.sign_in import SignInPanel
 
 log = logging.getLogger("gridroom.console")
 
-PAGES: tuple[type[Page], ...] = (OverviewPage, DevicesPage, TrendsPage, AlarmsPage, SystemPage)
+PAGES: tuple[type[Page], ...] = (OverviewPage, DevicesPage, TrendsPage, AlarmsPage, ControlPage, SystemPage)
 DRAWER_PX = 330
 SMALLEST = (1100, 640)
 _SPARK_PIXELS = 120

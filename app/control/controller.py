@@ -218,7 +218,7 @@ class Controller:
                 continue
             claim = Claim(Rank.OPERATOR, np.array([i]), np.array([-np.inf]), np.array([np.inf]), np.array([target]))
             why = Text.of(given.why) if given is not None and given.why else Text("in manual", "手动")
-            reason = f"set by {given.who} as {given.id}" if given is not None else "kept"
+            reason = f"set by {given.who}, {given.id}" if given is not None else "kept"
             found.append(Claimed(OPERATOR, reason, why, True, claim))
         return found
 
@@ -242,6 +242,9 @@ class Controller:
         # Whom nobody sets any more is led to its safe power first: it may have no timer of its own.
         leaving = off & np.isfinite(self.last) & (np.abs(self.last - fleet.safe) > _TINY)
         value = np.where(off, np.where(leaving, fleet.safe, np.nan), value)
+        # A limit that limits nothing is not written where none was before: writes may wear out what an inverter keeps.
+        full = fleet.is_limit & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY)
+        value = np.where(full, np.nan, value)
         value, by_ramp = ramped(value, self.last, fleet.ramp_per_s, dt_s)
         value, by_bounds = bounds.clip(value)
         codes = [by_rank, np.where(blind, code(Clip.BAD_INPUT), 0).astype(np.int8),

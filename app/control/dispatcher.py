@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.control.controller import Controller, Outcome
+from app.control.controller import OPERATOR, Controller, Outcome
 from app.control.feedback import WORDS, Doubt, Feedback
 from app.control.fleet import Floats
 from app.control.ledger import Ledger
@@ -86,7 +86,7 @@ class Dispatcher:
                 continue
             ticket = self._ledger.open(
                 one.point, outcome.key(i), requested=float(outcome.requested[i]), allowed=value,
-                why=self._why(outcome, i), urgent=bool(outcome.urgent[i]),
+                why=self._why(outcome, i), urgent=bool(outcome.urgent[i]), person=self._person(outcome, i),
             )  # fmt: skip
             outlet.want(one.point, value, ticket)
         self.feedback.look(self.sent, outcome.inputs.power, self._clock.monotonic_ns())
@@ -97,6 +97,11 @@ class Dispatcher:
     def _begin(self, id_: str) -> None:
         task = asyncio.get_running_loop().create_task(self._outlets[id_].run(), name=f"outlet {id_}")
         self._tasks.append(task)
+
+    def _person(self, outcome: Outcome, i: int) -> str:
+        """Who has set it by hand; empty where nobody has."""
+        given = self._controller.standing.manual.get(self._fleet.channels[i].point.name)
+        return given.who if given is not None and outcome.holder(i) == OPERATOR else ""
 
     def _why(self, outcome: Outcome, i: int) -> str:
         at = int(outcome.verdict.holder[i])

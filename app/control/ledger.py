@@ -70,7 +70,15 @@ class Ledger:
         self._digest_ns = clock.monotonic_ns()
 
     def open(
-        self, point: Point, key: tuple[str, str, str], *, requested: float, allowed: float, why: str, urgent: bool
+        self,
+        point: Point,
+        key: tuple[str, str, str],
+        *,
+        requested: float,
+        allowed: float,
+        why: str,
+        urgent: bool,
+        person: str = "",
     ) -> Future[int] | None:
         """The ticket of a value; None where it must not wait. A row opens where who, why or the clip has changed."""
         row = self._rows.get(point.name)
@@ -87,7 +95,8 @@ class Ledger:
             who, reason, clip = key
             details = {"point": point.name, "reason": reason, "clip": clip, "requested": _number(requested),
                        "allowed": _number(allowed)}  # fmt: skip
-            actor = Actor(who or "protection", "strategy" if who else "", self._origin)
+            kind = "person" if person else "strategy" if who else ""
+            actor = Actor(person or who or ("protection" if clip else ""), kind, self._origin)
             entry = AuditEntry(actor, SETPOINT, point.device, Result.ASKED, why, details)
             row = _Row(key, entry, self._audit.write(entry, later=urgent), urgent, now)
             self._rows[point.name] = row
@@ -116,7 +125,7 @@ class Ledger:
             return
         after = {"first": _number(row.first), "last": _number(row.last), "held": _number(row.held), "writes": row.count,
                  "failures": row.failures}  # fmt: skip
-        result = Result.DONE if row.count > row.failures else Result.FAILED
+        result = Result.FAILED if row.failures and row.failures == row.count else Result.DONE
         reason = why if row.count else "replaced before it was sent"
         entry = row.entry
 

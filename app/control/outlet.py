@@ -19,7 +19,9 @@ from app.model.station import Device, Point
 from app.model.text import Text
 
 RENEW_S: Final = 3.0
-"""A setpoint is written again after so long, where its device names no time of its own: it is its heartbeat."""
+"""A setpoint is written again after so long at most, where its device has a timer: it is its heartbeat."""
+ASSERT_S: Final = 60.0
+"""And after so long where it has none: it may have started again meanwhile, and a write may wear out what it keeps."""
 EXPIRY_S: Final = 10.0
 """What nobody has said for so long is not sent any more, renewed or late, where its device names no time of its own."""
 AGAIN_S: Final = 1.0
@@ -86,7 +88,8 @@ class Outlet:
         self._stir = asyncio.Event()
         control = device.control
         self._expiry_ns = round((control.expiry or EXPIRY_S) * SECOND_NS)
-        self._renew_ns = round((control.renew or min(RENEW_S, (control.expiry or EXPIRY_S) / 3.0)) * SECOND_NS)
+        own_s = min(RENEW_S, control.expiry / 3.0) if control.expiry is not None else ASSERT_S
+        self._renew_ns = round((control.renew or own_s) * SECOND_NS)
 
     def want(self, point: Point, value: float, ticket: Future[int] | None) -> None:
         """This is to be held from now on. Of several values that wait the last one is sent."""

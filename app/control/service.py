@@ -24,6 +24,7 @@ from app.control.outlet import Field
 from app.control.showing import state_of
 from app.control.standing import Manual, Standing
 from app.model.access import Action, Actor, Changed, permit
+from app.model.audit import AuditFilter, AuditRow
 from app.model.clock import SECOND_NS, Clock
 from app.model.config import Priority
 from app.model.control import COMMAND_ROLES, ControlState, Mode, Quantity, Running
@@ -39,6 +40,8 @@ ARMED_S: Final = 30.0
 _ANSWER_S: Final = 3.0
 """Beyond the device's own time of confirmation."""
 STATION: Final = "*"
+Journal = Callable[[AuditFilter, int, int | None], Future[list[AuditRow]]]
+"""Reads the audit, the newest row first."""
 _KEPT: Final = "control_kept"
 
 _log = logging.getLogger("gridroom.control")
@@ -68,11 +71,12 @@ class Control:
         table: Callable[[], Any],
         ask: Callable[[Coroutine[Any, Any, Any]], Future[Any]],
         alarm: Alarm,
+        journal: Journal,
     ) -> None:
         """`table` answers with the live table; `ask` runs a coroutine on the engine's loop; `file` keeps what people
         decided."""
         self._clock, self._audit, self._file = clock, audit, file
-        self._field, self._table, self._ask, self._alarm = field, table, ask, alarm
+        self._field, self._table, self._ask, self._alarm, self._journal = field, table, ask, alarm, journal
         self._station, self._strategies = station, tuple(strategies)
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
@@ -166,6 +170,13 @@ class Control:
         """Who acts on each channel, what each asked, what clipped it, what was sent and is held."""
         return state_of(self._controller, self._dispatcher, self._outcome)
 
+    @permit(Action.VIEW)
+    def ledger(
+        self, text: str = "", meant: tuple[str, ...] = (), limit: int = 200, before_id: int | None = None
+    ) -> Future[list[AuditRow]]:
+        """Rows of the audit that are about control, the newest first; `meant` as that of AuditFilter."""
+        return self._journal(AuditFilter(text=text, meant=meant, what="control."), limit, before_id)
+
     # ------------------------------------------------------------------------------------------------------- setting
 
     @permit(Action.COMMAND, where=_device, changes=True)
@@ -241,13 +252,17 @@ class Control:
                 Text(f"{device} is not in manual; put it in manual first", f"{device} 不在手动；请先切至手动")
             )
         before = self._standing.manual.get(one.point.name)
-        self._standing.manual[one.point.name] = Manual(value, who.name, reason, self._clock.now_ns())
+        self._standing.manual[one.point.name] = Manual(value, who.name, reason, self._next())
         await self._keep()
         self._cycle()
         allowed = await self._held(i, device)
         return Changed(
             allowed, before=None if before is None else before.value, after={"asked": value, "allowed": allowed}
         )
+
+    def _next(self) -> int:
+        """Another number than any that stands: the same value set again is another row of the ledger."""
+        return 1 + max((one.id for one in self._standing.manual.values()), default=0)
 
     async def _held(self, i: int, device: str) -> float:
         """Wait until what is allowed was taken. Raises ControlError where it is not in time."""

@@ -374,13 +374,16 @@ class FakeControl:
     def state(self) -> ControlState:
         return self.now
 
+    def ledger(self, *_: object) -> Future[list[AuditRow]]:
+        return answered([])
+
     def arm(self, device: str, role: str) -> str:
         return f"{device} {role}"
 
     def __getattr__(self, name: str) -> Callable[..., Future[Any]]:
         def ask(*given: Any, **more: Any) -> Future[Any]:
             self.asked.append((name, *given, *more.values()))
-            return answered(None)
+            return answered(given[2] if name == "request" else None)
 
         return ask
 

@@ -111,6 +111,7 @@ class _Service:
         slow = (
             name in ("query", "journal")
             or self._name in ("audit", "versions")
+            or (self._name == "control" and name not in ("state", "arm"))
             or (self._name == "commissioning" and name != "discovered")
         )
         return lambda *arguments: (self._owner.promise if slow else self._owner.ask)(path, arguments)

@@ -9,8 +9,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QPlainTextEdit, QSplitter
 
 from app.console.pages.page import Context
-from app.console.system.tab import Tab
 from app.console.system.words import meant, word
+from app.console.tab import Tab
 from app.model.audit import AuditFilter, AuditRow, Result, Verdict
 from app.model.clock import SECOND_NS
 from widgets.cells import Cell

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from PySide6.QtWidgets import QComboBox, QLineEdit
 
 from app.console.pages.page import Context
-from app.console.system.tab import Tab, fill
+from app.console.tab import Tab, fill
 from app.model.access import ACTION_NAMES, WHOLE_STATION, Action, Grant, RoleRow, SessionRow, UserRow
 from app.model.errors import GridroomError
 from app.model.text import Text

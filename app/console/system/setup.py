@@ -7,7 +7,7 @@ from typing import Final
 from PySide6.QtWidgets import QLineEdit
 
 from app.console.pages.page import Context
-from app.console.system.tab import Tab, fill
+from app.console.tab import Tab, fill
 from app.model.access import SecretPlace, SecretRow
 from app.model.difference import Applied, DifferenceRow, Kind, VersionRow
 from app.model.views import Place, SystemView

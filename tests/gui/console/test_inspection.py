@@ -9,11 +9,13 @@ from pytestqt.qtbot import QtBot
 from app.console import inspection
 from app.console.main import Console
 from app.console.pages.devices import DevicesPage
-from app.console.pages.system import SystemPage
+from app.console.pages.tabbed import TabbedPage
 from app.console.pages.trends import TrendsPage
 from app.console.screenshots import ALL_PAGES, EDITOR, SIZES, settle, show_page, telling_points
-from tests.support.fake_station import FakeStation
+from tests.gui.console.test_control import acting
+from tests.support.fake_station import FakeControl, FakeStation
 from widgets import language, theme
+from widgets.rows_table import RowsTable
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -127,15 +129,19 @@ def test_every_part_of_the_editor_stands_inspection(console: Console, facade: Fa
     assert not found, "\n" + "\n".join(found)
 
 
-@pytest.mark.parametrize("tab", range(7))
-def test_a_tab_of_the_system_page_stands_inspection(console: Console, facade: FakeStation, tab: int) -> None:
+@pytest.mark.parametrize(("name", "tab"), [*(("system", i) for i in range(7)), *(("control", i) for i in range(3))])
+def test_a_tab_stands_inspection(console: Console, facade: FakeStation, name: str, tab: int) -> None:
     """But for language: who, from where and why stand there as they were written."""
+    assert isinstance(facade.control, FakeControl)
+    facade.control.now = acting(facade.station)
     window = console.window
     window.resize(*SIZES[0])
-    window.go("system")
-    page = window.pages["system"]
-    assert isinstance(page, SystemPage)
+    window.go(name)
+    page = window.pages[name]
+    assert isinstance(page, TabbedPage)
     page.tabs.setCurrentIndex(tab)
+    settle(window, 0.05)
+    page.view.findChildren(RowsTable)[0].selectRow(0)
     found = []
     for tongue in ("en", "zh"):
         language.choose(tongue)

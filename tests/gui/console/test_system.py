@@ -16,8 +16,8 @@ from app.console.pages.system import SystemPage
 from app.console.system.log import AuditTab
 from app.console.system.people import RolesTab, SessionsTab, UsersTab
 from app.console.system.setup import SecretsTab, StationTab, VersionsTab
-from app.console.system.tab import Tab
 from app.console.system.words import WORDS
+from app.console.tab import Tab
 from app.history.folder import DataFolder
 from app.model.access import Action, Grant, SecretPlace
 from app.model.clock import SECOND_NS

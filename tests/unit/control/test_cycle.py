@@ -149,10 +149,13 @@ class TestSite:
         bench = Bench(park(tmp_path), [zero])
         bench.set(**{"inv1.p_kw": 50, "inv2.p_kw": 50, "meter1.p_kw": -60})
         allowed = bench.run()
-        assert allowed == {"pcs1.p_set": -30, "pcs2.p_set": -30, "inv1.p_lim": 50, "inv2.p_lim": 50}
+        assert allowed == {"pcs1.p_set": -30, "pcs2.p_set": -30}, "no limit is written that limits nothing"
         bench.set(**{"bms1.c_lim": 0, "bms2.c_lim": 10})
         allowed = bench.run()
         assert allowed == {"pcs1.p_set": 0, "pcs2.p_set": -10, "inv1.p_lim": 25, "inv2.p_lim": 25}
+        bench.set(**{"meter1.p_kw": 500, "bms1.c_lim": 100, "bms2.c_lim": 100})
+        limits = [[value for name, value in bench.run().items() if "p_lim" in name] for _ in range(2)]
+        assert limits == [[50, 50], []], "taken back once, and then left alone"
 
 
 class TestModes:

@@ -1,0 +1,165 @@
+"""The Control page: who acts, what may be set by hand, two steps of a command, and the life of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.console.control.devices import DevicesTab
+from app.console.control.ledger import LedgerTab, lives
+from app.console.control.strategies import StrategiesTab
+from app.console.main import Console
+from app.console.pages.control import ControlPage
+from app.model.audit import AuditRow
+from app.model.control import ChannelRow, Clip, ControlState, Mode, Quantity, Rank, Running, StrategyRow, Wanted
+from app.model.station import Station
+from app.model.text import Text
+from tests.support.fake_station import FakeControl, FakeStation
+
+INF, NAN = float("inf"), float("nan")
+
+
+def channel(device: str, mode: Mode = Mode.AUTO, **more: Any) -> ChannelRow:
+    wanted = (
+        Wanted("limit", Rank.GRID, -INF, 100.0, NAN, True, Text("at most 100 kW", "至多 100 kW")),
+        Wanted("tariff", Rank.ECONOMICS, -INF, INF, 250.0, False, Text("peak", "高峰")),
+    )
+    given: dict[str, Any] = {
+        "holder": "limit", "requested": 250.0, "allowed": 100.0, "clip": Clip.RANK, "sent": 100.0, "sent_at": 1,
+        "held": 100.0, "feedback": 98.5, "low": -500.0, "high": 500.0, "blocked": None, **more,
+    }  # fmt: skip
+    return ChannelRow(device, Quantity.ACTIVE, f"{device}.p_set", mode, wanted, **given)
+
+
+def strategy(id_: str, running: Running) -> StrategyRow:
+    return StrategyRow(id_, "peak_shaving", Text("Peak shaving", "削峰"), running, Rank.DEMAND, ("pcs1",), {"limit_kw": 100},
+                       Text("below the limit", "低于限值"), sound=True)  # fmt: skip
+
+
+def acting(station: Station) -> ControlState:
+    """Two channels of storage, the second in manual, and two strategies."""
+    devices = [device.id for device in station.devices if device.kind == "pcs"] or [station.devices[0].id]
+    return ControlState(
+        Mode.AUTO, False, (strategy("shave", Running.LIVE), strategy("plan", Running.SHADOW)),
+        (channel(devices[0]), channel(devices[-1], Mode.MANUAL)), {devices[-1]: Mode.MANUAL}, {}, {},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def control(facade: FakeStation) -> FakeControl:
+    assert isinstance(facade.control, FakeControl)
+    facade.control.now = acting(facade.station)
+    return facade.control
+
+
+def tab(console: Console, kind: type[Any]) -> Any:
+    console.window.go("control")
+    page = console.window.pages["control"]
+    assert isinstance(page, ControlPage)
+    page.tabs.setCurrentIndex(page.kinds.index(kind))
+    page.view.reload()
+    return page.view
+
+
+def column(table: Any, number: int) -> list[str]:
+    return [table.rows_model.cell(row, number).text for row in range(table.rows_model.rowCount())]
+
+
+def test_who_acts_what_each_asked_and_what_clipped_it(control: FakeControl, console: Console) -> None:
+    view: DevicesTab = tab(console, DevicesTab)
+    assert column(view.rows, 4) == ["+250.0", "+250.0"] and column(view.rows, 5) == ["+100.0", "+100.0"]
+    assert column(view.rows, 9) == ["a higher rank", "a higher rank"]
+    view.rows.selectRow(0)
+    view.read()
+    assert column(view.acting, 0) == ["grid order", "economics"]
+    assert column(view.acting, 1) == ["limit", "tariff (shadow)"] and column(view.acting, 3) == ["+100.0", "∞"]
+
+
+def test_a_device_is_set_in_manual_only_and_never_by_enter(
+    control: FakeControl, console: Console, qtbot: QtBot
+) -> None:
+    view: DevicesTab = tab(console, DevicesTab)
+    view.rows.selectRow(0)
+    view.read()
+    assert not view.set.isEnabled() and not view.value.isEnabled() and "manual first" in view.set.toolTip()
+    view.rows.selectRow(1)
+    view.read()
+    QTest.keyClicks(view.value, "-120")
+    view.read()
+    assert view.set.isEnabled() and view.set.text().endswith("to -120.0 kW")
+    QTest.keyClick(view.value, "\r")
+    assert control.asked == []
+    view.reason.setText("a trial")
+    view.set.click()
+    device = control.now.channels[1].device
+    qtbot.waitUntil(lambda: control.asked == [("request", device, Quantity.ACTIVE, -120.0, "a trial")])
+
+
+def test_a_command_has_two_steps(control: FakeControl, console: Console, qtbot: QtBot) -> None:
+    view: DevicesTab = tab(console, DevicesTab)
+    view.rows.selectRow(0)
+    view.read()
+    device = control.now.channels[0].device
+    view.commands.clear()
+    view.commands.addItem("Stop", "stop")
+    view.show_rights()
+    assert not view.confirm.isEnabled() and "Arm it first" in view.confirm.toolTip()
+    view.arm.click()
+    assert view.confirm.isEnabled() and not view.arm.isEnabled()
+    view.confirm.click()
+    qtbot.waitUntil(lambda: control.asked == [("command", device, "stop", f"{device} stop", "")])
+    assert not view.confirm.isEnabled()
+
+
+def test_a_tag_needs_its_reason_and_the_stop_is_one_click(control: FakeControl, console: Console, qtbot: QtBot) -> None:
+    view: DevicesTab = tab(console, DevicesTab)
+    view.rows.selectRow(0)
+    view.read()
+    assert not view.tag.isEnabled()
+    view.reason.setText("work on the cable")
+    view.read()
+    view.tag.click()
+    device = control.now.channels[0].device
+    qtbot.waitUntil(lambda: control.asked == [("tag", device, "work on the cable")])
+    view._stop.click()
+    qtbot.waitUntil(lambda: control.asked[-1] == ("stop_all", "work on the cable"))
+
+
+def test_a_strategy_is_run_live_in_shadow_or_not(control: FakeControl, console: Console, qtbot: QtBot) -> None:
+    view: StrategiesTab = tab(console, StrategiesTab)
+    assert column(view.rows, 2) == ["runs live", "in shadow"]
+    view.rows.selectRow(1)
+    view.read()
+    assert view._run[Running.LIVE].isEnabled() and not view._run[Running.SHADOW].isEnabled()
+    view._run[Running.LIVE].click()
+    qtbot.waitUntil(lambda: control.asked == [("run_strategy", "plan", Running.LIVE, "")])
+
+
+def row(id_: int, result: str, asks: int = 0, **more: str) -> AuditRow:
+    given = {
+        "actor": "ada",
+        "what": "control.request",
+        "reason": "a trial",
+        "details": '{"value":5,"quantity":"x"}',
+        **more,
+    }
+    return AuditRow(id_, id_ * 10**9, given["actor"], "", "", "", given["what"], "pcs1", result, given["reason"],
+                    given["details"], "", "", asks, "")  # fmt: skip
+
+
+def test_a_command_is_one_line_from_the_wish_to_what_came_of_it(
+    control: FakeControl, console: Console, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    rows = [row(4, "asked"), row(3, "failed", 1, reason="it is tagged"), row(2, "denied"), row(1, "asked")]
+    assert [(one.asked.id, one.ended.id if one.ended else 0) for one in lives(rows)] == [(4, 0), (2, 0), (1, 3)]
+    from tests.support.fake_station import answered
+
+    monkeypatch.setattr(FakeControl, "ledger", lambda self, *_: answered(rows))
+    view: LedgerTab = tab(console, LedgerTab)
+    qtbot.waitUntil(lambda: column(view.rows, 6) == ["asked", "denied", "failed"])
+    assert column(view.rows, 7) == ["–", "–", "2.00 s"] and column(view.rows, 8)[2] == "it is tagged"
+    view.rows.selectRow(2)
+    assert "#1" in view.details.toPlainText() and "#3" in view.details.toPlainText()
