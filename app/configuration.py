@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.control.loading import Bound, load_strategies
+from app.control.loading import Bound, load_strategies, site_faults
 from app.engine.computed import parse_all
 from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
@@ -72,6 +72,10 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
     faults += northbound_faults
     strategies, strategy_faults, config_hash = load_strategies(replace(loaded.station, config_hash=config_hash))
     faults += strategy_faults
+    lower = Text("lower it, or correct the transformers' ratings", "请降低，或改正变压器容量")
+    faults += [
+        loaded.station_fault(("station", "limits", key), what, lower) for key, what in site_faults(loaded.station)
+    ]
     if faults:
         raise ConfigFaults([*faults, *absent])
     for remark in registry.remarks():

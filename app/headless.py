@@ -39,12 +39,20 @@ log = logging.getLogger("gridroom.headless")
 def check(station: Path, overlay: Path | None) -> int:
     """Judge the files; ConfigFaults become exit 2 above."""
     from app.configuration import configure
+    from app.control.loading import unsafe_alone
 
     configuration = configure(station_directory(station), overlay)
     if configuration.absent:  # the station would run without these devices
         raise ConfigFaults(configuration.absent)
     found = configuration.station
-    print(f"{found.directory}: good, {_count(found.devices, 'device')}, {_count(found.points, 'point')}")
+    strategies = f", {_count(configuration.strategies, 'strategy', 'strategies')}" if configuration.strategies else ""
+    print(f"{found.directory}: good, {_count(found.devices, 'device')}, {_count(found.points, 'point')}{strategies}")
+    if alone := unsafe_alone(found, configuration.strategies):
+        print(
+            f"{', '.join(alone)}: no timer of their own is known ('control: {{expiry: ...}}'); nothing makes them safe "
+            "when the engine is gone",
+            file=sys.stderr,
+        )
     return DONE
 
 
@@ -88,8 +96,8 @@ def discover(driver: str, keys: Sequence[str], seconds: float) -> int:
     return DONE
 
 
-def _count(things: Sized, name: str) -> str:
-    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+def _count(things: Sized, name: str, several: str = "") -> str:
+    return f"{len(things)} {name if len(things) == 1 else several or name + 's'}"
 
 
 def schema(form: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from app.control.fleet import Fleet
+from app.control.gates import transformers_kva
 from app.control.registry import Kind, kinds
 from app.control.strategies.contract import Strategy
 from app.model.control import Quantity, Rank, Running, StrategiesForm, StrategyForm
@@ -52,6 +53,24 @@ def load_strategies(station: Station, text: str | None = None) -> tuple[tuple[Bo
         return (), [], station.config_hash
     loading = _Loading(station, YamlSource(file, text) if text is not None else YamlSource(file))
     return tuple(loading.run()), loading.faults, loading.digest
+
+
+def site_faults(station: Station) -> list[tuple[str, Text]]:
+    """Limits of the station that allow more than its transformers bear: key, what is wrong."""
+    bears, limits = transformers_kva(station), station.limits
+    found = []
+    for key in ("import_kw", "export_kw"):
+        limit = getattr(limits, key)
+        if bears and limit is not None and limit > bears:
+            found.append((key, Text(f"limits.{key}: {limit:g} kW is more than the transformers bear, {bears:g} kVA",
+                                    f"limits.{key}：{limit:g} kW 超出变压器容量 {bears:g} kVA")))  # fmt: skip
+    return found
+
+
+def unsafe_alone(station: Station, strategies: Sequence[Bound]) -> list[str]:
+    """Devices that strategies set and that have no timer: nothing makes them safe when the engine is gone."""
+    used = {id_ for one in strategies for id_ in one.devices}
+    return [device.id for device in station.devices if device.id in used and device.control.expiry is None]
 
 
 class _Loading:
@@ -108,6 +127,7 @@ class _Loading:
         strategy = self._strategy(kind, form, here)
         if strategy is None or len(self.faults) > before:
             return None
+        self._judge_transformer(strategy, form, here)
         for name in strategy.points():
             self._judge_point(name, form, here)
         rank = form.priority or kind.rank
@@ -175,6 +195,16 @@ class _Loading:
                 self._fault(at, Text(f"{form.id}: {id_} may not be commanded without {' and '.join(missing)}",
                                      f"{form.id}：{id_} 缺少控制所需内容：{'、'.join(missing)}"),
                             Text("add it in station.yaml", "请在 station.yaml 中补充"))  # fmt: skip
+
+    def _judge_transformer(self, strategy: Strategy[Any, Any], form: StrategyForm, here: Steps) -> None:
+        """A limit that allows more than the transformers bear is none."""
+        bears, limit = transformers_kva(self._station), getattr(strategy.params, "limit_kw", None)
+        if bears and isinstance(limit, float | int) and limit > bears:
+            self._fault((*here, "params", "limit_kw"),
+                        Text(f"{form.id}: {limit:g} kW is more than the transformers bear, {bears:g} kVA",
+                             f"{form.id}：{limit:g} kW 超出变压器容量 {bears:g} kVA"),
+                        Text("lower it, or correct their 'ratings: {apparent_kva: ...}'",
+                             "请降低，或改正变压器的 ratings: {apparent_kva: ...}"))  # fmt: skip
 
     def _judge_point(self, name: str, form: StrategyForm, here: Steps) -> None:
         if name not in self._station.by_name:

@@ -45,7 +45,7 @@ def _channel(controller: Controller, dispatcher: Dispatcher, outcome: Outcome | 
         float(outcome.inputs.power[i]) if outcome is not None else nan,
         float(outcome.bounds.low[i]) if outcome is not None else nan,
         float(outcome.bounds.high[i]) if outcome is not None else nan,
-        _blocked(controller, outcome, i),
+        _blocked(controller, outcome, i), one.device.control.expiry is not None,
     )  # fmt: skip
 
 

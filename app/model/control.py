@@ -193,6 +193,8 @@ class ChannelRow:
     """What protection allows now."""
     blocked: Text | None
     """Why nothing is sent: a tag, local, a trip, read-only; None where it is."""
+    timer: bool = True
+    """The device has a timer of its own (`control: expiry`): it is safe also when the engine is gone."""
 
 
 @dataclass(frozen=True, slots=True)

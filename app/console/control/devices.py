@@ -198,7 +198,8 @@ class DevicesTab(Tab):
             self.range.clear()
         else:
             name, unit = station.by_id[row.device].name.in_(tongue), UNITS[row.quantity]
-            self.head.setText(f"{name} · {tr(QUANTITIES[row.quantity])}")
+            alone = "" if row.timer else f" · {tr('no timer of its own')}"
+            self.head.setText(f"{name} · {tr(QUANTITIES[row.quantity])}{alone}")
             self.range.setText(f"{unit}  [{number(row.low)} … {number(row.high)}]")
         self._offer_commands(row)
         self.show_rights()

@@ -1,0 +1,143 @@
+"""`strategies.yaml`: every fault with its line and the mend; what may run is what may be commanded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.configuration import configure
+from app.control.fleet import Fleet
+from app.control.loading import FILE, load_strategies, unsafe_alone
+from app.model.control import Quantity, Rank, Running
+from app.model.errors import ConfigFaults
+from app.model.station import Station
+from tests.support.control_station import METER, battery, inverter, park, point, storage
+
+GOOD = {"id": "a", "kind": "peak_shaving", "devices": ["pcs1"], "params": {"limit_kw": 100}}
+
+
+def faults(station: Station, *strategies: Any, text: str | None = None) -> list[str]:
+    written = yaml.safe_dump({"strategies": list(strategies)}) if text is None else text
+    return [str(fault.words.en) for fault in load_strategies(station, written)[1]]
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Station:
+    return park(tmp_path)
+
+
+def test_without_the_file_nothing_runs(station: Station) -> None:
+    assert load_strategies(station) == ((), [], station.config_hash)
+
+
+def test_what_is_left_out_is_as_its_kind_says(station: Station) -> None:
+    (bound,), found, digest = load_strategies(station, yaml.safe_dump({"strategies": [GOOD]}))
+    assert found == [] and digest != station.config_hash
+    assert (bound.running, bound.rank, bound.meter, bound.name.zh) == (Running.SHADOW, Rank.DEMAND, "meter1", "削峰")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": "peak_shavin"}, "unknown kind 'peak_shavin'; did you mean 'peak_shaving'?"),
+        ({"kind": "magic"}, "unknown kind 'magic'; write one of: curtailment"),
+        ({"devices": ["pcs9"]}, "a: unknown device 'pcs9'; did you mean"),
+        ({"devices": ["bms1"]}, "a: bms1 cannot be commanded"),
+        ({"devices": []}, "devices"),
+        ({"mode": "on"}, "mode"),
+        ({"priority": "first"}, "priority"),
+        ({"meter": "pcs7"}, "'pcs7' is no device with the role active_power"),
+        ({"params": {}}, "limit_kw"),
+        ({"params": {"limit_kw": "much"}}, "limit_kw"),
+        ({"params": {"limit_kw": float("nan")}}, "limit_kw"),
+        ({"params": {"limit_kw": 1, "limt": 2}}, "limt"),
+        ({"colour": "red"}, "colour"),
+        ({"kind": "import_limit", "params": {}}, "neither it nor the station has a limit"),
+        ({"kind": "tariff_schedule", "params": {"tariff": "atlantis"}}, "there is no tariff 'atlantis'"),
+        ({"kind": "tariff_schedule", "params": {"tariff": "../x"}}, "is no name of a tariff"),
+        ({"kind": "plan_tracking", "params": {"plan": "../../etc/passwd"}}, "there is no plan"),
+        ({"kind": "plan_tracking", "params": {"plan": [1.0] * 95}}, "a day of a plan has 96 points"),
+        ({"kind": "curtailment", "params": {"order": "meter1.ordr"}}, "unknown point 'meter1.ordr'; did you mean"),
+        ({"id": "A b"}, "id"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_and_nothing_runs(station: Station, change: dict[str, Any], words: str) -> None:
+    told = faults(station, {**GOOD, **change})
+    assert any(words in one for one in told), told
+    assert load_strategies(station, yaml.safe_dump({"strategies": [{**GOOD, **change}]}))[0] == () or "point" in words
+
+
+@pytest.mark.parametrize(("text", "words"), [("[]", "not a mapping"), ("strategies: {a: 1}", "strategies"), ("a: [", ""),
+                                             ("stratgies: []", "stratgies")])  # fmt: skip
+def test_a_file_that_is_none(station: Station, text: str, words: str) -> None:
+    assert any(words in one for one in faults(station, text=text))
+
+
+def test_an_id_is_given_once(station: Station) -> None:
+    assert "exists already in line" in faults(station, GOOD, GOOD)[0]
+
+
+def test_its_line_is_named(tmp_path: Path) -> None:
+    station = park(tmp_path)
+    (tmp_path / FILE).write_text("strategies:\n  - id: a\n    kind: peak_shaving\n    devices: [pcs1, pcs9]\n"
+                                 "    params: {limit_kw: 1}\n", encoding="utf-8")  # fmt: skip
+    (fault,) = load_strategies(station)[1]
+    assert (fault.file.name, fault.line) == (FILE, 4)
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ({**storage(1), "ratings": {}}, "ratings: {power_kw"),
+        ({**storage(1), "bms": None}, "role soc"),
+        ({**storage(1), "points": [one for one in storage(1)["points"] if one["id"] != "p_kw"]}, "role active_power"),
+        ({**inverter(1), "id": "pcs1", "ratings": {}}, "ratings: {power_kw"),
+    ],
+)
+def test_what_a_device_must_have_before_it_is_commanded(tmp_path: Path, device: dict[str, Any], words: str) -> None:
+    text = {
+        "version": 1,
+        "station": {"id": "s", "name": "S", "timezone": "UTC", "location": {"latitude": 0, "longitude": 0}, "grid_meter": "meter1"},
+        "devices": [{**METER, "parent": None}, {**{k: v for k, v in device.items() if v is not None}, "parent": None},
+                    {**battery(1), "parent": None}],
+    }  # fmt: skip
+    (tmp_path / "station.yaml").write_text(yaml.safe_dump(text), encoding="utf-8")
+    from app.model.loading import load_station
+
+    assert any(words in one for one in faults(load_station(tmp_path).station, GOOD))
+
+
+def test_no_limit_may_allow_more_than_the_transformer_bears(tmp_path: Path) -> None:
+    transformer = {
+        "id": "t1", "name": "T1", "kind": "transformer", "ratings": {"apparent_kva": 150},
+        "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 9}, "points": [point("t", None, "degC", 0)],
+    }  # fmt: skip
+    station = park(tmp_path, more=[transformer])
+    assert (
+        "200 kW is more than the transformers bear, 150 kVA"
+        in faults(station, {**GOOD, "params": {"limit_kw": 200}})[0]
+    )
+    assert faults(station, {**GOOD, "params": {"limit_kw": 150}}) == []
+    with pytest.raises(ConfigFaults, match=r"limits.import_kw: 160 kW is more than the transformers bear"):
+        park(tmp_path, more=[transformer], limits={"import_kw": 160})
+        configure(tmp_path)
+
+
+def test_who_has_no_timer_of_its_own_is_named(tmp_path: Path) -> None:
+    station = park(tmp_path)
+    bound = load_strategies(station, yaml.safe_dump({"strategies": [GOOD]}))[0]
+    assert unsafe_alone(station, bound) == ["pcs1"]
+    timed = park(tmp_path, expiry="10s")
+    assert unsafe_alone(timed, load_strategies(timed, yaml.safe_dump({"strategies": [GOOD]}))[0]) == []
+
+
+def test_the_channels_of_a_park(station: Station) -> None:
+    fleet = Fleet(station)
+    assert [(one.device.id, one.quantity) for one in fleet.channels] == [
+        ("pcs1", Quantity.ACTIVE), ("pcs1", Quantity.REACTIVE), ("pcs2", Quantity.ACTIVE), ("pcs2", Quantity.REACTIVE),
+        ("inv1", Quantity.LIMIT), ("inv2", Quantity.LIMIT),
+    ]  # fmt: skip
+    assert fleet.low.tolist() == [-100, -110, -100, -110, 0, 0] and fleet.high.tolist() == [100, 110, 100, 110, 50, 50]
