@@ -355,7 +355,7 @@ def _bench(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _verb(
         verbs, "bench", "Measure, beside a physical limit of the same run.", "gridroom bench acquisition --json"
     )
-    names = "acquisition history trend alarms console cleaning audit iec104 mqtt mixed faults"
+    names = "acquisition history trend alarms control console cleaning audit iec104 mqtt mixed faults"
     parser.add_argument("name", metavar="NAME", help=names)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(

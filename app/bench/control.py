@@ -1,0 +1,259 @@
+"""Control: how long a cycle takes, how evenly cycles run, and how long from a meter's wire to a setpoint's."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import yaml
+
+from app.bench.report import Figure
+from app.configuration import configure
+from app.control.controller import Controller
+from app.control.loading import load_strategies
+from app.control.standing import Standing
+from app.history.folder import DataFolder
+from app.model.clock import SECOND_NS, SystemClock
+from app.model.loading import load_station
+from app.station import RunningStation
+
+STORAGE: Final = 20
+INVERTERS: Final = 100
+CYCLES: Final = 500
+ROUNDS: Final = 100
+_REGISTERS: Final = 64
+_HEAD: Final = struct.Struct(">HHHBBHH")
+
+
+def run(seconds: float | None = None) -> list[Figure]:
+    """All figures. `seconds` is how long the evenness of cycles is looked at."""
+    return [*_cycles(), *_evenness(seconds or 10.0), *_wire()]
+
+
+# --------------------------------------------------------------------------------------------------------------- a park
+
+
+def _point(id_: str, role: str, unit: str, register: int, kind: str = "", scan: str = "1s") -> dict[str, Any]:
+    address = {"table": "holding", "register": register, "type": "f32"}
+    given = {"id": id_, "name": id_, "kind": kind or "measurement", "role": role, "unit": unit}
+    return {**given, "scan": scan, "address": address}
+
+
+def _device(id_: str, kind: str, port: int, unit: int, points: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    connection = {"driver": "modbus-tcp", "host": "127.0.0.1", "port": port, "unit": unit}
+    return {"id": id_, "name": id_, "kind": kind, "connection": connection, "points": points, **more}
+
+
+def _park(folder: Path, storage: int, inverters: int, port: int, scan: str = "1s") -> None:
+    """A station and its strategies, written into a folder."""
+    meter = [_point("p_kw", "active_power", "kW", 0, scan=scan)]
+    battery = [
+        _point("p_kw", "active_power", "kW", 2, scan=scan), _point("soc", "soc", "%", 4),
+        _point("c_lim", "charge_limit", "kW", 6), _point("d_lim", "discharge_limit", "kW", 10),
+        _point("p_set", "active_power_setpoint", "kW", 20, "setpoint"),
+    ]  # fmt: skip
+    sun = [_point("p_kw", "active_power", "kW", 8), _point("p_lim", "power_limit_setpoint", "kW", 30, "setpoint")]
+    ratings = {"power_kw": 100, "energy_kwh": 200}
+    all_storage, pv = [f"pcs{n}" for n in range(storage)], [f"inv{n}" for n in range(inverters)]
+    devices = [
+        _device("meter1", "meter", port, 1, meter),
+        *(_device(id_, "pcs", port, 2 + n, battery, ratings=ratings, control={"expiry": "10s"})
+          for n, id_ in enumerate(all_storage)),
+        *(_device(id_, "pv_inverter", port, 100 + n, sun, ratings={"power_kw": 50}) for n, id_ in enumerate(pv)),
+    ]  # fmt: skip
+    head = {
+        "id": "bench", "name": "Bench", "timezone": "Asia/Shanghai", "location": {"latitude": 30, "longitude": 120},
+        "grid_meter": "meter1", "limits": {"import_kw": 5000, "export_kw": 3000},
+    }  # fmt: skip
+    text = yaml.safe_dump({"version": 1, "station": head, "devices": devices})
+    (folder / "station.yaml").write_text(text, encoding="utf-8")
+    many: list[dict[str, Any]] = [
+        {"id": "demand", "kind": "demand_control", "devices": all_storage, "params": {"limit_kw": 4000}},
+        {"id": "export", "kind": "export_limit", "devices": [*all_storage, *pv]},
+        {"id": "soc", "kind": "soc_management", "devices": all_storage},
+        {"id": "tariff", "kind": "tariff_schedule", "devices": all_storage, "params": {"tariff": "zhejiang"}},
+    ]
+    one: list[dict[str, Any]] = [
+        {"id": "shave", "kind": "peak_shaving", "devices": all_storage, "params": {"limit_kw": 100}}
+    ]
+    live = yaml.safe_dump({"strategies": [{"mode": "live", **each} for each in (many if inverters else one)]})
+    (folder / "strategies.yaml").write_text(live, encoding="utf-8")
+
+
+class _Table:
+    def __init__(self, n: int) -> None:
+        self.value, self.quality = np.full(n, 50.0), np.zeros(n, np.uint16)
+        self.received = np.zeros(n, np.int64)
+
+
+# ------------------------------------------------------------------------------------------------- cycles by themselves
+
+
+def _cycles() -> list[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        _park(Path(folder), STORAGE, INVERTERS, 1)
+        station = load_station(Path(folder)).station
+        bound, faults, _ = load_strategies(station)
+        if faults:
+            raise AssertionError([str(fault) for fault in faults])
+        controller, table = Controller(station, bound, Standing()), _Table(len(station.points))
+        clock, took, moving = SystemClock(), [], np.random.default_rng(1)
+        for k in range(CYCLES):
+            table.value[:] = 50.0 + moving.normal(0, 5, len(table.value))
+            now, table.received[:] = clock.now_ns(), clock.now_ns()
+            began = time.perf_counter()
+            outcome = controller.cycle(table, now, (k + 1) * SECOND_NS // 10)
+            took.append(1e3 * (time.perf_counter() - began))
+            if not np.isfinite(outcome.allowed[0]):
+                raise AssertionError("nothing was allowed")
+        return [Figure.at_most(f"a cycle of {STORAGE} storages, {INVERTERS} inverters, 4 strategies, p99",
+                               float(np.percentile(took, 99)), "ms", 5.0, f"{np.median(took):.2f} ms p50")]  # fmt: skip
+
+
+def _evenness(seconds: float) -> list[Figure]:
+    """The whole station on a field that answers at once: how late a cycle is that should begin within 100 ms."""
+    with _Field() as field, tempfile.TemporaryDirectory() as folder:
+        _park(Path(folder), STORAGE, INVERTERS, field.port)
+        with _running(Path(folder)) as station:
+            began: list[int] = []
+            controller = station.control._controller
+            cycle = controller.cycle
+
+            def watched(*given: Any) -> Any:
+                began.append(time.perf_counter_ns())
+                return cycle(*given)
+
+            setattr(controller, "cycle", watched)  # noqa: B010 (mypy)
+            time.sleep(seconds)
+            setattr(controller, "cycle", cycle)  # noqa: B010
+            apart = np.diff(began) / 1e6
+            late = np.maximum(apart - 100.0, 0.0)
+            return [Figure.at_most("cycles late beyond 100 ms, p99", float(np.percentile(late, 99)), "ms", 20.0,
+                                   f"{len(began) / seconds:.0f} cycles/s, worst {late.max():.1f} ms late")]  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------- wire to wire
+
+
+class _Field:
+    """Holding registers that anybody reads, on a thread; tells when a register was written."""
+
+    def __init__(self) -> None:
+        self.registers = bytearray(2 * _REGISTERS)
+        for register, value in ((0, 100.0), (2, 0.0), (4, 50.0), (6, 100.0), (8, 20.0), (10, 100.0)):
+            self.put(register, value)
+        self.written: list[int] = []
+        """Monotonic nanoseconds of each write."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._sockets: list[socket.socket] = []
+
+    def put(self, register: int, value: float) -> None:
+        self.registers[2 * register : 2 * register + 4] = struct.pack(">f", value)
+
+    def __enter__(self) -> _Field:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        for one in self._sockets:
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                one, _ = self._listener.accept()
+            except OSError:
+                return
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sockets.append(one)
+            threading.Thread(target=self._serve, args=(one,), daemon=True).start()
+
+    def _serve(self, one: socket.socket) -> None:
+        waiting = b""
+        while True:
+            try:
+                data = one.recv(4096)
+            except OSError:
+                return
+            if not data:
+                return
+            waiting += data
+            while len(waiting) >= 12 and len(waiting) >= 6 + int.from_bytes(waiting[4:6]):
+                size = 6 + int.from_bytes(waiting[4:6])
+                one.sendall(self._answer(waiting[:size]))
+                waiting = waiting[size:]
+
+    def _answer(self, request: bytes) -> bytes:
+        transaction, _, _, unit, function, address, count = _HEAD.unpack_from(request)
+        if function in (3, 4):
+            data = bytes(self.registers[2 * address : 2 * (address + count)])
+            return struct.pack(">HHHBBB", transaction, 0, 3 + len(data), unit, function, len(data)) + data
+        self.written.append(time.monotonic_ns())
+        self.registers[2 * address : 2 * (address + count)] = request[13 : 13 + 2 * count]
+        return struct.pack(">HHHBBHH", transaction, 0, 6, unit, function, address, count)
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[RunningStation]:
+    with DataFolder.open(folder / "data", "gridroom bench") as data:
+        station = RunningStation(configure(folder), data.path)
+        station.start()
+        try:
+            end = time.monotonic() + 30
+            while station.health().devices_online < station.health().devices_total and time.monotonic() < end:
+                time.sleep(0.05)
+            time.sleep(1.0)
+            yield station
+        finally:
+            station.stop()
+
+
+def _wire() -> list[Figure]:
+    with _Field() as field, tempfile.TemporaryDirectory() as folder:
+        _park(Path(folder), 1, 0, field.port, scan="20ms")
+        with _running(Path(folder)):
+            took = []
+            for k in range(ROUNDS):
+                time.sleep(0.11 + 0.013 * (k % 7))  # at any moment of a scan
+                before = len(field.written)
+                changed = time.monotonic_ns()
+                field.put(0, 150.0 + (k % 2) * 20.0)
+                end = time.monotonic() + 2.0
+                while len(field.written) == before and time.monotonic() < end:
+                    time.sleep(0.0005)
+                if len(field.written) == before:
+                    raise AssertionError("no setpoint followed")
+                took.append((field.written[before] - changed) / 1e6)
+        bare = _bare(field.port)
+    limit = f"{bare:.2f} ms for one bare read and one bare write, 10 ms half a scan"
+    return [
+        Figure.at_most("meter's wire to setpoint's wire, p50", float(np.median(took)), "ms", 30.0, limit),
+        Figure.at_most("meter's wire to setpoint's wire, p99", float(np.percentile(took, 99)), "ms", 100.0, limit),
+    ]
+
+
+def _bare(port: int) -> float:
+    """One read and one write over a bare socket, the median of many."""
+    read = struct.pack(">HHHBBHH", 1, 0, 6, 1, 3, 0, 2)
+    write = struct.pack(">HHHBBHHB", 2, 0, 11, 2, 16, 20, 2, 4) + struct.pack(">f", 1.0)
+    took = []
+    with socket.create_connection(("127.0.0.1", port)) as one:
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            for request in (read, write):
+                one.sendall(request)
+                one.recv(256)
+            took.append(1e3 * (time.perf_counter() - began))
+    return float(np.median(took))

@@ -1,0 +1,15 @@
+"""The measurement of control measures what it says: cycles that command, and setpoints that follow."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.bench import control
+
+
+def test_every_figure_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ROUNDS", 5)
+    monkeypatch.setattr(control, "CYCLES", 20)
+    figures = control.run(seconds=1.0)
+    assert [figure.unit for figure in figures] == ["ms"] * 4
+    assert all(figure.value is not None and figure.value >= 0 and figure.limit for figure in figures)
