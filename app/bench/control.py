@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -165,9 +165,15 @@ class _Field:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # whoever waits in accept() hears of it
         self._listener.close()
         for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
             one.close()
+        for thread in self._threads:
+            thread.join()
 
     def _accept(self) -> None:
         while True:
@@ -177,7 +183,8 @@ class _Field:
                 return
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets.append(one)
-            threading.Thread(target=self._serve, args=(one,), daemon=True).start()
+            self._threads.append(threading.Thread(target=self._serve, args=(one,), daemon=True))
+            self._threads[-1].start()
 
     def _serve(self, one: socket.socket) -> None:
         waiting = b""
