@@ -32,6 +32,7 @@ _VERBS: Final = (
     "discover",
     "sim",
     "export",
+    "backtest",
     "screenshots",
     "bench",
     "schema",
@@ -163,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         _discover,
         _sim,
         _export,
+        _backtest,
         _screenshots,
         _bench,
         _schema,
@@ -328,6 +330,23 @@ def _export(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         run=lambda o: _import("app.headless").export(
             o.station, o.data, o.points, start=o.start, end=o.end, every=o.every, output=o.output
         )
+    )
+
+
+def _backtest(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _verb(
+        verbs, "backtest", "Run strategies over recorded history, and compare with doing nothing.",
+        "gridroom backtest my_station --data DIR --strategies strategies.yaml --from 2026-01-01 --to 2026-02-01",
+    )  # fmt: skip
+    _station(parser)
+    parser.add_argument("--data", type=_path, required=True, metavar="DIR", help="data folder")
+    parser.add_argument("--strategies", type=_path, required=True, metavar="FILE", help="as strategies.yaml")
+    zone = "ISO 8601; without an offset the station's zone"
+    parser.add_argument("--from", dest="start", required=True, metavar="T", help=zone)
+    parser.add_argument("--to", dest="end", required=True, metavar="T", help="ISO 8601, not included")
+    parser.add_argument("-o", "--output", type=_path, metavar="FILE", help="write the curves as CSV")
+    parser.set_defaults(
+        run=lambda o: _import("app.backtesting").run(o.station, o.data, o.strategies, o.start, o.end, o.output)
     )
 
 

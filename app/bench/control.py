@@ -17,6 +17,7 @@ import yaml
 
 from app.bench.report import Figure
 from app.configuration import configure
+from app.control.backtest import Record, backtest
 from app.control.controller import Controller
 from app.control.loading import load_strategies
 from app.control.standing import Standing
@@ -29,13 +30,14 @@ STORAGE: Final = 20
 INVERTERS: Final = 100
 CYCLES: Final = 500
 ROUNDS: Final = 100
+YEAR_STEPS: Final = 35_040
 _REGISTERS: Final = 64
 _HEAD: Final = struct.Struct(">HHHBBHH")
 
 
 def run(seconds: float | None = None) -> list[Figure]:
     """All figures. `seconds` is how long the evenness of cycles is looked at."""
-    return [*_cycles(), *_evenness(seconds or 10.0), *_wire()]
+    return [*_cycles(), *_evenness(seconds or 10.0), *_wire(), _year()]
 
 
 # --------------------------------------------------------------------------------------------------------------- a park
@@ -264,3 +266,23 @@ def _bare(port: int) -> float:
                 one.recv(256)
             took.append(1e3 * (time.perf_counter() - began))
     return float(np.median(took))
+
+
+def _year() -> Figure:
+    """A year of quarters of an hour, three strategies, two storages; beside the bare cycles of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        _park(Path(folder), 2, 1, 1)
+        station = load_station(Path(folder)).station
+        bound = [one for one in load_strategies(station)[0] if one.id != "soc"]
+        k = np.arange(YEAR_STEPS)
+        load = 150.0 + 80.0 * np.sin(k / 96 * 2 * np.pi) + np.random.default_rng(1).normal(0, 20, YEAR_STEPS)
+        times = 1_785_513_600 * SECOND_NS + 900 * SECOND_NS * k
+        record = Record(times, 900.0, load, np.full((YEAR_STEPS, 1), 20.0))
+        began = time.perf_counter()
+        report = backtest(station, bound, record)
+        took = time.perf_counter() - began
+        if not sum(one.cycles for one in report.storage) > 1:
+            raise AssertionError("the storage did nothing")
+        scale = 35_040 / YEAR_STEPS
+        return Figure.at_most("a year of backtest, 3 strategies", took * scale, "s", 20.0,
+                              f"{1e6 * took / YEAR_STEPS:,.0f} us a step")  # fmt: skip

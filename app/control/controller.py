@@ -100,6 +100,9 @@ class Controller:
         self._protection = DeviceProtection(self.fleet, self._reader)
         self.trips = Trips(self.fleet, self._reader)
         self._gates = gates_of(station, self.fleet)
+        for rows in (*(one.row for one in self._gates), *(one.places.meter for one in self.runners),
+                     *(one.places.points for one in self.runners)):  # fmt: skip
+            self._reader.need(rows)
         self._policy = Policy(self.fleet)
         n = len(self.fleet)
         self.last: Floats = np.full(n, np.nan)
@@ -137,13 +140,14 @@ class Controller:
         """What is to be set now. Raises nothing: a strategy that fails is named and counts as without sound inputs."""
         dt_s = (monotonic_ns - self._last_ns) / SECOND_NS if self._last_ns else 0.0
         self._last_ns = monotonic_ns
-        inputs = self._reader.read(table, now_ns)
-        self.trips.watch(table, now_ns, monotonic_ns, self.standing)
-        bounds = self._protection.bounds(inputs, table, now_ns)
+        self._reader.look(table, now_ns)
+        inputs = self._reader.read()
+        self.trips.watch(monotonic_ns, self.standing)
+        bounds = self._protection.bounds(inputs)
         modes = np.array([self.standing.mode_of(device).value for device in self._devices], dtype=object)
         blocked = self._blocked(inputs)
         local = to_datetime(now_ns).astimezone(self.station.zone)
-        moment = Moment(now_ns, local, inputs, table, self.last, bounds.low, bounds.high)
+        moment = Moment(now_ns, local, inputs, self.last, bounds.low, bounds.high)
         claims, unsound = self._claims(moment, modes, blocked, monotonic_ns)
         bad = unsound | (~self.fleet.is_reactive & np.isnan(inputs.power))
         policy = self._policy.values(bad, self.last, monotonic_ns / SECOND_NS, dt_s)
@@ -152,7 +156,7 @@ class Controller:
                 one.claim.target[:] = policy[one.claim.channel]
         live = tuple(one for one in claims if one.live)
         verdict = arbitrate([one.claim for one in live], self._rest)
-        allowed, clip, urgent = self._protect(verdict, bounds, inputs, table, now_ns, dt_s, modes, policy)
+        allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, modes, policy)
         allowed[blocked] = np.nan
         self.last = np.where(np.isfinite(allowed), allowed, np.where(blocked, np.nan, self.last))
         return Outcome(tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent)
@@ -230,7 +234,7 @@ class Controller:
         return tagged | ~inputs.remote | np.bool_(self.station.read_only)
 
     def _protect(
-        self, verdict: Verdict, bounds: Bounds, inputs: Inputs, table: Table, now_ns: int, dt_s: float,
+        self, verdict: Verdict, bounds: Bounds, inputs: Inputs, dt_s: float,
         modes: NDArray[np.object_], policy: Floats,
     ) -> tuple[Floats, Codes, NDArray[np.bool_]]:  # fmt: skip
         fleet, standing = self.fleet, self.standing
@@ -250,7 +254,7 @@ class Controller:
         codes = [by_rank, np.where(blind, code(Clip.BAD_INPUT), 0).astype(np.int8),
                  np.where(leaving, code(Clip.OFF), 0).astype(np.int8), by_ramp, by_bounds]  # fmt: skip
         for one in self._gates:
-            drawn = float(self._reader.good(table, np.array([one.row]), now_ns)[0])
+            drawn = float(self._reader.good(one.row)[0])
             value, by_gate = within_gate(one.gate, drawn, inputs.power, value, self.last)
             codes.append(by_gate)
         value = self._steady(value, bounds)

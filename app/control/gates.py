@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.control.fleet import Fleet
+from app.control.fleet import Fleet, Rows
 from app.control.protection import Gate
 from app.model.config import DeviceKind
 from app.model.control import Clip
@@ -16,10 +16,10 @@ from app.model.station import Station
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """A gate, and the row of the power that is drawn through it."""
+    """A gate, and the row of the power that is drawn through it, int64[1]."""
 
     gate: Gate
-    row: int
+    row: Rows
 
 
 def gates_of(station: Station, fleet: Fleet) -> tuple[Metered, ...]:
@@ -31,7 +31,7 @@ def gates_of(station: Station, fleet: Fleet) -> tuple[Metered, ...]:
     point = meter.role("active_power") if meter is not None else None
     if point is None or not len(fleet):
         return ()
-    limits = station.limits
+    limits, row = station.limits, np.array([point.index], np.int64)
     at = np.flatnonzero(fleet.is_active | fleet.is_limit)
     is_limit = fleet.is_limit[at]
     found = []
@@ -39,9 +39,9 @@ def gates_of(station: Station, fleet: Fleet) -> tuple[Metered, ...]:
         gate = Gate(limits.import_kw if limits.import_kw is not None else math.inf,
                     limits.export_kw if limits.export_kw is not None else math.inf,
                     at, is_limit, Clip.IMPORT, Clip.EXPORT)  # fmt: skip
-        found.append(Metered(gate, point.index))
+        found.append(Metered(gate, row))
     if bears := transformers_kva(station):
-        found.append(Metered(Gate(bears, bears, at, is_limit, Clip.TRANSFORMER, Clip.TRANSFORMER), point.index))
+        found.append(Metered(Gate(bears, bears, at, is_limit, Clip.TRANSFORMER, Clip.TRANSFORMER), row))
     return tuple(found)
 
 

@@ -44,35 +44,64 @@ class Inputs:
 
 
 class Reader:
-    """Reads points of a table by row; what is old is not used."""
+    """Reads points of the table by row; what is old is not used.
+
+    Who needs rows says so once; `look` judges all of them at the beginning of a cycle, and `good` only picks.
+    """
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        points = fleet.station.points
         scan_s = fleet.station.columns.scan_s
         self._oldest_ns = (np.maximum(scan_s * OLD_SCANS, OLD_S) * SECOND_NS).astype(np.int64)
-        computed = np.array([point.form.value is not None for point in fleet.station.points], np.bool_)
-        self._ages = ~computed
+        self._ages = np.array([point.form.value is None for point in points], np.bool_)
         """Computed points are as old as what they are made of, which their quality tells."""
+        self._rows: Rows = np.empty(0, np.int64)
+        self._seen: Floats = np.full(len(points) + 1, np.nan)
+        """A value a point; the last one stands for `NOWHERE`, which is -1."""
+        for rows in (fleet.inputs, fleet.setpoint):
+            self.need(rows)
 
-    def good(self, table: Table, rows: Rows, now_ns: int) -> Floats:
+    def need(self, rows: Rows) -> None:
+        """These are asked for later."""
+        every: Rows = np.union1d(self._rows, rows)
+        self._rows = every[every != NOWHERE]
+
+    def look(self, table: Table, now_ns: int) -> None:
+        """Judge everything that is needed, as it is now."""
+        rows = self._rows
+        value = table.value[rows]
+        old = self._ages[rows] & (now_ns - table.received[rows] > self._oldest_ns[rows])
+        self._seen[rows] = np.where(usable(value, table.quality[rows]) & ~old, value, np.nan)
+
+    def good(self, rows: Rows) -> Floats:
         """float64 of the rows' length; NaN for `NOWHERE` and for what may not be used."""
-        at = np.where(rows == NOWHERE, 0, rows)
-        value = table.value[at]
-        old = self._ages[at] & (now_ns - table.received[at] > self._oldest_ns[at])
-        good = (rows != NOWHERE) & usable(value, table.quality[at]) & ~old
-        return np.where(good, value, np.nan)
+        found: Floats = self._seen[rows]
+        return found
 
-    def read(self, table: Table, now_ns: int) -> Inputs:
+    def read(self) -> Inputs:
         """Everything of this cycle."""
-        fleet = self._fleet
-        remote, fault = self.good(table, fleet.remote, now_ns), self.good(table, fleet.fault, now_ns)
+        fleet, good = self._fleet, self.good
+        remote, fault = good(fleet.remote), good(fleet.fault)
         return Inputs(
-            power=self.good(table, fleet.feedback, now_ns),
-            held=self.good(table, fleet.setpoint, now_ns),
-            soc=self.good(table, fleet.soc, now_ns),
-            soh=self.good(table, fleet.soh, now_ns),
-            charge_limit=self.good(table, fleet.charge_limit, now_ns),
-            discharge_limit=self.good(table, fleet.discharge_limit, now_ns),
-            remote=(fleet.remote == NOWHERE) | (np.nan_to_num(remote, nan=0.0) != 0),
-            healthy=(fleet.fault == NOWHERE) | (np.nan_to_num(fault, nan=1.0) == 0),
+            power=good(fleet.feedback),
+            held=good(fleet.setpoint),
+            soc=good(fleet.soc),
+            soh=good(fleet.soh),
+            charge_limit=good(fleet.charge_limit),
+            discharge_limit=good(fleet.discharge_limit),
+            remote=(fleet.remote == NOWHERE) | (known(remote) & (remote != 0)),
+            healthy=(fleet.fault == NOWHERE) | (known(fault) & (fault == 0)),
         )
+
+
+def known(values: Floats) -> NDArray[np.bool_]:
+    """Where there is a number."""
+    result: NDArray[np.bool_] = values == values  # noqa: PLR0124 (NaN is not equal to itself: half the time of isnan)
+    return result
+
+
+def or_else(values: Floats, instead: float | Floats) -> Floats:
+    """The values, and `instead` where there is none."""
+    result: Floats = np.where(known(values), values, instead)
+    return result

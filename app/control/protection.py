@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.control.fleet import NOWHERE, Fleet, Floats, Rows
-from app.control.inputs import Inputs, Reader, Table
+from app.control.inputs import Inputs, Reader, or_else
 from app.control.policy import steps
 from app.model.control import Clip
 
@@ -71,16 +71,18 @@ class DeviceProtection:
             for curve in control.derate:
                 point = battery.role(curve.by) or one.device.role(curve.by)
                 row = NOWHERE if point is None else point.index
+                reader.need(np.array([row], np.int64))
                 clip = (
                     Clip.CELL_VOLTAGE if "voltage" in curve.by else Clip.SOC if curve.by == "soc" else Clip.TEMPERATURE
                 )
                 self._curves.append((np.array([i]), np.array([row]), [x for x, _ in curve.curve],
                                      [y for _, y in curve.curve], clip))  # fmt: skip
             rows = [fleet.station.by_name[one.point.beside(name)] for name in control.interlocks]
+            reader.need(np.array(rows, np.int64))
             if rows:
                 self._locks.append((i, np.array(rows, np.int64)))
 
-    def bounds(self, inputs: Inputs, table: Table, now_ns: int) -> Bounds:
+    def bounds(self, inputs: Inputs) -> Bounds:
         """Of this cycle."""
         fleet = self._fleet
         n = len(fleet)
@@ -90,24 +92,24 @@ class DeviceProtection:
         zero = np.zeros(n)
         # A limit that the battery should tell and does not is a limit of nothing.
         told = active & (fleet.discharge_limit != NOWHERE)
-        bounds.at_most(np.where(told, np.nan_to_num(inputs.discharge_limit, nan=0.0), np.inf), Clip.BATTERY)
+        bounds.at_most(np.where(told, or_else(inputs.discharge_limit, 0.0), np.inf), Clip.BATTERY)
         told = active & (fleet.charge_limit != NOWHERE)
-        bounds.at_least(np.where(told, -np.nan_to_num(inputs.charge_limit, nan=0.0), -np.inf), Clip.BATTERY)
+        bounds.at_least(np.where(told, -or_else(inputs.charge_limit, 0.0), -np.inf), Clip.BATTERY)
         unknown = active & (fleet.soc != NOWHERE) & np.isnan(inputs.soc)
         bounds.at_most(np.where(unknown, zero, np.inf), Clip.BAD_INPUT)
         bounds.at_least(np.where(unknown, zero, -np.inf), Clip.BAD_INPUT)
         bounds.at_most(np.where(active & (inputs.soc <= fleet.soc_low), zero, np.inf), Clip.SOC)
         bounds.at_least(np.where(active & (inputs.soc >= fleet.soc_high), zero, -np.inf), Clip.SOC)
-        self._derate(bounds, table, now_ns)
+        self._derate(bounds)
         for i, rows in self._locks:
-            if not np.all(np.nan_to_num(self._reader.good(table, rows, now_ns), nan=0.0) != 0):
+            if not np.all(or_else(self._reader.good(rows), 0.0) != 0):
                 _hold_at_rest(bounds, i, Clip.INTERLOCK)
         return bounds
 
-    def _derate(self, bounds: Bounds, table: Table, now_ns: int) -> None:
+    def _derate(self, bounds: Bounds) -> None:
         n = len(self._fleet)
         for at, row, xs, ys, clip in self._curves:
-            value = float(self._reader.good(table, row, now_ns)[0])
+            value = float(self._reader.good(row)[0])
             part = float(np.interp(value, xs, ys)) / 100.0 if np.isfinite(value) else 0.0
             most = np.full(n, np.inf)
             most[at] = self._fleet.rating[at] * part
@@ -146,13 +148,13 @@ def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held:
     result, by = value.copy(), np.zeros(len(value), np.int8)
     asked = np.isfinite(value[at])
     if not np.isfinite(drawn_kw):
-        last = np.nan_to_num(held[at])
+        last = or_else(held[at], 0.0)
         kept = np.clip(value[at], np.minimum(last, 0.0), np.maximum(last, 0.0))
         moved = asked & (np.abs(kept - value[at]) > _TINY)
         result[at] = np.where(asked, kept, value[at])
         by[at] = np.where(moved, code(Clip.BAD_INPUT), 0)
         return result, by
-    now = np.nan_to_num(power[at])
+    now = or_else(power[at], 0.0)
     next_ = np.where(asked, np.where(gate.is_limit, np.minimum(value[at], now), value[at]), now)
     drawn = drawn_kw - float((next_ - now).sum())
     if drawn > gate.import_kw + _TINY:
@@ -176,7 +178,7 @@ def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held:
 def ramped(value: Floats, last: Floats, per_s: Floats, dt_s: float) -> tuple[Floats, Codes]:
     """No value further from the last than its ramp allows; the first one is free."""
     step = np.where(np.isfinite(last), steps(per_s, dt_s), np.inf)
-    base = np.nan_to_num(last)
+    base = or_else(last, 0.0)
     within = np.clip(value, base - step, base + step)
     moved = np.abs(within - value) > _TINY
     return within, np.where(moved, code(Clip.RAMP), 0).astype(np.int8)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from app.control.fleet import Fleet
-from app.control.inputs import Reader, Table
+from app.control.inputs import Reader
 from app.control.standing import Standing
 from app.model.clock import SECOND_NS
 from app.model.config import TripForm
@@ -38,13 +38,14 @@ class Trips:
                 if point is not None:
                     self._watched.append(_Watched(id_, point, form))
         self._rows = np.array([one.point.index for one in self._watched], np.int64)
+        reader.need(self._rows)
 
-    def watch(self, table: Table, now_ns: int, monotonic_ns: int, standing: Standing) -> None:
+    def watch(self, monotonic_ns: int, standing: Standing) -> None:
         """Trip what has been beyond its limit for long enough. A value that may not be used trips nothing: it is bad
         input, and goes by the device's policy."""
         if not self._watched:
             return
-        for one, value in zip(self._watched, self._reader.good(table, self._rows, now_ns).tolist(), strict=True):
+        for one, value in zip(self._watched, self._reader.good(self._rows).tolist(), strict=True):
             form = one.form
             beyond = (form.above is not None and value > form.above) or (form.below is not None and value < form.below)
             if not beyond:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.control.arbiter import Claim
 from app.control.fleet import NOWHERE, Fleet, Floats, Rows
-from app.control.inputs import Inputs, Reader, Table
+from app.control.inputs import Inputs, Reader, known
 from app.control.loading import Bound
 from app.control.strategies.contract import Ask, Units, View, Wish
 from app.model.control import Quantity, Rank
@@ -59,7 +58,6 @@ class Moment:
     now_ns: int
     local: datetime
     inputs: Inputs
-    table: Table
     last: Floats
     """What was allowed last, NaN before the first."""
     low: Floats
@@ -69,8 +67,8 @@ class Moment:
 
 def view_of(places: Places, moment: Moment, free: NDArray[np.bool_], fleet: Fleet, reader: Reader, dt_s: float) -> View:
     """What a strategy sees; `free` bool[n] which channels it may use now."""
-    kw, kvar = reader.good(moment.table, places.meter, moment.now_ns)
-    values = reader.good(moment.table, places.points, moment.now_ns)
+    kw, kvar = reader.good(places.meter)
+    values = reader.good(places.points)
     return View(
         moment.now_ns, moment.local, dt_s, float(kw), float(kvar),
         _units(places.storage, moment, free, fleet), _units(places.pv, moment, free, fleet),
@@ -79,9 +77,17 @@ def view_of(places: Places, moment: Moment, free: NDArray[np.bool_], fleet: Flee
     )  # fmt: skip
 
 
+_NOTHING: Final = np.empty(0)
+_NONE: Final = Units(
+    (), *(_NOTHING,) * 10, np.empty(0, np.bool_)
+)  # fmt: skip
+
+
 def _units(at: NDArray[np.intp], moment: Moment, free: NDArray[np.bool_], fleet: Fleet) -> Units:
+    if not len(at):
+        return _NONE
     inputs = moment.inputs
-    usable = free[at] & inputs.remote[at] & inputs.healthy[at] & np.isfinite(inputs.power[at])
+    usable = free[at] & inputs.remote[at] & inputs.healthy[at] & known(inputs.power[at])
     return Units(
         tuple(fleet.channels[i].device.id for i in at),
         fleet.rating[at],
@@ -128,8 +134,3 @@ def well_formed(wish: object, places: Places) -> bool:
     return all(
         ask is None or all(np.shape(column) == (m,) for column in (ask.low, ask.high, ask.target)) for ask, m in sizes
     )
-
-
-def nothing(value: float) -> bool:
-    """Whether a number says nothing."""
-    return math.isnan(value)

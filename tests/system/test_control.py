@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,31 @@ def test_a_read_only_station_is_told_why_and_sends_nothing(make: Callable[..., S
         site.door.control.request("pcs1", Quantity.ACTIVE, 1.0).result(LONG_S)
     assert [one.what for one in site.ledger() if one.what == "control.setpoint"] == []
     assert row.clip is Clip.NONE or row.clip in Clip
+
+
+def test_strategies_are_tried_over_what_was_recorded(make: Callable[..., Site], tmp_path: Path) -> None:
+    site = make()
+    until(lambda: site.value("meter1.p_kw") > 90)
+    time.sleep(1.5)
+    site.close()
+    now = datetime.now(UTC)
+    words = ["backtest", str(site.park.folder), "--data", str(site.data), "--strategies", str(site.park.folder / "new.yaml"),
+             "--from", (now - timedelta(minutes=15)).isoformat(), "--to", (now + timedelta(minutes=15)).isoformat(),
+             "-o", str(tmp_path / "curves.csv")]  # fmt: skip
+
+    def tried(text: str) -> subprocess.CompletedProcess[str]:
+        (site.park.folder / "new.yaml").write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "app", *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+
+    done = tried("strategies: [{id: a, kind: peak_shaving, devices: [pcs1, pcs2], params: {limit_kw: 50}}]")
+    assert done.returncode == 0, done.stderr
+    assert "highest quarter, kW" in done.stdout and "pcs1: charged 0 kWh, discharged" in done.stdout
+    lines = (tmp_path / "curves.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "time,before_kw,after_kw,pcs1_kw,pcs1_soc_pct,pcs2_kw,pcs2_soc_pct" and len(lines) > 2
+    before, after = [row.split(",")[1:3] for row in lines[1:] if row.split(",")[1]][-1]
+    assert float(before) > 90 and float(after) <= 50.1
+    wrong = tried("strategies: [{id: a, kind: peak_shaving, devices: [pcs1, pcs9], params: {limit_kw: 50}}]")
+    assert wrong.returncode == 2 and "unknown device 'pcs9'" in wrong.stderr
+    nothing = tried("strategies: []")
+    assert nothing.returncode == 2 and "names no strategy" in nothing.stderr

@@ -23,9 +23,9 @@ def share(total_kw: float, units: Units) -> Floats:
     """
     charge, discharge = _caps(units)
     caps = discharge if total_kw > 0 else charge
-    soc = np.nan_to_num(units.soc, nan=0.0)
+    soc = np.where(np.isnan(units.soc), 0.0, units.soc)
     room = soc - units.soc_low if total_kw > 0 else units.soc_high - soc
-    healthy = np.nan_to_num(units.soh, nan=100.0) / 100.0
+    healthy = np.where(np.isnan(units.soh), 1.0, units.soh / 100.0)
     energy = np.where(np.isfinite(units.energy_kwh), units.energy_kwh, caps)
     weight = np.where(caps > 0, np.maximum(room, _SHARE_FLOOR) * healthy * energy, 0.0)
     given = np.zeros(len(units))
@@ -57,7 +57,7 @@ def at_most(total_kw: float, units: Units) -> Ask:
 
 def _caps(units: Units) -> tuple[Floats, Floats]:
     """What each may charge and discharge, nothing beyond its band, nothing where it is not usable."""
-    able = units.usable & np.isfinite(units.soc)
+    able = units.usable & ~np.isnan(units.soc)
     charge = np.where(able & (units.soc < units.soc_high), units.charge, 0.0)
     discharge = np.where(able & (units.soc > units.soc_low), units.discharge, 0.0)
     return np.maximum(charge, 0.0), np.maximum(discharge, 0.0)
