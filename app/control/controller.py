@@ -132,6 +132,11 @@ class Controller:
             mask[one.row] = True
         return mask
 
+    def held(self, table: Table, channel: int, now_ns: int) -> float:
+        """What a device says that its setpoint is; NaN where that may not be used."""
+        self._reader.look(table, now_ns)
+        return float(self._reader.good(self.fleet.setpoint[channel : channel + 1])[0])
+
     def running(self, bound: Bound) -> Running:
         """As its file says, or as a person has decided."""
         return self.standing.running.get(bound.id, bound.running)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.control.controller import Controller, Outcome
 from app.control.dispatcher import Alarm, Dispatcher
+from app.control.inflight import LOOKED_AT, Open, ended, unanswered
 from app.control.kept import load, save
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
@@ -39,6 +40,8 @@ MOST_S: Final = 0.1
 ARMED_S: Final = 30.0
 _ANSWER_S: Final = 3.0
 """Beyond the device's own time of confirmation."""
+READ_WITHIN_S: Final = 30.0
+"""So long a restart waits for devices to tell what they hold of what was under way."""
 STATION: Final = "*"
 Journal = Callable[[AuditFilter, int, int | None], Future[list[AuditRow]]]
 """Reads the audit, the newest row first."""
@@ -85,6 +88,7 @@ class Control:
         self._outcome: Outcome | None = None
         self._stir: asyncio.Event | None = None
         self._running: Future[Any] | None = None
+        self._resolving: Future[Any] = Future()
         self._armed: dict[str, tuple[str, str, int]] = {}
         self._kept_trips: dict[str, Text] = {}
 
@@ -101,14 +105,43 @@ class Control:
         self._controller.standing = self._standing
         self._kept_trips = dict(self._standing.trips)
         self._running = self._ask(self._run())
+        self._resolving = self._ask(self._resolve(self._clock.now_ns()))
 
     def stop(self) -> None:
         """Send no more. Safe to call twice, and without a start."""
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
+            self._resolving.cancel()
             with suppress(Exception):
                 self._ask(self._halt()).result(10.0)
+
+    async def _resolve(self, started_ns: int) -> None:
+        """Answer the rows that the last run left open, by what the devices hold now."""
+        try:
+            rows = await asyncio.wrap_future(self._journal(AuditFilter(what="control."), LOOKED_AT, None))
+        except StorageError as error:
+            _log.error("what was under way when the last run ended cannot be looked up: %s", error)
+            return
+        open_ = unanswered(rows, started_ns, self._controller.fleet)
+        end = self._clock.monotonic_ns() + round(READ_WITHIN_S * SECOND_NS)
+        origin = f"config {self._station.config_hash[:12]}"
+        for one in open_:
+            held = None
+            while one.channel is not None and self._clock.monotonic_ns() < end:
+                read = float(self._controller.held(self._table(), one.channel, self._clock.now_ns()))
+                if not math.isnan(read):
+                    held = read
+                    break
+                await asyncio.sleep(0.1)
+            self._audit.write(ended(one, held, self._near(one), origin))
+
+    def _near(self, one: Open) -> float:
+        """How far what a device holds may be from what was asked."""
+        if one.channel is None:
+            return 0.0
+        channel = self._controller.fleet.channels[one.channel]
+        return max(abs(channel.point.form.scale), channel.device.control.confirm.tolerance_pct / 100.0 * abs(one.value))
 
     async def _halt(self) -> None:
         self._dispatcher.halt("the program ended")

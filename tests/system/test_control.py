@@ -19,8 +19,8 @@ import pytest
 
 from app.configuration import configure
 from app.history.folder import DataFolder
-from app.model.access import Denied
-from app.model.audit import AuditFilter
+from app.model.access import Actor, Denied
+from app.model.audit import AuditEntry, AuditFilter, Result
 from app.model.control import ChannelRow, Clip, Mode, Quantity, Running
 from app.model.errors import GridroomError
 from app.station import RunningStation
@@ -347,3 +347,32 @@ def test_strategies_are_tried_over_what_was_recorded(make: Callable[..., Site], 
     assert wrong.returncode == 2 and "unknown device 'pcs9'" in wrong.stderr
     nothing = tried("strategies: []")
     assert nothing.returncode == 2 and "names no strategy" in nothing.stderr
+
+
+def test_what_was_under_way_at_a_kill_is_answered_by_reading_and_not_sent_again(make: Callable[..., Site]) -> None:
+    site = make()
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 60.0).result(LONG_S)
+    until(lambda: [row for row in site.ledger("control.request") if row.result == "done"])
+    site.stop()
+    with closing(sqlite3.connect(site.data / "records.sqlite", isolation_level=None)) as records:
+        last = records.execute("SELECT MAX(id) FROM audit").fetchone()[0]
+    audit = site.station.audit  # as the gate and the ledger leave it when the program is killed after the frame
+    site.station.records.start()
+    actor = Actor("ada", "administrator", "a test")
+    for what, details in (
+        ("control.request", {"device": "pcs1", "quantity": "active_power", "value": 60.0}),
+        ("control.setpoint", {"point": "pcs1.p_set_kw", "allowed": -77.0}),
+        ("control.command", {"device": "pcs1", "role": "start"}),
+    ):
+        audit.write(AuditEntry(actor, what, "pcs1", Result.ASKED, details=details)).result(LONG_S)
+    site.station.records.stop()
+    site.start()
+    until(lambda: len([row for row in site.ledger() if row.asks > last]) >= 3)
+    answers = {row.what: row for row in site.ledger() if last < row.asks <= last + 3}
+    assert answers["control.request"].result == "done" and "holds 60, as was asked" in answers["control.request"].reason
+    assert answers["control.setpoint"].result == "failed" and "and not -77" in answers["control.setpoint"].reason
+    assert answers["control.command"].result == "failed" and "is not known" in answers["control.command"].reason
+    assert site.value("pcs1.p_set_kw") == 60
+    assert site.door.audit.verify().result(LONG_S).sound
