@@ -262,7 +262,7 @@ class Controller:
             drawn = float(self._reader.good(one.row)[0])
             value, by_gate = within_gate(one.gate, drawn, inputs.power, value, self.last)
             codes.append(by_gate)
-        value = self._steady(value, bounds)
+        value, _ = bounds.clip(self._steady(value, bounds))  # whatever was done above, no bound is passed
         tripped = np.array([device in standing.trips for device in self._devices], np.bool_)
         value = np.where(tripped, np.where(fleet.is_active, fleet.safe, 0.0), value)
         codes.append(np.where(tripped, code(Clip.TRIP), 0).astype(np.int8))

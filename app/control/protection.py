@@ -155,7 +155,8 @@ def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held:
         by[at] = np.where(moved, code(Clip.BAD_INPUT), 0)
         return result, by
     now = or_else(power[at], 0.0)
-    next_ = np.where(asked, np.where(gate.is_limit, np.minimum(value[at], now), value[at]), now)
+    flows = np.clip(now, 0.0, np.where(asked, value[at], 0.0))  # of a limit: what is given below it
+    next_ = np.where(asked, np.where(gate.is_limit, flows, value[at]), now)
     drawn = drawn_kw - float((next_ - now).sum())
     if drawn > gate.import_kw + _TINY:
         room, clip = np.where(asked, np.maximum(-next_, 0.0), 0.0), gate.over
@@ -170,7 +171,7 @@ def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held:
     total = float(room.sum())
     if total > 0:
         change = room * min(over / total, 1.0)
-        result[at] = np.where(asked, next_ + sign * change, value[at])
+        result[at] = np.where(change > _TINY, next_ + sign * change, value[at])
         by[at] = np.where(change > _TINY, code(clip), 0)
     return result, by
 

@@ -11,7 +11,7 @@ import pytest
 from app.control.controller import Outcome
 from app.control.protection import CLIPS
 from app.control.standing import Manual
-from app.model.control import Clip, Mode, Running
+from app.model.control import Clip, Mode, Quantity, Running
 from app.model.text import Text
 from tests.support.control_station import Bench, park
 
@@ -131,6 +131,16 @@ class TestSite:
         outcome = bench.cycle()
         assert bench.allowed(outcome) == {"pcs1.p_set": pytest.approx(30), "pcs2.p_set": pytest.approx(30)}
         assert clip(bench, outcome) is Clip.EXPORT
+
+    def test_too_much_import_limits_no_pv(self, tmp_path: Path) -> None:
+        zero = {"id": "zero", "kind": "zero_export", "devices": ["pcs1", "inv1", "inv2"]}
+        bench = Bench(park(tmp_path, limits={"import_kw": 100}), [zero])
+        bench.controller.last[bench.controller.fleet.of(["inv1"], Quantity.LIMIT)] = 20
+        bench.standing.modes["pcs2"] = Mode.MANUAL
+        bench.standing.manual["pcs2.p_set"] = Manual(-80, "li", "", 1)
+        bench.set(**{"inv1.p_kw": 15, "meter1.p_kw": 60})
+        allowed = bench.run()
+        assert allowed["pcs2.p_set"] == pytest.approx(-40) and allowed["inv1.p_lim"] == 50
 
     def test_without_the_meter_nothing_goes_further_from_rest(self, tmp_path: Path) -> None:
         bench = Bench(park(tmp_path, limits={"import_kw": 1000}))
