@@ -142,6 +142,7 @@ class RunningStation:
             ask=self._thread.ask,
             alarm=self._on_control,
             journal=self.audit.rows,
+            publish=self._engine.publish,
         )
 
     @property

@@ -22,7 +22,7 @@ from app.control.strategies.contract import Wish
 from app.control.trips import Trips
 from app.control.views import Moment, Places, claims_of, only, places_of, view_of, well_formed
 from app.model.clock import SECOND_NS, to_datetime
-from app.model.control import Clip, Mode, Quantity, Rank, Running
+from app.model.control import Clip, Mode, Rank, Running
 from app.model.station import Station
 from app.model.text import Text
 
@@ -277,12 +277,3 @@ class Controller:
         kept, _ = bounds.clip(last)
         stays = (least > 0) & (np.abs(value - last) < least) & (np.abs(kept - last) <= _TINY) & (value != 0.0)
         return np.where(stays, last, value)
-
-
-def quantity_name(quantity: Quantity) -> Text:
-    """As the screen calls it."""
-    names = {
-        Quantity.ACTIVE: Text("active power", "有功功率"), Quantity.LIMIT: Text("power limit", "功率限值"),
-        Quantity.REACTIVE: Text("reactive power", "无功功率"),
-    }  # fmt: skip
-    return names[quantity]

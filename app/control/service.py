@@ -24,6 +24,7 @@ from app.control.loading import Bound
 from app.control.outlet import Field
 from app.control.showing import state_of
 from app.control.standing import Manual, Standing
+from app.control.telling import Publish, Telling
 from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditFilter, AuditRow
 from app.model.clock import SECOND_NS, Clock
@@ -75,6 +76,7 @@ class Control:
         ask: Callable[[Coroutine[Any, Any, Any]], Future[Any]],
         alarm: Alarm,
         journal: Journal,
+        publish: Publish,
     ) -> None:
         """`table` answers with the live table; `ask` runs a coroutine on the engine's loop; `file` keeps what people
         decided."""
@@ -84,6 +86,8 @@ class Control:
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
         self._dispatcher = self._new_dispatcher()
+        self._publish = publish
+        self._telling = Telling(self._controller.fleet, publish)
         self._watched = self._controller.watched()
         self._outcome: Outcome | None = None
         self._stir: asyncio.Event | None = None
@@ -156,6 +160,7 @@ class Control:
         controller.follow(self._controller)
         self._controller, self._station = controller, controller.station
         self._dispatcher, self._watched, self._outcome = self._new_dispatcher(), controller.watched(), None
+        self._telling = Telling(controller.fleet, self._publish)
         if self._stir is not None:
             self._dispatcher.start()
 
@@ -186,6 +191,7 @@ class Control:
     def _cycle(self) -> None:
         outcome = self._controller.cycle(self._table(), self._clock.now_ns(), self._clock.monotonic_ns())
         self._dispatcher.send(outcome)
+        self._telling.tell(outcome.requested, outcome.allowed, self._dispatcher.sent, self._clock.now_ns())
         self._outcome = outcome
         if self._standing.trips != self._kept_trips:
             self._kept_trips = dict(self._standing.trips)

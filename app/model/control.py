@@ -61,6 +61,11 @@ FEEDBACK_ROLES: Final = {
     Quantity.LIMIT: "active_power",
     Quantity.REACTIVE: "reactive_power",
 }
+QUANTITY_NAMES: Final = {
+    Quantity.ACTIVE: Text("Active power", "有功功率"),
+    Quantity.LIMIT: Text("Power limit", "功率限值"),
+    Quantity.REACTIVE: Text("Reactive power", "无功功率"),
+}
 UNITS: Final = {Quantity.ACTIVE: "kW", Quantity.LIMIT: "kW", Quantity.REACTIVE: "kvar"}
 COMMAND_ROLES: Final = ("start", "stop", "reset", "open", "close")
 

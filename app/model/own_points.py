@@ -34,3 +34,26 @@ def own_points() -> tuple[PointForm, ...]:
         _count(ERRORS, Text("Errors", "通信错误数")),
         _count(LATE_SCANS, Text("Late scans", "迟到轮询数")),
     )  # fmt: skip
+
+
+SETPOINT_STAGES: Final[dict[str, Text]] = {
+    "requested": Text("requested", "请求值"), "allowed": Text("allowed", "允许值"), "sent": Text("sent", "已下发值"),
+}  # fmt: skip
+"""What control tells of a setpoint, before the device says what it holds."""
+
+
+def control_id(quantity: str, stage: str) -> str:
+    """`_active_power_allowed`."""
+    return f"_{quantity}_{stage}"
+
+
+@cache
+def control_points(quantity: str, unit: str, name: Text) -> tuple[PointForm, ...]:
+    """The forms of one setpoint's stages."""
+    return tuple(
+        PointForm.model_construct(
+            id=control_id(quantity, stage), name=Text(f"{name.en}, {words.en}", f"{name.zh}{words.zh}"),
+            kind=PointKind.MEASUREMENT, unit=unit, precision=1, deadband=0.1, scan=1.0,
+        )
+        for stage, words in SETPOINT_STAGES.items()
+    )  # fmt: skip

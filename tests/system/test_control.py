@@ -104,6 +104,8 @@ def test_the_import_is_shaved_confirmed_and_written_down(make: Callable[..., Sit
     assert row.holder == "shave" and row.mode is Mode.AUTO and row.blocked is None
     assert [one.who for one in row.wanted] == ["shave"] and row.wanted[0].live
     until(lambda: abs(site.channel("pcs1").held - site.channel("pcs1").sent) < 1)
+    stages = [site.value(f"pcs1._active_power_{stage}") for stage in ("requested", "allowed", "sent")]
+    assert all(20 < one < 500 for one in stages), stages
     opened = [one for one in site.ledger("control.setpoint") if one.result == "asked"]
     assert {(one.actor, one.target) for one in opened} >= {("shave", "pcs1"), ("shave", "pcs2")}
     assert "kW to shave" in opened[-1].reason and opened[0].origin.startswith("config ")
