@@ -13,10 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.control.fleet import Floats, Rows, clamp
 from app.model.control import RANKS, Rank
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 NOBODY: Final = -1
 
 
@@ -65,8 +64,8 @@ def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:
         claim = claims[i]
         at = claim.channel
         asked[at] = True
-        mine_low = np.clip(claim.low, low[at], high[at])
-        mine_high = np.clip(claim.high, low[at], high[at])
+        mine_low = clamp(claim.low, low[at], high[at])
+        mine_high = clamp(claim.high, low[at], high[at])
         low_by[at] = np.where(mine_low > low[at], i, low_by[at])
         high_by[at] = np.where(mine_high < high[at], i, high_by[at])
         low[at], high[at] = mine_low, mine_high
@@ -74,7 +73,7 @@ def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:
         target[at] = np.where(first, claim.target, target[at])
         holder[at] = np.where(first, i, holder[at])
     requested = np.where(np.isnan(target), rest, target)
-    value = np.clip(requested, low, high)
+    value = clamp(requested, low, high)
     clipper = np.where(value > requested, low_by, np.where(value < requested, high_by, NOBODY))
     nobody = ~asked
     requested[nobody] = value[nobody] = np.nan

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.control.controller import Controller
-from app.control.fleet import NOWHERE, Floats
+from app.control.fleet import NOWHERE, Floats, clamp
+from app.control.inputs import or_else
 from app.control.loading import Bound
 from app.control.standing import Standing
 from app.control.tariff import Tariff
@@ -130,14 +131,14 @@ class _Park:
     def give(self, wanted: Floats, step_s: float) -> None:
         """For one step; nothing beyond its band, where protection would end it within the step."""
         hours = step_s / 3600.0
-        wanted = np.nan_to_num(wanted)
+        wanted = or_else(wanted, 0.0)
         stored = self.soc / 100.0 * self.capacity
         over, under = np.maximum(self.soc - self._low, 0.0), np.maximum(self._high - self.soc, 0.0)
         most = over / 100.0 * self.capacity * EFFICIENCY / hours
         least = -under / 100.0 * self.capacity / EFFICIENCY / hours
-        self.power = np.clip(wanted, least, most)
+        self.power = clamp(wanted, least, most)
         taken = np.where(self.power > 0, self.power / EFFICIENCY, self.power * EFFICIENCY) * hours
-        self.soc = np.clip(100.0 * (stored - taken) / self.capacity, 0.0, 100.0)
+        self.soc = clamp(100.0 * (stored - taken) / self.capacity, 0.0, 100.0)
 
     def _put(self, rows: NDArray[np.int64], values: Floats) -> None:
         there = rows != NOWHERE
@@ -167,10 +168,11 @@ def backtest(
     lost, monotonic_ns = 0.0, SECOND_NS
     full = controller.fleet.rating[park.pv]
     limit = full.copy()
+    pv = or_else(record.pv_kw, 0.0)
     for k in range(steps):
         now_ns, site = int(record.time_ns[k]), float(record.site_kw[k])
         monotonic_ns += round(record.step_s * SECOND_NS)
-        was = np.nan_to_num(record.pv_kw[k])
+        was = pv[k]
         if math.isnan(site):
             park.give(np.zeros(m), record.step_s)
         else:

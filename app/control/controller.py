@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,9 +16,9 @@ from app.control.gates import gates_of
 from app.control.inputs import Inputs, Reader, Table
 from app.control.loading import Bound
 from app.control.policy import Policy
-from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, code, first_of, ramped, within_gate
+from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, coded, first_of, ramped, within_gate
 from app.control.standing import Standing
-from app.control.strategies.contract import Wish
+from app.control.strategies.contract import Wish, column
 from app.control.trips import Trips
 from app.control.views import Moment, Places, claims_of, only, places_of, view_of, well_formed
 from app.model.clock import SECOND_NS, to_datetime
@@ -29,6 +29,8 @@ from app.model.text import Text
 OPERATOR: Final = "operator"
 POLICY: Final = "policy"
 _TINY: Final = 1e-6
+_AUTO, _MANUAL, _OFF = range(3)
+_MODES: Final = {Mode.AUTO: _AUTO, Mode.MANUAL: _MANUAL, Mode.OFF: _OFF}
 
 _log = logging.getLogger("gridroom.control")
 
@@ -109,6 +111,8 @@ class Controller:
         self._last_ns = 0
         self._rest = np.where(self.fleet.is_limit, self.fleet.high, 0.0)
         self._devices = [one.device.id for one in self.fleet.channels]
+        self._steadies = bool((self.fleet.minimum_change > 0).any())
+        self._all_auto, self._none = np.zeros(n, np.int8), np.zeros(n, np.bool_)
 
     def follow(self, before: Controller) -> None:
         """Go on where another controller of this station stood: what was allowed, by the name of the setpoint."""
@@ -149,7 +153,7 @@ class Controller:
         inputs = self._reader.read()
         self.trips.watch(monotonic_ns, self.standing)
         bounds = self._protection.bounds(inputs)
-        modes = np.array([self.standing.mode_of(device).value for device in self._devices], dtype=object)
+        modes = self._modes()
         blocked = self._blocked(inputs)
         local = to_datetime(now_ns).astimezone(self.station.zone)
         moment = Moment(now_ns, local, inputs, self.last, bounds.low, bounds.high)
@@ -169,26 +173,29 @@ class Controller:
     # ----------------------------------------------------------------------------------------------- who asks what
 
     def _claims(
-        self, moment: Moment, modes: NDArray[np.object_], blocked: NDArray[np.bool_], monotonic_ns: int
+        self, moment: Moment, modes: NDArray[np.int8], blocked: NDArray[np.bool_], monotonic_ns: int
     ) -> tuple[list[Claimed], NDArray[np.bool_]]:
         """Of all strategies and people; and which channels are bound by one whose inputs are not sound."""
         found: list[Claimed] = []
         unsound = np.zeros(len(self.fleet), np.bool_)
-        auto, manual = modes == Mode.AUTO.value, modes == Mode.MANUAL.value
+        auto, manual = modes == _AUTO, modes == _MANUAL
+        both = auto | manual
+        free, free_both = auto & ~blocked, both & ~blocked
         for runner in self.runners:
             how = self.running(runner.bound)
             if how is Running.OFF:
                 runner.state, runner.wish, runner.last_ns = runner.bound.strategy.begin(), None, 0
                 continue
             bound = runner.bound
-            binds = auto | manual if bound.strategy.is_limit or bound.rank in (Rank.PROTECTION, Rank.GRID) else auto
-            wish = self._decide(runner, moment, binds & ~blocked, monotonic_ns)
+            by_all = bound.strategy.is_limit or bound.rank in (Rank.PROTECTION, Rank.GRID)
+            binds = both if by_all else auto
+            wish = self._decide(runner, moment, free_both if by_all else free, monotonic_ns)
             who, live = bound.id, how is Running.LIVE
             claims = claims_of(wish, bound.rank, runner.places)
             if not wish.sound:
                 at = runner.places.sets
-                free = np.full(len(at), np.inf)
-                claims = [Claim(bound.rank, at, -free, free, np.full(len(at), np.nan))]
+                m = len(at)
+                claims = [Claim(bound.rank, at, column(m, -np.inf), column(m, np.inf), np.full(m, np.nan))]
                 if live:
                     unsound[at] |= auto[at]
                 who, binds = POLICY, auto
@@ -233,21 +240,33 @@ class Controller:
 
     # ------------------------------------------------------------------------------------------------- what may be
 
+    def _modes(self) -> NDArray[np.int8]:
+        """int8[n]."""
+        standing = self.standing
+        if standing.mode is Mode.AUTO and not standing.modes:
+            return self._all_auto
+        return np.array([_MODES[standing.mode_of(device)] for device in self._devices], np.int8)
+
+    def _those(self, devices: Collection[str]) -> NDArray[np.bool_]:
+        """bool[n]: the channels of these devices."""
+        if not devices:
+            return self._none
+        return np.array([device in devices for device in self._devices], np.bool_)
+
     def _blocked(self, inputs: Inputs) -> NDArray[np.bool_]:
         """Nothing at all is sent: a tag, a device in local, a station that only reads."""
-        tagged = np.array([device in self.standing.tags for device in self._devices], np.bool_)
-        return tagged | ~inputs.remote | np.bool_(self.station.read_only)
+        return self._those(self.standing.tags) | ~inputs.remote | np.bool_(self.station.read_only)
 
     def _protect(
         self, verdict: Verdict, bounds: Bounds, inputs: Inputs, dt_s: float,
-        modes: NDArray[np.object_], policy: Floats,
+        modes: NDArray[np.int8], policy: Floats,
     ) -> tuple[Floats, Codes, NDArray[np.bool_]]:  # fmt: skip
         fleet, standing = self.fleet, self.standing
         value = verdict.value.copy()
-        by_rank = np.where(verdict.clipper >= 0, code(Clip.RANK), 0).astype(np.int8)
+        by_rank = coded(verdict.clipper >= 0, Clip.RANK)
         blind = ~fleet.is_reactive & np.isnan(inputs.power) & np.isfinite(value)
         value = np.where(blind, policy, value)
-        off = (modes == Mode.OFF.value) | np.isnan(value)
+        off = (modes == _OFF) | np.isnan(value)
         # Whom nobody sets any more is led to its safe power first: it may have no timer of its own.
         leaving = off & np.isfinite(self.last) & (np.abs(self.last - fleet.safe) > _TINY)
         value = np.where(off, np.where(leaving, fleet.safe, np.nan), value)
@@ -256,24 +275,26 @@ class Controller:
         value = np.where(full, np.nan, value)
         value, by_ramp = ramped(value, self.last, fleet.ramp_per_s, dt_s)
         value, by_bounds = bounds.clip(value)
-        codes = [by_rank, np.where(blind, code(Clip.BAD_INPUT), 0).astype(np.int8),
-                 np.where(leaving, code(Clip.OFF), 0).astype(np.int8), by_ramp, by_bounds]  # fmt: skip
+        codes = [by_rank, coded(blind, Clip.BAD_INPUT),
+                 coded(leaving, Clip.OFF), by_ramp, by_bounds]  # fmt: skip
         for one in self._gates:
             drawn = float(self._reader.good(one.row)[0])
             value, by_gate = within_gate(one.gate, drawn, inputs.power, value, self.last)
             codes.append(by_gate)
         value, _ = bounds.clip(self._steady(value, bounds))  # whatever was done above, no bound is passed
-        tripped = np.array([device in standing.trips for device in self._devices], np.bool_)
+        tripped = self._those(standing.trips)
         value = np.where(tripped, np.where(fleet.is_active, fleet.safe, 0.0), value)
-        codes.append(np.where(tripped, code(Clip.TRIP), 0).astype(np.int8))
+        codes.append(coded(tripped, Clip.TRIP))
         stopped = np.full(len(fleet), standing.stopped)
         value = np.where(stopped, 0.0, value)
-        codes.append(np.where(stopped, code(Clip.STOP), 0).astype(np.int8))
+        codes.append(coded(stopped, Clip.STOP))
         return value, first_of(codes), tripped | stopped
 
     def _steady(self, value: Floats, bounds: Bounds) -> Floats:
         """A change smaller than the device's least is none, while what was set may stay."""
         last, least = self.last, self.fleet.minimum_change
+        if not self._steadies:
+            return value
         kept, _ = bounds.clip(last)
         stays = (least > 0) & (np.abs(value - last) < least) & (np.abs(kept - last) <= _TINY) & (value != 0.0)
         return np.where(stays, last, value)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.control.fleet import Fleet, Floats
+from app.control.fleet import Fleet, Floats, clamp
 
 HOLD_S: Final = 60.0
 """What is held longer than this falls back: nobody knows any more what it would do."""
@@ -38,7 +38,7 @@ class Policy:
         safe = fleet.safe
         step = steps(fleet.ramp_per_s, dt_s)
         base = np.where(np.isfinite(last), last, safe)
-        towards = base + np.clip(safe - base, -step, step)
+        towards = base + clamp(safe - base, -step, step)
         holding = self._holds & (now_s - self._since < HOLD_S) & np.isfinite(last)
         slowly = self._ramps | (self._holds & ~holding)
         values: Floats = np.where(holding, base, np.where(slowly, towards, safe))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.control.fleet import NOWHERE, Fleet, Floats, Rows
+from app.control.fleet import NOWHERE, Fleet, Floats, Rows, clamp
 from app.control.inputs import Inputs, Reader, or_else
 from app.control.policy import steps
 from app.model.control import Clip
@@ -20,11 +20,18 @@ Codes = NDArray[np.int8]
 CLIPS: tuple[Clip, ...] = tuple(Clip)
 _CODE = {clip: i for i, clip in enumerate(CLIPS)}
 _TINY = 1e-6
+_NO = np.int8(0)
 
 
 def code(clip: Clip) -> int:
     """As it stands in columns."""
     return _CODE[clip]
+
+
+def coded(rows: NDArray[np.bool_], clip: Clip) -> Codes:
+    """The code of a rule where it holds, else 0."""
+    codes: Codes = np.where(rows, np.int8(code(clip)), _NO)
+    return codes
 
 
 @dataclass(slots=True)
@@ -40,21 +47,21 @@ class Bounds:
         """Raise the low end where this is higher; the high end goes along, for the stricter rule holds."""
         higher = low > self.low
         self.low = np.where(higher, low, self.low)
-        self.low_by = np.where(higher, code(clip), self.low_by).astype(np.int8)
+        self.low_by = np.where(higher, np.int8(code(clip)), self.low_by)
 
     def at_most(self, high: Floats, clip: Clip) -> None:
         """Lower the high end where this is lower."""
         lower = high < self.high
         self.high = np.where(lower, high, self.high)
-        self.high_by = np.where(lower, code(clip), self.high_by).astype(np.int8)
+        self.high_by = np.where(lower, np.int8(code(clip)), self.high_by)
 
     def clip(self, value: Floats) -> tuple[Floats, Codes]:
         """The values within the bounds, and the rule that moved each (0: none). Where the ends cross, it is at rest."""
         low, high = np.minimum(self.low, np.maximum(self.high, 0.0)), np.maximum(self.high, np.minimum(self.low, 0.0))
         low, high = np.minimum(low, high), np.maximum(low, high)
-        within = np.clip(value, low, high)
-        by = np.where(within > value + _TINY, self.low_by, np.where(within < value - _TINY, self.high_by, 0))
-        return within, by.astype(np.int8)
+        within = clamp(value, low, high)
+        by = np.where(within > value + _TINY, self.low_by, np.where(within < value - _TINY, self.high_by, _NO))
+        return within, by
 
 
 class DeviceProtection:
@@ -149,13 +156,13 @@ def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held:
     asked = np.isfinite(value[at])
     if not np.isfinite(drawn_kw):
         last = or_else(held[at], 0.0)
-        kept = np.clip(value[at], np.minimum(last, 0.0), np.maximum(last, 0.0))
+        kept = clamp(value[at], np.minimum(last, 0.0), np.maximum(last, 0.0))
         moved = asked & (np.abs(kept - value[at]) > _TINY)
         result[at] = np.where(asked, kept, value[at])
-        by[at] = np.where(moved, code(Clip.BAD_INPUT), 0)
+        by[at] = coded(moved, Clip.BAD_INPUT)
         return result, by
     now = or_else(power[at], 0.0)
-    flows = np.clip(now, 0.0, np.where(asked, value[at], 0.0))  # of a limit: what is given below it
+    flows = clamp(now, 0.0, np.where(asked, value[at], 0.0))  # of a limit: what is given below it
     next_ = np.where(asked, np.where(gate.is_limit, flows, value[at]), now)
     drawn = drawn_kw - float((next_ - now).sum())
     if drawn > gate.import_kw + _TINY:
@@ -172,7 +179,7 @@ def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held:
     if total > 0:
         change = room * min(over / total, 1.0)
         result[at] = np.where(change > _TINY, next_ + sign * change, value[at])
-        by[at] = np.where(change > _TINY, code(clip), 0)
+        by[at] = coded(change > _TINY, clip)
     return result, by
 
 
@@ -180,14 +187,14 @@ def ramped(value: Floats, last: Floats, per_s: Floats, dt_s: float) -> tuple[Flo
     """No value further from the last than its ramp allows; the first one is free."""
     step = np.where(np.isfinite(last), steps(per_s, dt_s), np.inf)
     base = or_else(last, 0.0)
-    within = np.clip(value, base - step, base + step)
+    within = clamp(value, base - step, base + step)
     moved = np.abs(within - value) > _TINY
-    return within, np.where(moved, code(Clip.RAMP), 0).astype(np.int8)
+    return within, coded(moved, Clip.RAMP)
 
 
 def first_of(codes: Sequence[Codes]) -> Codes:
     """Of several rules that moved a value, the one that came last."""
     result = codes[0]
     for later in codes[1:]:
-        result = np.where(later != 0, later, result).astype(np.int8)
+        result = np.where(later != 0, later, result)
     return result

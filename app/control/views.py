@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,6 +63,8 @@ class Moment:
     low: Floats
     high: Floats
     """What protection allows of each channel by itself."""
+    units: dict[tuple[int, int], Units] = field(default_factory=dict)
+    """What was made in this cycle already, by the identity of its columns."""
 
 
 def view_of(places: Places, moment: Moment, free: NDArray[np.bool_], fleet: Fleet, reader: Reader, dt_s: float) -> View:
@@ -86,22 +88,22 @@ _NONE: Final = Units(
 def _units(at: NDArray[np.intp], moment: Moment, free: NDArray[np.bool_], fleet: Fleet) -> Units:
     if not len(at):
         return _NONE
+    key = id(at), id(free)
+    if key not in moment.units:
+        moment.units[key] = _made(at, moment, free, fleet)
+    return moment.units[key]
+
+
+def _made(at: NDArray[np.intp], moment: Moment, free: NDArray[np.bool_], fleet: Fleet) -> Units:
     inputs = moment.inputs
     usable = free[at] & inputs.remote[at] & inputs.healthy[at] & known(inputs.power[at])
+    soc = np.where(usable, inputs.soc[at], np.nan)
+    low, high = fleet.soc_low[at], fleet.soc_high[at]
     return Units(
-        tuple(fleet.channels[i].device.id for i in at),
-        fleet.rating[at],
-        np.where(usable, inputs.power[at], np.nan),
-        moment.last[at],
-        np.where(usable, inputs.soc[at], np.nan),
-        inputs.soh[at],
-        np.maximum(-moment.low[at], 0.0),
-        np.maximum(moment.high[at], 0.0),
-        fleet.energy_kwh[at],
-        fleet.soc_low[at],
-        fleet.soc_high[at],
-        usable,
-    )
+        fleet.names(at), fleet.rating[at], np.where(usable, inputs.power[at], np.nan), moment.last[at], soc,
+        inputs.soh[at], np.where(soc < high, np.maximum(-moment.low[at], 0.0), 0.0),
+        np.where(soc > low, np.maximum(moment.high[at], 0.0), 0.0), fleet.energy_kwh[at], low, high, usable,
+    )  # fmt: skip
 
 
 def claims_of(wish: Wish, rank: Rank, places: Places) -> list[Claim]:
@@ -113,8 +115,7 @@ def claims_of(wish: Wish, rank: Rank, places: Places) -> list[Claim]:
 
 
 def _claim(rank: Rank, at: NDArray[np.intp], ask: Ask) -> Claim:
-    low = np.where(np.isnan(ask.low), -np.inf, ask.low)
-    high = np.where(np.isnan(ask.high), np.inf, ask.high)
+    low, high = np.fmax(ask.low, -np.inf), np.fmin(ask.high, np.inf)  # NaN bounds nothing
     return Claim(rank, at, low, np.maximum(high, low), np.where(np.isfinite(ask.target), ask.target, np.nan))
 
 
@@ -132,5 +133,5 @@ def well_formed(wish: object, places: Places) -> bool:
         (wish.storage, len(places.storage)), (wish.pv, len(places.pv)), (wish.reactive, len(places.reactive)),
     ]  # fmt: skip
     return all(
-        ask is None or all(np.shape(column) == (m,) for column in (ask.low, ask.high, ask.target)) for ask, m in sizes
+        ask is None or (np.shape(ask.low) == np.shape(ask.high) == np.shape(ask.target) == (m,)) for ask, m in sizes
     )

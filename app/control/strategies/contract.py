@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -48,7 +49,8 @@ class Units:
     """%; NaN where it may not be used, or there is no battery."""
     soh: Floats
     charge: Floats
-    """The most that may be charged now, kW, not negative: rating, range and the battery's own limit."""
+    """The most that may be charged now, kW, not negative: rating, range and the battery's own limit; 0 where it is not
+    usable, or its band ends."""
     discharge: Floats
     energy_kwh: Floats
     soc_low: Floats
@@ -62,7 +64,7 @@ class Units:
     @property
     def total(self) -> float:
         """Sum of the powers that are known."""
-        return float(np.nansum(self.power))
+        return float(self.power.sum(where=self.usable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,14 @@ class View:
         return self.meter_kw + self.storage.total
 
 
+@cache
+def column(m: int, value: float) -> Floats:
+    """float64[m] of one value, shared and not to be written."""
+    made: Floats = np.full(m, value)
+    made.setflags(write=False)
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """For each of m channels an interval, and a target where there is one (else NaN)."""
@@ -100,7 +110,7 @@ class Ask:
     @staticmethod
     def free(m: int) -> Ask:
         """Everything allowed, nothing wanted."""
-        return Ask(np.full(m, -np.inf), np.full(m, np.inf), np.full(m, np.nan))
+        return Ask(column(m, -np.inf), column(m, np.inf), column(m, np.nan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,10 +70,10 @@ class DemandControl(Strategy[DemandParams, DemandState | None]):
             why, storage=at_least(needed, view.storage, target), reason="shave" if needed > 0 else "below"
         ), state
 
-    @property
-    def _slip_s(self) -> float:
-        params = self.params
-        return params.window if params.method == "fixed" else max(params.slip, params.window / _MOST_SLIPS)
+    def __init__(self, params: DemandParams) -> None:
+        super().__init__(params)
+        sliding = max(params.slip, params.window / _MOST_SLIPS)
+        self._slip_s = params.window if params.method == "fixed" else sliding
 
     def _moved(self, view: View, state: DemandState | None) -> DemandState:
         """The energies, with what was drawn since the last view."""
@@ -105,8 +105,9 @@ class DemandControl(Strategy[DemandParams, DemandState | None]):
         least = math.inf
         # The window that ends with the running slip, then those that end a slip later each.
         past = [limit * self._slip_s / 3600.0 if math.isnan(one) else one for one in state.kwh]
+        whole, energy = limit * params.window / 3600.0, drawn + sum(past)
         for later in range(len(past) + 1):
-            energy = drawn + sum(past[later:])
             left_s = rest_s + later * self._slip_s
-            least = min(least, (limit * params.window / 3600.0 - energy) * 3600.0 / max(left_s, 1.0))
+            least = min(least, (whole - energy) * 3600.0 / max(left_s, 1.0))
+            energy -= past[later] if later < len(past) else 0.0
         return least

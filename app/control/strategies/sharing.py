@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.control.strategies.contract import Ask, Floats, Units
+from app.control.strategies.contract import Ask, Floats, Units, column
 
 _SHARE_FLOOR = 1e-9
 
 
 def capacity(units: Units) -> tuple[float, float]:
     """(charge, discharge) in kW that all usable ones together can give now, neither negative."""
-    charge, discharge = _caps(units)
-    return float(charge.sum()), float(discharge.sum())
+    return float(units.charge.sum()), float(units.discharge.sum())
 
 
 def share(total_kw: float, units: Units) -> Floats:
@@ -21,8 +20,11 @@ def share(total_kw: float, units: Units) -> Floats:
     In discharge by the energy above the band's low end, in charge by the room below its high end, both with the health
     taken in: so all arrive at the ends of their bands together. A limit that is met hands the rest on to the others.
     """
-    charge, discharge = _caps(units)
-    caps = discharge if total_kw > 0 else charge
+    caps = units.discharge if total_kw > 0 else units.charge
+    if abs(total_kw) <= _SHARE_FLOOR:
+        return np.zeros(len(units))
+    if abs(total_kw) >= caps.sum():
+        return caps if total_kw > 0 else -caps
     soc = np.where(np.isnan(units.soc), 0.0, units.soc)
     room = soc - units.soc_low if total_kw > 0 else units.soc_high - soc
     healthy = np.where(np.isnan(units.soh), 1.0, units.soh / 100.0)
@@ -39,25 +41,17 @@ def share(total_kw: float, units: Units) -> Floats:
         given[over] = caps[over]
         left = abs(total_kw) - given.sum()
         open_ &= ~over
-    signed: Floats = np.copysign(given, total_kw) if total_kw else given
+    signed: Floats = np.copysign(given, total_kw)
     return signed
 
 
 def at_least(total_kw: float, units: Units, target: Floats | None = None) -> Ask:
     """Together they give at least this total: a low bound for each; `target` float64[m] where one is wanted."""
     m = len(units)
-    return Ask(share(total_kw, units), np.full(m, np.inf), np.full(m, np.nan) if target is None else target)
+    return Ask(share(total_kw, units), column(m, np.inf), column(m, np.nan) if target is None else target)
 
 
 def at_most(total_kw: float, units: Units) -> Ask:
     """Together they give at most this total."""
     m = len(units)
-    return Ask(np.full(m, -np.inf), share(total_kw, units), np.full(m, np.nan))
-
-
-def _caps(units: Units) -> tuple[Floats, Floats]:
-    """What each may charge and discharge, nothing beyond its band, nothing where it is not usable."""
-    able = units.usable & ~np.isnan(units.soc)
-    charge = np.where(able & (units.soc < units.soc_high), units.charge, 0.0)
-    discharge = np.where(able & (units.soc > units.soc_low), units.discharge, 0.0)
-    return np.maximum(charge, 0.0), np.maximum(discharge, 0.0)
+    return Ask(column(m, -np.inf), share(total_kw, units), column(m, np.nan))

@@ -31,6 +31,10 @@ def units(*rows: dict[str, float], **all_: float) -> Units:
     usual = {"rating": 100, "power": 0, "held": math.nan, "soc": 50, "soh": 100, "charge": 100, "discharge": 100,
              "energy": 200, "low": 5, "high": 95, "usable": 1, **all_}  # fmt: skip
     full = [{**usual, **row} for row in rows]
+    for row in full:  # as the controller makes them
+        able = row["usable"] and not math.isnan(row["soc"])
+        row["charge"] = row["charge"] if able and row["soc"] < row["high"] else 0.0
+        row["discharge"] = row["discharge"] if able and row["soc"] > row["low"] else 0.0
     column = {key: np.array([row[key] for row in full], np.float64) for key in usual}
     return Units(
         tuple(f"pcs{i + 1}" for i in range(len(full))), column["rating"], column["power"], column["held"], column["soc"],
