@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.control.loading import Bound, load_strategies, site_faults
+from app.control.loading import Bound, device_faults, load_strategies, site_faults
 from app.engine.computed import parse_all
 from app.engine.expression import Expression
 from app.model.errors import ConfigFaults, Fault
@@ -76,6 +76,7 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
     faults += [
         loaded.station_fault(("station", "limits", key), what, lower) for key, what in site_faults(loaded.station)
     ]
+    faults += [loaded.fault(device, "", "control", what, mend) for device, what, mend in device_faults(loaded.station)]
     if faults:
         raise ConfigFaults([*faults, *absent])
     for remark in registry.remarks():

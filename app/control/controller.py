@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.control.arbiter import Claim, Verdict, arbitrate
-from app.control.fleet import Fleet, Floats
+from app.control.fleet import NOWHERE, Fleet, Floats
 from app.control.gates import gates_of
 from app.control.inputs import Inputs, Reader, Table
 from app.control.loading import Bound
@@ -77,6 +77,8 @@ class Outcome:
     clip: Codes
     urgent: NDArray[np.bool_]
     """It leads to safety: it is sent before its row is written."""
+    meter_kw: float
+    """Of the grid meter, import positive; NaN where it may not be used."""
 
     def holder(self, i: int) -> str:
         """Who set the target of a channel."""
@@ -105,6 +107,10 @@ class Controller:
         for rows in (*(one.row for one in self._gates), *(one.places.meter for one in self.runners),
                      *(one.places.points for one in self.runners)):  # fmt: skip
             self._reader.need(rows)
+        meter = station.by_id.get(station.grid_meter or "")
+        point = meter.role("active_power") if meter is not None else None
+        self._meter = np.array([NOWHERE if point is None else point.index], np.int64)
+        self._reader.need(self._meter)
         self._policy = Policy(self.fleet)
         n = len(self.fleet)
         self.last: Floats = np.full(n, np.nan)
@@ -168,7 +174,8 @@ class Controller:
         allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, modes, policy)
         allowed[blocked] = np.nan
         self.last = np.where(np.isfinite(allowed), allowed, np.where(blocked, np.nan, self.last))
-        return Outcome(tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent)
+        meter_kw = float(self._reader.good(self._meter)[0])
+        return Outcome(tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent, meter_kw)
 
     # ----------------------------------------------------------------------------------------------- who asks what
 

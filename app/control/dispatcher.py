@@ -89,7 +89,7 @@ class Dispatcher:
                 why=self._why(outcome, i), urgent=bool(outcome.urgent[i]), person=self._person(outcome, i),
             )  # fmt: skip
             outlet.want(one.point, value, ticket)
-        self.feedback.look(self.sent, outcome.inputs.power, self._clock.monotonic_ns())
+        self.feedback.look(self.sent, outcome.inputs.power, outcome.meter_kw, self._clock.monotonic_ns())
         self._tell_doubts()
         self._tell_trips()
         self._ledger.tick()

@@ -15,6 +15,8 @@ from app.model.text import Text
 
 OPPOSITE: Final = 0.1
 """Share of the rating by which a device must do the opposite, and have been told to, before it trips."""
+LARGE: Final = 0.2
+MISSING: Final = 0.7
 STILL: Final = 0.02
 """Share of the rating within which a setpoint counts as the same."""
 
@@ -27,10 +29,13 @@ class Doubt(StrEnum):
     """What flows is not what was sent."""
     OPPOSITE = "opposite"
     """It does the opposite."""
+    UNSEEN = "unseen"
+    """It says that it follows, and the grid meter does not see it."""
 
 
 WORDS: Final = {
     Doubt.FOLLOWS_NOT: Text("does not follow its setpoint", "未跟随设定值"),
+    Doubt.UNSEEN: Text("says that it follows, and the grid meter does not see it", "显示已跟随，但关口表未见变化"),
     Doubt.OPPOSITE: Text("does the opposite of its setpoint", "与设定值方向相反"),
 }
 
@@ -40,10 +45,15 @@ class _Step:
     value: float
     since_ns: int
     """Monotonic, since when this value is what was sent."""
+    meter_kw: float
+    power: Floats
+    """float64[n]: what the grid meter and every device showed before the step."""
+    proved: bool = False
+    """The grid meter was asked."""
 
 
 class Feedback:
-    """Watches active power. On the engine's loop."""
+    """Watches active power: by what the device shows, and by what the grid meter shows of it. On the engine's loop."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -52,27 +62,46 @@ class Feedback:
         self.doubt: list[Doubt] = [Doubt.NONE] * n
         self.confirmed = np.zeros(n, np.bool_)
         """Of each channel: what flows has come to what was sent."""
+        self._seen = fleet.is_active | fleet.is_limit
 
-    def look(self, sent: Floats, power: Floats, now_ns: int) -> None:
+    def look(self, sent: Floats, power: Floats, meter_kw: float, now_ns: int) -> None:
         """`sent` float64[n] what each device took last, NaN where nothing; `power` what flows, NaN where unknown."""
         for i, one in enumerate(self._fleet.channels):
             if one.quantity is not Quantity.ACTIVE or np.isnan(sent[i]) or np.isnan(power[i]):
                 self._steps.pop(i, None)
                 self.doubt[i], self.confirmed[i] = Doubt.NONE, False
                 continue
-            value, flows = float(sent[i]), float(power[i])
-            step = self._steps.get(i)
-            if step is None or abs(step.value - value) > STILL * one.rating:
-                step = self._steps[i] = _Step(value, now_ns)
-                self.confirmed[i] = False
             confirm = one.device.control.confirm
+            value, flows, step = float(sent[i]), float(power[i]), self._steps.get(i)
+            if step is None or abs(step.value - value) > STILL * one.rating:
+                young = step is not None and now_ns - step.since_ns < confirm.within * SECOND_NS
+                before = (step.meter_kw, step.power) if young and step is not None else (meter_kw, power)
+                step = self._steps[i] = _Step(value, now_ns, *before)
+                self.confirmed[i] = False
             near = abs(flows - value) <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
             late = now_ns - step.since_ns > confirm.within * SECOND_NS
             self.confirmed[i] |= near
-            if near:
+            if near and late and not step.proved:
+                step.proved = True
+                self.doubt[i] = Doubt.UNSEEN if self._unseen(i, step, power, meter_kw) else Doubt.NONE
+            elif near and self.doubt[i] is not Doubt.UNSEEN:
                 step.since_ns = now_ns if self.doubt[i] is not Doubt.NONE else step.since_ns
                 self.doubt[i] = Doubt.NONE
-            elif late:
+            elif late and not near:
                 far = OPPOSITE * one.rating
                 opposite = value * flows < 0 and min(abs(value), abs(flows)) > far
                 self.doubt[i] = Doubt.OPPOSITE if opposite else Doubt.FOLLOWS_NOT
+
+    def _unseen(self, i: int, step: _Step, power: Floats, meter_kw: float) -> bool:
+        """Whether a large step, as the device shows it, is not to be seen at the grid meter.
+
+        What the meter should have moved by is what all devices say that they moved by; loads move it too, so only a
+        step of a fifth of the rating is judged, and most of it must be missing.
+        """
+        moved = power - step.power
+        mine = float(moved[i])
+        if abs(mine) < LARGE * self._fleet.rating[i] or not np.isfinite(meter_kw - step.meter_kw):
+            return False
+        expected = -float(np.nansum(moved[self._seen]))
+        missing = expected - (meter_kw - step.meter_kw)
+        return abs(missing) > MISSING * abs(mine) and missing * -mine > 0

@@ -67,6 +67,28 @@ def site_faults(station: Station) -> list[tuple[str, Text]]:
     return found
 
 
+def device_faults(station: Station) -> list[tuple[str, Text, Text]]:
+    """What `control` of devices names and is not there: device, what is wrong, the mend."""
+    found: list[tuple[str, Text, Text]] = []
+    for device in station.devices:
+        control = device.control
+        battery = station.by_id.get(device.bms or "", device)
+        for role in dict.fromkeys([*(one.by for one in control.derate), *(one.by for one in control.trips)]):
+            if (battery.role(role) or device.role(role)) is None:
+                what = Text(f"control: neither {device.id} nor its bms has a point with the role {role}",
+                            f"control：{device.id} 及其 bms 均无角色为 {role} 的测点")  # fmt: skip
+                found.append((device.id, what, Text("give a point this role", "请为测点指定该角色")))
+        for name in control.interlocks:
+            whole = name if "." in name else f"{device.id}.{name}"
+            if whole not in station.by_name:
+                near = get_close_matches(whole, station.by_name, 1)
+                mend = (Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？") if near
+                        else Text("write DEVICE.POINT", "请写 设备.测点"))  # fmt: skip
+                what = Text(f"control: unknown interlock point '{name}'", f"control：未知闭锁测点“{name}”")
+                found.append((device.id, what, mend))
+    return found
+
+
 def unsafe_alone(station: Station, strategies: Sequence[Bound]) -> list[str]:
     """Devices that strategies set and that have no timer: nothing makes them safe when the engine is gone."""
     used = {id_ for one in strategies for id_ in one.devices}

@@ -197,6 +197,23 @@ def test_a_converter_that_does_not_do_it(make: Callable[..., Site], fault: str, 
     until(lambda: alarm not in site.alarms())
 
 
+def test_a_power_that_only_mirrors_the_setpoint_is_found_by_the_meter(make: Callable[..., Site]) -> None:
+    site = make()
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 100.0).result(LONG_S)
+    until(lambda: site.value("pcs1.p_kw") > 90)
+    time.sleep(3)
+    assert "control_follows_pcs1" not in site.alarms()
+    for fault in ("deaf", "mirror"):
+        site.park.tell(f"fault pcs1 {fault}")
+    time.sleep(0.5)
+    control.request("pcs1", Quantity.ACTIVE, 400.0).result(LONG_S)
+    until(lambda: "control_follows_pcs1" in site.alarms(), 8)
+    row = next(row for row in site.door.alarms.active() if row.source == "_system.control_follows_pcs1")
+    assert "the grid meter does not see it" in row.message.en and site.value("pcs1.p_kw") > 390
+
+
 @pytest.mark.expects_errors
 def test_without_its_meter_storage_falls_back_and_goes_on_when_it_is_there(make: Callable[..., Site]) -> None:
     site = make(strategies=[SHAVE])

@@ -141,3 +141,24 @@ def test_the_channels_of_a_park(station: Station) -> None:
         ("inv1", Quantity.LIMIT), ("inv2", Quantity.LIMIT),
     ]  # fmt: skip
     assert fleet.low.tolist() == [-100, -110, -100, -110, 0, 0] and fleet.high.tolist() == [100, 110, 100, 110, 50, 50]
+
+
+@pytest.mark.parametrize(
+    ("control", "words"),
+    [
+        ({"interlocks": ["remot"]}, "unknown interlock point 'remot'; did you mean 'pcs1.remote'?"),
+        ({"interlocks": ["meter9.x"]}, "unknown interlock point 'meter9.x'"),
+        ({"trips": [{"by": "oil_temperature", "above": 90}]}, "has a point with the role oil_temperature"),
+        ({"derate": [{"by": "voltage", "curve": [[1, 100], [2, 0]]}]}, "has a point with the role voltage"),
+        ({"trips": [{"by": "soc"}]}, "a trip without a limit; write 'above' or 'below'"),
+        ({"trips": [{"by": "socc", "above": 1}]}, "unknown role 'socc'"),
+        ({"derate": [{"by": "soc", "curve": [[2, 100], [1, 0]]}]}, "the values of a curve do not rise"),
+        ({"derate": [{"by": "soc", "curve": [[1, 100]]}]}, "curve"),
+        ({"derate": [{"by": "soc", "curve": [[1, 100], [2, 101]]}]}, "curve"),
+    ],
+)
+def test_what_control_names_must_be_there(tmp_path: Path, control: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigFaults) as caught:
+        park(tmp_path, **control)
+        configure(tmp_path)
+    assert words in str(caught.value)
