@@ -280,7 +280,8 @@ class Controller:
         # A limit that limits nothing is not written where none was before: writes may wear out what an inverter keeps.
         full = fleet.is_limit & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY)
         value = np.where(full, np.nan, value)
-        value, by_ramp = ramped(value, self.last, fleet.ramp_per_s, dt_s)
+        flows = np.where(fleet.is_limit, fleet.safe, inputs.power)
+        value, by_ramp = ramped(value, self.last, flows, fleet.ramp_per_s, dt_s)
         value, by_bounds = bounds.clip(value)
         codes = [by_rank, coded(blind, Clip.BAD_INPUT),
                  coded(leaving, Clip.OFF), by_ramp, by_bounds]  # fmt: skip

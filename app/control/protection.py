@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.control.fleet import NOWHERE, Fleet, Floats, Rows, clamp
-from app.control.inputs import Inputs, Reader, or_else
+from app.control.inputs import Inputs, Reader, known, or_else
 from app.control.policy import steps
 from app.model.control import Clip
 
@@ -183,13 +183,13 @@ def within_gate(gate: Gate, drawn_kw: float, power: Floats, value: Floats, held:
     return result, by
 
 
-def ramped(value: Floats, last: Floats, per_s: Floats, dt_s: float) -> tuple[Floats, Codes]:
-    """No value further from the last than its ramp allows; the first one is free."""
-    step = np.where(np.isfinite(last), steps(per_s, dt_s), np.inf)
-    base = or_else(last, 0.0)
+def ramped(value: Floats, last: Floats, flows: Floats, per_s: Floats, dt_s: float) -> tuple[Floats, Codes]:
+    """No value further from the last than its ramp allows; the first one begins at what flows, where that is known."""
+    base = or_else(last, flows)
+    step = np.where(known(base), steps(per_s, dt_s), np.inf)
+    base = or_else(base, 0.0)
     within = clamp(value, base - step, base + step)
-    moved = np.abs(within - value) > _TINY
-    return within, coded(moved, Clip.RAMP)
+    return within, coded(np.abs(within - value) > _TINY, Clip.RAMP)
 
 
 def first_of(codes: Sequence[Codes]) -> Codes:

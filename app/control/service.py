@@ -310,6 +310,8 @@ class Control:
         while self._clock.monotonic_ns() < end:
             outcome = self._outcome
             allowed = float(outcome.allowed[i]) if outcome is not None else math.nan
+            if math.isnan(allowed) and outcome is not None and outcome.requested[i] >= self._controller.fleet.safe[i]:
+                return float(outcome.requested[i])  # a limit that limits nothing is not written
             sent, _ = self._dispatcher.outlet(device).sent(one.point)
             if not math.isnan(allowed) and sent == allowed:
                 return allowed

@@ -126,10 +126,15 @@ def test_a_person_sets_commands_tags_and_stops(make: Callable[..., Site]) -> Non
     for wrong in (float("nan"), float("inf")):
         with pytest.raises(GridroomError, match="not within"):
             control.request("pcs1", Quantity.ACTIVE, wrong).result(LONG_S)
+    control.set_mode("inv1", Mode.MANUAL).result(LONG_S)
+    assert control.request("inv1", Quantity.LIMIT, 110.0).result(LONG_S) == 110, "which limits nothing"
+    assert site.channel("inv1", Quantity.LIMIT).sent_at == 0
+    assert control.request("inv1", Quantity.LIMIT, 20.0).result(LONG_S) == 20
+    until(lambda: site.value("inv1.p_kw") < 25)
     assert control.request("pcs1", Quantity.ACTIVE, 150.0, reason="a trial").result(LONG_S) == 150
     until(lambda: abs(site.value("pcs1.p_kw") - 150) < 8)
     asked, done = [row for row in site.ledger("control.request") if '"value":150' in row.details] + [
-        row for row in site.ledger("control.request") if row.result == "done"
+        row for row in site.ledger("control.request") if row.result == "done" and '"asked":150' in row.after
     ]
     assert (asked.actor, asked.reason, done.asks) == ("ada", "a trial", asked.id)
 

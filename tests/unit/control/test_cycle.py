@@ -275,6 +275,15 @@ def test_a_ramp_and_the_least_change(tmp_path: Path) -> None:
     assert set_to(bench, meter1_p_kw=188)["pcs1.p_set"] == 44
 
 
+def test_the_first_value_begins_where_the_device_is(tmp_path: Path) -> None:
+    bench = Bench(park(tmp_path, ramp_kw_per_s=10), [SHAVE])
+    bench.standing.tags["pcs1"] = "work"
+    bench.set(**{"meter1.p_kw": 500, "pcs1.p_kw": 30})
+    bench.run()
+    bench.standing.tags.clear()
+    assert bench.run()["pcs1.p_set"] == pytest.approx(31)
+
+
 def test_a_strategy_that_fails_hurts_only_itself(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     set_to(bench, meter1_p_kw=180)
 

@@ -172,7 +172,7 @@ def test_nothing_beyond_a_limit_is_ever_written(bench: Bench, cases: Cases) -> N
         ledger = Ledger(Audit(dice), clock, "0" * 64)
         dispatcher = Dispatcher(bench.controller, field, ledger, clock, lambda key, what, priority: None)
         dispatcher.start()
-        for _ in range(cases(1_000, 100_000)):
+        for _ in range(cases(2_000, 100_000)):
             shake(bench, dice)
             bench.now_ns += 100_000_000
             bench.monotonic_ns += 100_000_000
