@@ -390,7 +390,7 @@ def _schema(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "Print the JSON Schema of station, template or northbound files, for editors.",
         "gridroom schema station > station.schema.json",
     )
-    parser.add_argument("form", choices=("station", "template", "northbound"), help="which file")
+    parser.add_argument("form", choices=("station", "template", "northbound", "strategies"), help="which file")
     parser.set_defaults(run=lambda o: _import("app.headless").schema(o.form))
 
 

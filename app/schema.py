@@ -1,4 +1,4 @@
-"""JSON Schema of station, template and northbound files: an editor completes and checks them while one types."""
+"""JSON Schema of station, template, northbound and strategies files: an editor completes and checks while one types."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.control.registry import kinds
 from app.model.config import ConnectionForm, ControlForm, PointForm, StationForm, TemplateForm
+from app.model.control import StrategiesForm, StrategyForm
 from app.model.durations import format_duration
 from app.northbound.form import NorthboundForm
 
 
 def schema(form: str) -> dict[str, Any]:
-    """The schema of `station`, `template` or `northbound` files (JSON Schema 2020-12). KeyError for another word."""
+    """The schema of the files of one kind (JSON Schema 2020-12). KeyError for another word."""
     models: dict[str, type[BaseModel]] = {
         "station": StationForm,
         "template": TemplateForm,
         "northbound": NorthboundForm,
+        "strategies": StrategiesForm,
     }
     result: dict[str, Any] = models[form].model_json_schema(by_alias=True)
     definitions = result.setdefault("$defs", {})
     parts: tuple[type[BaseModel], ...] = (PointForm, ControlForm, ConnectionForm)
-    for part in parts if form != "northbound" else ():
+    for part in parts if form in ("station", "template") else ():
         inner = part.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
         definitions.update(inner.pop("$defs", {}))
         definitions[part.__name__] = inner
@@ -37,10 +40,26 @@ def schema(form: str) -> dict[str, Any]:
             "then": {"properties": {"connection": {"required": ["driver"]}}},
         }
         device["connection"] = {"$ref": "#/$defs/ConnectionForm"}
+    if form == "strategies":
+        result["properties"]["strategies"]["items"] = {
+            "anyOf": [_of_kind(name, definitions) for name in sorted(kinds())]
+        }
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     result["title"] = f"Gridroom {form} file, version 1"
     _write_defaults(result)
     return result
+
+
+def _of_kind(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """An entry of `strategies` of one kind, with its own parameters."""
+    reference = "#/$defs/{model}"
+    entry = StrategyForm.model_json_schema(by_alias=True, ref_template=reference)
+    params = kinds()[name].form.model_json_schema(by_alias=True, ref_template=reference)
+    for part in (entry, params):
+        definitions.update(part.pop("$defs", {}))
+    entry["properties"]["kind"] = {"const": name}
+    entry["properties"]["params"] = params
+    return entry
 
 
 def _write_defaults(part: Any) -> None:

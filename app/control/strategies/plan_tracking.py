@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import numpy as np
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
 from app.control.plan import EVERY_DAY, Plan, read_plan
 from app.control.strategies.contract import Ask, Params, Strategy, View, Wish, about
@@ -15,6 +15,10 @@ from app.control.strategies.sharing import share
 from app.model.control import Rank
 from app.model.errors import Wrong
 from app.model.text import Text
+
+_WRITTEN: Final = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "number"}, "minItems": 96, "maxItems": 96}]
+}
 
 
 def _plan(value: object, info: ValidationInfo) -> Plan:
@@ -35,7 +39,7 @@ def _plan(value: object, info: ValidationInfo) -> Plan:
 
 
 class PlanParams(Params):
-    plan: Annotated[Plan, BeforeValidator(_plan)] = about(
+    plan: Annotated[Plan, BeforeValidator(_plan), WithJsonSchema(_WRITTEN)] = about(
         "", "file of 96 points a day, or the points", "每日 96 点计划文件"
     )
     tolerance_kw: float = about("kW", "so far from it is near enough", "允许偏差", default=0.0, ge=0)

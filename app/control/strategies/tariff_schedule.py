@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 
 from app.control.strategies.contract import Ask, Params, Strategy, View, Wish, about, unsound
 from app.control.strategies.sharing import capacity, share
@@ -24,7 +24,7 @@ def _tariff(value: object, info: ValidationInfo) -> Tariff:
 
 
 class TariffParams(Params):
-    tariff: Annotated[Tariff, BeforeValidator(_tariff)] = about(
+    tariff: Annotated[Tariff, BeforeValidator(_tariff), WithJsonSchema({"type": "string"})] = about(
         "", "name of a file of dated periods", "分时电价文件名称"
     )
     charge_in: tuple[Period, ...] = about(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from app.control.loading import FILE, load_strategies, unsafe_alone
 from app.model.control import Quantity, Rank, Running
 from app.model.errors import ConfigFaults
 from app.model.station import Station
+from app.schema import schema
 from tests.support.control_station import METER, battery, inverter, park, point, storage
 
 GOOD = {"id": "a", "kind": "peak_shaving", "devices": ["pcs1"], "params": {"limit_kw": 100}}
@@ -162,3 +164,11 @@ def test_what_control_names_must_be_there(tmp_path: Path, control: dict[str, Any
         park(tmp_path, **control)
         configure(tmp_path)
     assert words in str(caught.value)
+
+
+def test_the_schema_takes_what_is_good_and_nothing_else() -> None:
+    validator = jsonschema.Draft202012Validator(schema("strategies"))
+    good = [GOOD, {"id": "t", "kind": "tariff_schedule", "devices": ["pcs1"], "params": {"tariff": "zhejiang"}}]
+    assert list(validator.iter_errors({"strategies": good})) == []
+    for wrong in ({**GOOD, "kind": "magic"}, {**GOOD, "params": {"limt_kw": 5}}, {**GOOD, "mode": "on"}, {"id": "x"}):
+        assert list(validator.iter_errors({"strategies": [wrong]})), wrong
