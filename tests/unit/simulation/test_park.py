@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def test_counters_integrate_the_power_that_is_shown() -> None:
     living = park()
     devices = [*PV, *PCS, *LOADS, *CHARGERS, "gen1", "meter1", "meter_pv", "meter_ev"]
     imports = {*LOADS, *CHARGERS, "meter1", "meter_ev"}
+    living.storage.expiry_s[:] = math.inf  # as if somebody renewed it
     living.command("pcs1", Verb.POWER, 320.0)
     living.command("pcs2", Verb.POWER, -210.0)
     start = {d: (shows(living, d, "energy_import"), shows(living, d, "energy_export")) for d in devices}
@@ -163,8 +165,37 @@ def test_a_long_step_stays_stable(seconds: float) -> None:
     assert_balanced(living)
 
 
+def test_a_setpoint_that_nobody_renews_reverts_and_one_that_is_renewed_stays() -> None:
+    living = park()
+    for _ in range(4):
+        for pcs in PCS:
+            living.command(pcs, Verb.POWER, 200.0)
+        living.advance(6)
+    assert shows(living, "pcs1", "active_power") == pytest.approx(200, abs=1)
+    for _ in range(3):
+        living.command("pcs2", Verb.POWER, 200.0)
+        living.advance(6)
+    assert shows(living, "pcs1", "active_power") == pytest.approx(0, abs=1), "its timer has ended"
+    assert shows(living, "pcs2", "active_power") == pytest.approx(200, abs=1)
+
+
+def test_a_converter_may_be_deaf_or_do_the_opposite() -> None:
+    living = park()
+    living.command("pcs1", Verb.POWER, 100.0)
+    living.command("pcs2", Verb.POWER, 100.0)
+    living.advance(4)
+    living.command("pcs1", Verb.DEAF, 1.0)
+    living.command("pcs2", Verb.BACKWARDS, 1.0)
+    for pcs in PCS:
+        living.command(pcs, Verb.POWER, 200.0)
+    living.advance(4)
+    assert shows(living, "pcs1", "active_power") == pytest.approx(100, abs=1)
+    assert shows(living, "pcs2", "active_power") == pytest.approx(-200, abs=1)
+
+
 def test_a_setpoint_moves_charge_and_grid() -> None:
     living = park()
+    living.storage.expiry_s[:] = math.inf
     for pcs in PCS:
         living.command(pcs, Verb.POWER, 0.0)
     living.advance(10)
