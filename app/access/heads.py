@@ -19,11 +19,10 @@ from app.model.text import Text
 
 EVERY_S: Final = 60.0
 TROUBLE: Final = "audit_heads"
-_LINE: Final = re.compile(
-    r"(?:^|audit head )([a-z][a-z0-9_]*) ([1-9][0-9]{0,17}) ([0-9a-f]{64}) "
-    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\s*$"
-)
-
+_HEAD: Final = r"([a-z][a-z0-9_]*) ([1-9][0-9]{0,17}) ([0-9a-f]{64}) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\s*$"
+_LINE: Final = re.compile(f"^{_HEAD}")
+_LOGGED: Final = re.compile(rf"^[0-9T:., +-]+ INFO +gridroom\.audit: audit head {_HEAD}")
+"""The whole line: what a device or a person says stands in other lines of the log, and is no head."""
 _BEGINS: Final = re.compile(rb"[a-z][a-z0-9_]* [1-9]")
 """Of a file of heads, be its first line whole or cut off by a crash."""
 
@@ -37,10 +36,10 @@ def line_of(head: Head) -> str:
 
 
 def read_heads(path: Path) -> Iterator[Head]:
-    """The heads in a file, be it of our own or a log; other lines are none. Raises OSError."""
+    """The heads in a file of them, or in a log; other lines are none. Raises OSError."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            if found := _LINE.search(line):
+            if found := _LINE.match(line) or _LOGGED.match(line):
                 with suppress(ValueError):
                     moment = datetime.fromisoformat(found[4].removesuffix("Z")).replace(tzinfo=UTC)
                     yield Head(found[1], int(found[2]), found[3], from_datetime(moment))

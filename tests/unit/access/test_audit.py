@@ -274,6 +274,9 @@ def test_heads_are_read_from_the_log_as_well(tmp_path: Path) -> None:
     line = f"2026-11-26 08:00:00,000 INFO    gridroom.audit: audit head {line_of(head)}\nanother line\n"
     (tmp_path / "gridroom.log.1").write_text(line, encoding="utf-8")
     assert heads_in(tmp_path) == [head]
+    forged = line.replace("gridroom.audit: audit", "gridroom.drivers: it says audit")
+    (tmp_path / "gridroom.log").write_text(forged, encoding="utf-8")
+    assert heads_in(tmp_path) == [head], "what a device says in the log is no head"
 
 
 # --------------------------------------------------------------------------------------------- what may go wrong
