@@ -108,14 +108,14 @@ async def bare_reads(port: int, seconds: float) -> float:
 def _station_process(ports: list[int], seconds: float) -> dict[str, float]:
     """Run a station against the ports in a process of its own; what that process measured of itself."""
     with tempfile.TemporaryDirectory(prefix="gridroom-bench-") as folder:
-        _write_station(Path(folder), ports)
+        write_station(Path(folder), ports)
         command = [sys.executable, "-m", "app.bench.acquisition", folder, "--seconds", str(seconds)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
-def _write_station(folder: Path, ports: list[int]) -> None:
+def write_station(folder: Path, ports: list[int]) -> None:
     """Every point has two limits, two decimals and no deadband: nothing is spared."""
     points = [
         f"  - {{id: p{i}, name: P{i}, kind: measurement, unit: kW, precision: 2, range: [-1.0e+6, 1.0e+6], "

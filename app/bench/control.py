@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
+from app.bench.acquisition import servers, write_station
 from app.bench.report import Figure
 from app.configuration import configure
 from app.control.backtest import Record, backtest
@@ -23,6 +24,7 @@ from app.control.loading import load_strategies
 from app.control.standing import Standing
 from app.history.folder import DataFolder
 from app.model.clock import SECOND_NS, SystemClock
+from app.model.control import Mode, Quantity
 from app.model.loading import load_station
 from app.station import RunningStation
 
@@ -31,13 +33,16 @@ INVERTERS: Final = 100
 CYCLES: Final = 500
 ROUNDS: Final = 100
 YEAR_STEPS: Final = 35_040
+POLLED: Final = 50
+"""Devices of a thousand points each second, beside those that are set by hand."""
+BY_HAND: Final = 60
 _REGISTERS: Final = 64
 _HEAD: Final = struct.Struct(">HHHBBHH")
 
 
 def run(seconds: float | None = None) -> list[Figure]:
     """All figures. `seconds` is how long the evenness of cycles is looked at."""
-    return [*_cycles(), *_evenness(seconds or 10.0), *_wire(), _year()]
+    return [*_cycles(), *_evenness(seconds or 10.0), *_wire(), _by_hand(), _year()]
 
 
 # --------------------------------------------------------------------------------------------------------------- a park
@@ -265,6 +270,37 @@ def _bare(port: int) -> float:
                 one.sendall(request)
                 one.recv(256)
             took.append(1e3 * (time.perf_counter() - began))
+    return float(np.median(took))
+
+
+def _by_hand() -> Figure:
+    """A person's setpoint, from asked to held by the device, each with its rows of the audit, while much is polled."""
+    with servers(POLLED) as ports, _Field() as field, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_station(folder, ports)
+        polled = yaml.safe_load((folder / "station.yaml").read_text(encoding="utf-8"))
+        _park(folder, 1, 0, field.port)
+        park = yaml.safe_load((folder / "station.yaml").read_text(encoding="utf-8"))
+        polled["station"] |= park["station"]
+        polled["devices"] += park["devices"]
+        (folder / "station.yaml").write_text(yaml.safe_dump(polled), encoding="utf-8")
+        (folder / "strategies.yaml").unlink()
+        with _running(folder) as station:
+            door = station.facade("bench")
+            door.access.name_administrator("bench", "measured on this machine").result(30)
+            door.control.set_mode("pcs0", Mode.MANUAL).result(30)
+            took, before, began = [], station.points_total, time.perf_counter()
+            for k in range(BY_HAND):
+                asked = time.perf_counter()
+                door.control.request("pcs0", Quantity.ACTIVE, float(10 + k % 50), reason="bench").result(30)
+                took.append(1e3 * (time.perf_counter() - asked))
+                time.sleep(0.05)
+            rate = (station.points_total - before) / (time.perf_counter() - began)
+    limit = f"{rate:,.0f} points/s polled meanwhile; {_median_ms(took):.1f} ms p50"
+    return Figure.at_most("by hand, from asked to confirmed, p95", float(np.percentile(took, 95)), "ms", 300.0, limit)
+
+
+def _median_ms(took: list[float]) -> float:
     return float(np.median(took))
 
 

@@ -122,7 +122,7 @@ def _pixel(options: argparse.Namespace) -> dict[str, float]:
     late: list[float] = []
     probe = _Probe()
     with tempfile.TemporaryDirectory(prefix="gridroom-bench-", ignore_cleanup_errors=True) as folder:
-        acquisition._write_station(Path(folder), [int(port) for port in options.ports.split(",")])
+        acquisition.write_station(Path(folder), [int(port) for port in options.ports.split(",")])
         with (Path(folder) / "station.yaml").open("a", encoding="utf-8") as file:
             file.write(probe.device())
         rate: list[float] = []
