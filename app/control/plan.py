@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ POINTS: Final = 96
 EVERY_DAY: Final = date.min
 """In place of a day, where the plan is that of each."""
 _MOST_ROWS: Final = 400_000
+_MOST_BYTES: Final = 20 << 20
 _SPREADSHEET: Final = ".xlsx"
 
 
@@ -35,7 +37,8 @@ class Plan:
 
 
 def read_plan(file: Path) -> Plan:
-    """A .csv or .xlsx with `time` (`07:15` for every day, or ISO 8601 with a date) and `power_kw`. Raises Wrong."""
+    """A .csv or .xlsx of at most 20 MB with `time` (`07:15` for every day, or ISO 8601 with a date) and `power_kw`. Raises Wrong."""
+    _judge_size(file)
     rows = _sheet(file) if file.suffix.lower() == _SPREADSHEET else _text(file)
     days: dict[date, list[float]] = {}
     for number, (when, what) in rows:
@@ -57,6 +60,20 @@ def read_plan(file: Path) -> Plan:
     if not days:
         raise Wrong(Text(f"{file.name} holds no point", f"{file.name} 中没有计划点"))
     return Plan(days)
+
+
+def _judge_size(file: Path) -> None:
+    """A plan is small, also unpacked: a spreadsheet is a zip, and a few kilobytes of one may stand for gigabytes."""
+    try:
+        size = file.stat().st_size
+        if size <= _MOST_BYTES and file.suffix.lower() == _SPREADSHEET:
+            with zipfile.ZipFile(file) as parts:
+                size = sum(part.file_size for part in parts.infolist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise Wrong(Text(f"{file} is no spreadsheet ({error})", f"{file} 不是电子表格（{error}）")) from None
+    if size > _MOST_BYTES:
+        raise Wrong(Text(f"{file.name} is too large for a plan", f"{file.name} 对于计划而言过大"),
+                    Text("keep it below 20 MB, also unpacked", "请保持在 20 MB 以内（含解压后）"))  # fmt: skip
 
 
 def _text(file: Path) -> list[tuple[int, tuple[object, object]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -278,6 +279,17 @@ class TestPlan:
         file.write_text(text, encoding="utf-8")
         with pytest.raises(Wrong, match=words):
             read_plan(file)
+
+    def test_a_zip_bomb_is_not_unpacked(self, tmp_path: Path) -> None:
+        file = tmp_path / "plan.xlsx"
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as parts:
+            parts.writestr("xl/sharedStrings.xml", b" " * (64 << 20))
+        assert file.stat().st_size < 1 << 20
+        with pytest.raises(Wrong, match="too large for a plan"):
+            read_plan(file)
+        (tmp_path / "plan.csv").write_text("time,power_kw\n" + " " * (21 << 20), encoding="utf-8")
+        with pytest.raises(Wrong, match="too large for a plan"):
+            read_plan(tmp_path / "plan.csv")
 
     def test_a_foreign_file_is_no_spreadsheet(self, tmp_path: Path) -> None:
         (tmp_path / "plan.xlsx").write_bytes(b"PK\x03\x04 and then nothing")
