@@ -37,7 +37,10 @@ class Plan:
 
 
 def read_plan(file: Path) -> Plan:
-    """A .csv or .xlsx of at most 20 MB with `time` (`07:15` for every day, or ISO 8601 with a date) and `power_kw`. Raises Wrong."""
+    """A .csv or .xlsx of at most 20 MB: `time` (`07:15` for every day, or ISO 8601 with a date) and `power_kw`.
+
+    Raises Wrong.
+    """
     _judge_size(file)
     rows = _sheet(file) if file.suffix.lower() == _SPREADSHEET else _text(file)
     days: dict[date, list[float]] = {}
