@@ -142,9 +142,8 @@ class Controller:
             mask[one.row] = True
         return mask
 
-    def held(self, table: Table, channel: int, now_ns: int) -> float:
-        """What a device says that its setpoint is; NaN where that may not be used."""
-        self._reader.look(table, now_ns)
+    def held(self, channel: int) -> float:
+        """What a device said at the last cycle that its setpoint is; NaN where that may not be used."""
         return float(self._reader.good(self.fleet.setpoint[channel : channel + 1])[0])
 
     def running(self, bound: Bound) -> Running:
@@ -155,7 +154,7 @@ class Controller:
         """What is to be set now. Raises nothing: a strategy that fails is named and counts as without sound inputs."""
         dt_s = (monotonic_ns - self._last_ns) / SECOND_NS if self._last_ns else 0.0
         self._last_ns = monotonic_ns
-        self._reader.look(table, now_ns)
+        self._reader.look(table, monotonic_ns)
         inputs = self._reader.read()
         self.trips.watch(monotonic_ns, self.standing)
         bounds = self._protection.bounds(inputs)

@@ -14,7 +14,7 @@ from app.model.quality import usable
 
 OLD_SCANS: Final = 4
 OLD_S: Final = 2.0
-"""A value that is older than both, by the clock of the station, says nothing about now."""
+"""A value that nothing new was received of for longer than both says nothing about now."""
 
 
 class Table(Protocol):
@@ -57,6 +57,9 @@ class Reader:
         self._ages = np.array([point.form.value is None for point in points], np.bool_)
         """Computed points are as old as what they are made of, which their quality tells."""
         self._rows: Rows = np.empty(0, np.int64)
+        self._received: Rows = np.full(len(points), -1, np.int64)
+        self._since_ns: Rows = np.zeros(len(points), np.int64)
+        """Monotonic, when each was last seen to be received anew: a clock that is set makes nothing old or new."""
         self._seen: Floats = np.full(len(points) + 1, np.nan)
         """A value a point; the last one stands for `NOWHERE`, which is -1."""
         for rows in (fleet.inputs, fleet.setpoint):
@@ -67,11 +70,13 @@ class Reader:
         every: Rows = np.union1d(self._rows, rows)
         self._rows = every[every != NOWHERE]
 
-    def look(self, table: Table, now_ns: int) -> None:
+    def look(self, table: Table, monotonic_ns: int) -> None:
         """Judge everything that is needed, as it is now."""
         rows = self._rows
-        value = table.value[rows]
-        old = self._ages[rows] & (now_ns - table.received[rows] > self._oldest_ns[rows])
+        value, received = table.value[rows], table.received[rows]
+        self._since_ns[rows] = np.where(received != self._received[rows], monotonic_ns, self._since_ns[rows])
+        self._received[rows] = received
+        old = self._ages[rows] & (monotonic_ns - self._since_ns[rows] > self._oldest_ns[rows])
         self._seen[rows] = np.where(usable(value, table.quality[rows]) & ~old, value, np.nan)
 
     def good(self, rows: Rows) -> Floats:
@@ -86,13 +91,19 @@ class Reader:
         return Inputs(
             power=good(fleet.feedback),
             held=good(fleet.setpoint),
-            soc=good(fleet.soc),
-            soh=good(fleet.soh),
+            soc=_between(good(fleet.soc), 0.0, 100.0),
+            soh=_between(good(fleet.soh), 1.0, 110.0),
             charge_limit=good(fleet.charge_limit),
             discharge_limit=good(fleet.discharge_limit),
             remote=(fleet.remote == NOWHERE) | (known(remote) & (remote != 0)),
             healthy=(fleet.fault == NOWHERE) | (known(fault) & (fault == 0)),
         )
+
+
+def _between(values: Floats, low: float, high: float) -> Floats:
+    """What can be meant; a state of charge of 65535 is none."""
+    possible: Floats = np.where((values >= low) & (values <= high), values, np.nan)
+    return possible
 
 
 def known(values: Floats) -> NDArray[np.bool_]:

@@ -133,7 +133,7 @@ class Control:
         for one in open_:
             held = None
             while one.channel is not None and self._clock.monotonic_ns() < end:
-                read = float(self._controller.held(self._table(), one.channel, self._clock.now_ns()))
+                read = self._controller.held(one.channel)
                 if not math.isnan(read):
                     held = read
                     break

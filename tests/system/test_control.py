@@ -21,6 +21,7 @@ from app.configuration import configure
 from app.history.folder import DataFolder
 from app.model.access import Actor, Denied
 from app.model.audit import AuditEntry, AuditFilter, Result
+from app.model.clock import SECOND_NS, SystemClock
 from app.model.control import ChannelRow, Clip, Mode, Quantity, Running
 from app.model.errors import GridroomError
 from app.station import RunningStation
@@ -40,6 +41,15 @@ def until(true: Callable[[], object], seconds: float = LONG_S) -> None:
         time.sleep(0.02)
 
 
+class SetClock(SystemClock):
+    """The machine's clock, set by a test."""
+
+    ahead_s = 0.0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + round(self.ahead_s * SECOND_NS)
+
+
 class Site:
     """A running station on a simulated park, and an engineer at its door."""
 
@@ -49,9 +59,9 @@ class Site:
         self.start()
 
     def start(self) -> None:
-        self.station = RunningStation(
-            configure(self.park.folder, self.park.overlay), self.data, overlay=self.park.overlay
-        )
+        configuration = configure(self.park.folder, self.park.overlay)
+        self.clock = SetClock()
+        self.station = RunningStation(configuration, self.data, clock=self.clock, overlay=self.park.overlay)
         self.station.start()
         self.door = self.station.facade("a test")
         first = self.door.access.standing().first_start
@@ -400,3 +410,19 @@ def test_what_was_under_way_at_a_kill_is_answered_by_reading_and_not_sent_again(
     assert answers["control.command"].result == "failed" and "is not known" in answers["control.command"].reason
     assert site.value("pcs1.p_set_kw") == 60
     assert site.door.audit.verify().result(LONG_S).sound
+
+
+def test_a_clock_that_is_set_changes_nothing_of_what_is_commanded(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE])
+    until(lambda: site.value("pcs1.p_kw") > 20)
+    for ahead_s in (7200.0, -7200.0, 0.0):
+        site.clock.ahead_s = ahead_s
+        seen = set()
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            row = site.channel("pcs1")
+            seen.add(row.holder)
+            assert row.allowed > 10
+            time.sleep(0.01)
+        assert seen == {"shave"}
+    assert site.value("pcs1.p_kw") > 20

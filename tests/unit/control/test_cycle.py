@@ -99,11 +99,26 @@ class TestBadInput:
     def test_a_value_that_is_old_is_no_value(self, bench: Bench) -> None:
         set_to(bench, meter1_p_kw=180)
         row = bench.station.by_name["meter1.p_kw"]
+        kept = bench.table.received[row]
+        for seconds, who in ((1.9, "shave"), (0.2, "policy")):
+            bench.now_ns += round(seconds * 1e9)
+            bench.monotonic_ns += round(seconds * 1e9)
+            bench.fresh()
+            bench.table.received[row] = kept
+            outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns)
+            assert outcome.key(0)[0] == who and outcome.allowed[0] == 40
+
+    @pytest.mark.parametrize("hours", [-2, 2])
+    def test_a_clock_that_is_set_makes_nothing_old_and_nothing_new(self, bench: Bench, hours: int) -> None:
+        set_to(bench, meter1_p_kw=180)
+        bench.now_ns += hours * 3600 * 1_000_000_000
+        bench.monotonic_ns += 100_000_000
+        outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns)  # nothing was received since
+        assert outcome.key(0)[0] == "shave" and outcome.allowed[0] == 40
+        bench.monotonic_ns += 3_000_000_000
         bench.now_ns += 3_000_000_000
-        bench.fresh()
-        bench.table.received[row] -= 3_000_000_000
-        outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns + 1)
-        assert outcome.key(0)[0] == "policy" and outcome.allowed[0] == 40
+        outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns)
+        assert outcome.key(0)[0] == "policy"
 
     def test_without_its_state_of_charge_a_storage_is_not_used(self, bench: Bench) -> None:
         bench.lose("bms1.soc")

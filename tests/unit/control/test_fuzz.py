@@ -43,6 +43,11 @@ STRATEGIES: list[dict[str, Any]] = [
 ]
 
 
+STALE: dict[int, bool] = {}
+FRESH: dict[int, int] = {}
+"""Row -> monotonic nanoseconds when it was received last."""
+
+
 def number(dice: random.Random, size: float) -> float:
     return dice.choice(ODD) if dice.random() < 0.15 else dice.gauss(0, size)
 
@@ -53,7 +58,10 @@ def shake(bench: Bench, dice: random.Random) -> None:
     for row in dice.sample(range(len(table.value)), 5):
         table.value[row] = number(dice, 200)
         table.quality[row] = dice.choice((0, 0, 0, 0, q.NT, q.IV, q.OV, q.SB))
-        table.received[row] = bench.now_ns - dice.choice((0, 0, 0, 3_000_000_000))
+        STALE[row] = dice.random() < 0.25
+    for row in range(len(table.value)):
+        if not STALE.get(row):
+            table.received[row], FRESH[row] = bench.now_ns, bench.monotonic_ns
     for device in BOTH:
         if dice.random() < 0.1:
             standing.modes[device] = dice.choice(list(Mode))
@@ -75,7 +83,7 @@ def shake(bench: Bench, dice: random.Random) -> None:
 def sound(bench: Bench, name: str) -> float:
     row = bench.station.by_name[name]
     table = bench.table
-    old = bench.now_ns - table.received[row] > 2_000_000_000
+    old = bench.monotonic_ns - FRESH.get(row, 0) > 2_000_000_000
     bad = old or table.quality[row] & q.UNUSABLE or not math.isfinite(table.value[row])
     return math.nan if bad else float(table.value[row])
 
@@ -91,6 +99,7 @@ def judge(bench: Bench, name: str, value: float) -> None:
     else:
         number_ = device[-1]
         soc, charge, give = (sound(bench, f"bms{number_}.{one}") for one in ("soc", "c_lim", "d_lim"))
+        soc = soc if 0 <= soc <= 100 else math.nan
         safe = device in bench.standing.trips or bench.standing.stopped
         assert -100 <= value <= 100
         most = 0.0 if math.isnan(give) or math.isnan(soc) or soc <= 5 else max(give, 0.0)
@@ -109,6 +118,12 @@ def cases(request: pytest.FixtureRequest) -> Cases:
     return lambda always, night: night if nightly else always
 
 
+@pytest.fixture(autouse=True)
+def nothing_stale() -> None:
+    STALE.clear()
+    FRESH.clear()
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(
@@ -120,9 +135,9 @@ def test_nothing_beyond_a_limit_is_ever_allowed(bench: Bench, cases: Cases) -> N
     dice = random.Random(7)
     allowed = 0
     for _ in range(cases(3_000, 1_000_000)):
-        shake(bench, dice)
         bench.now_ns += 100_000_000
         bench.monotonic_ns += 100_000_000
+        shake(bench, dice)
         if dice.random() < 0.01:
             bench.now_ns += dice.choice((-7200, 7200)) * 1_000_000_000
         outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns)
@@ -173,9 +188,9 @@ def test_nothing_beyond_a_limit_is_ever_written(bench: Bench, cases: Cases) -> N
         dispatcher = Dispatcher(bench.controller, field, ledger, clock, lambda key, what, priority: None)
         dispatcher.start()
         for _ in range(cases(2_000, 100_000)):
-            shake(bench, dice)
             bench.now_ns += 100_000_000
             bench.monotonic_ns += 100_000_000
+            shake(bench, dice)
             clock.advance(0.1)
             dispatcher.send(bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns))
             for _ in range(12):
@@ -209,9 +224,9 @@ def test_a_plugin_may_answer_anything(bench: Bench, cases: Cases) -> None:
     runner = bench.controller.runners[0]
     object.__setattr__(runner.bound, "strategy", Wild(dice))
     for _ in range(cases(500, 50_000)):
-        shake(bench, dice)
         bench.now_ns += 100_000_000
         bench.monotonic_ns += 100_000_000
+        shake(bench, dice)
         outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns)
         for name, value in bench.allowed(outcome).items():
             judge(bench, name, value)
