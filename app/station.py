@@ -39,7 +39,7 @@ from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditEntry
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
-from app.model.difference import Applied, differences, outline
+from app.model.difference import Applied, Outline, differences, outline
 from app.model.errors import GridroomError
 from app.model.station import Station
 from app.model.text import Text
@@ -281,7 +281,7 @@ class RunningStation:
                 self._engine, self._thread, self.history, self.alarms, self.events, self.northbound, self.control
             )
             succession = change(parts, before.station, after, swap)
-            rows = differences(outline(before.station, before.centres), outline(after.station, after.centres))
+            rows = differences(_outline(before), _outline(after))
             wait((self._keep_version(who),), KEPT_WITHIN_S)
             log.info(
                 "configuration %s runs, %d changes, %d devices reconnected",
@@ -294,9 +294,7 @@ class RunningStation:
         configuration = self._configuration
         kept: Future[Any]
         try:
-            kept = self.versions.loaded(
-                configuration.station.config_hash, outline(configuration.station, configuration.centres), who
-            )
+            kept = self.versions.loaded(configuration.station.config_hash, _outline(configuration), who)
         except (GridroomError, OSError) as error:
             kept = Future()
             kept.set_exception(error)
@@ -386,3 +384,7 @@ class RunningStation:
 def _tell_unkept(kept: Future[Any]) -> None:
     if (error := kept.exception()) is not None:
         log.error("this version of the configuration is not kept: %s; mend it and load it again", error)
+
+
+def _outline(configuration: Configuration) -> Outline:
+    return outline(configuration.station, configuration.centres, configuration.strategies)

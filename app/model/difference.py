@@ -66,7 +66,9 @@ class VersionRow:
     """Against the version before."""
 
 
-def outline(station: Station, centres: tuple[Any, ...] = ()) -> dict[str, dict[str, str]]:
+def outline(
+    station: Station, centres: tuple[Any, ...] = (), strategies: tuple[Any, ...] = ()
+) -> dict[str, dict[str, str]]:
     """A configuration as flat words. What is Gridroom's own word on a device is left out."""
     parts: dict[str, dict[str, str]] = {STATION: dict(_flat({
         key: getattr(station, key)
@@ -84,6 +86,10 @@ def outline(station: Station, centres: tuple[Any, ...] = ()) -> dict[str, dict[s
                 parts[point.name] = forms.setdefault(id(point.form), dict(_flat(_form(point))))
     for centre in centres:
         parts[f"centre {centre.id}"] = dict(_flat(_centre(centre, station)))
+    for one in strategies:
+        told = {"kind": one.strategy.kind, "name": one.name, "mode": one.running, "priority": one.rank,
+                "meter": one.meter, "devices": list(one.devices), "params": one.given}  # fmt: skip
+        parts[f"strategy {one.id}"] = dict(_flat(told))
     return parts
 
 

@@ -426,3 +426,19 @@ def test_a_clock_that_is_set_changes_nothing_of_what_is_commanded(make: Callable
             time.sleep(0.01)
         assert seen == {"shave"}
     assert site.value("pcs1.p_kw") > 20
+
+
+def test_a_changed_strategy_is_taken_by_the_running_station_and_told_key_by_key(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE])
+    until(lambda: abs(site.value("meter1.p_kw") - 100) < 30 and site.value("pcs1.p_kw") > 20)
+    site.park.bind([{**SHAVE, "params": {"limit_kw": 150}}])
+    applied = site.door.apply().result(LONG_S)
+    (row,) = applied.rows
+    assert (row.where, row.key, row.before, row.after) == ("strategy shave", "params.limit_kw", "100", "150")
+    assert applied.reconnected == ()
+    until(lambda: abs(site.value("meter1.p_kw") - 150) < 30)
+    assert site.channel("pcs1").holder == "shave"
+    site.park.bind([{**SHAVE, "devices": ["pcs9"]}])
+    with pytest.raises(GridroomError, match="unknown device 'pcs9'"):
+        site.door.apply().result(LONG_S)
+    assert site.channel("pcs1").holder == "shave", "and it runs on"
