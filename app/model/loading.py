@@ -25,10 +25,9 @@ from app.model.config import (
     TemplateForm,
 )
 from app.model.connections import OF_ANY_DRIVER, SECRET_KEYS, with_tls_files
-from app.model.control import QUANTITY_NAMES, SETPOINT_ROLES, UNITS
 from app.model.errors import ConfigFaults, Fault
 from app.model.explaining import explain
-from app.model.own_points import control_points, own_points
+from app.model.own_points import own_points, points_of_control
 from app.model.station import Device, Point, Station
 from app.model.text import Text
 from app.model.wiring import element_faults, parent_faults
@@ -341,7 +340,7 @@ class _Loading:
                 Text("add 'connection: {driver: ..., ...}'", "请添加“connection: {driver: ..., ...}”"),
             )
         if form.connection is not None:
-            owned = [*own_points(), *_of_control(points)]
+            owned = [*own_points(), *points_of_control({point.form.role for point in points})]
             points += [Point(0, f"{form.id}.{own.id}", form.id, own) for own in owned]
         table = [point for point in points if point.index >= 0]
         table = [Point(len(self.points) + i, p.name, p.device, p.form) for i, p in enumerate(table)]
@@ -599,13 +598,3 @@ def _sound_part(device: dict[str, Any]) -> DeviceForm | None:
         return DeviceForm.model_validate({"name": device["id"], "kind": "other", **sound})
     except ValidationError:
         return None
-
-
-def _of_control(points: Sequence[Point]) -> list[PointForm]:
-    """What control tells of the setpoints among these."""
-    roles = {point.form.role for point in points}
-    found: list[PointForm] = []
-    for role, quantity in SETPOINT_ROLES.items():
-        if role in roles:
-            found += control_points(quantity.value, UNITS[quantity], QUANTITY_NAMES[quantity])
-    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from typing import Final
 
 from app.model.config import AlarmsForm, PointForm, PointKind, Priority, StateAlarmForm
+from app.model.control import QUANTITY_NAMES, SETPOINT_ROLES, UNITS
 from app.model.text import Text
 
 ONLINE: Final = "_online"
@@ -57,3 +59,12 @@ def control_points(quantity: str, unit: str, name: Text) -> tuple[PointForm, ...
         )
         for stage, words in SETPOINT_STAGES.items()
     )  # fmt: skip
+
+
+def points_of_control(roles: Collection[str | None]) -> list[PointForm]:
+    """What control tells of a device whose points have these roles: three of each setpoint."""
+    found: list[PointForm] = []
+    for role, quantity in SETPOINT_ROLES.items():
+        if role in roles:
+            found += control_points(quantity.value, UNITS[quantity], QUANTITY_NAMES[quantity])
+    return found

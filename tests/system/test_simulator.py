@@ -157,6 +157,7 @@ async def test_a_setpoint_written_to_the_pcs_moves_the_grid_meter() -> None:
             assert await read_point(client, pcs, point(demo(), "pcs1.p_kw")) == pytest.approx(0.0, abs=0.1)
             assert await read_point(client, pcs, point(demo(), "pcs1.state")) == 0
             await write(client, pcs, "start", 1)
+            await write(client, pcs, "p_set_kw", -350.0)  # its timer has ended meanwhile
             simulator.advance(5.0)
             assert await read_point(client, pcs, point(demo(), "pcs1.p_kw")) == pytest.approx(-350.0, abs=0.5)
 
