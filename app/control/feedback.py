@@ -62,6 +62,8 @@ class Feedback:
         self.doubt: list[Doubt] = [Doubt.NONE] * n
         self.confirmed = np.zeros(n, np.bool_)
         """Of each channel: what flows has come to what was sent."""
+        self._looked: tuple[float, Floats] | None = None
+        """Meter and powers at the last look: a mirror may show a setpoint before anybody hears that it was taken."""
         self._seen = fleet.is_active | fleet.is_limit
 
     def look(self, sent: Floats, power: Floats, meter_kw: float, now_ns: int) -> None:
@@ -75,7 +77,9 @@ class Feedback:
             value, flows, step = float(sent[i]), float(power[i]), self._steps.get(i)
             if step is None or abs(step.value - value) > STILL * one.rating:
                 young = step is not None and now_ns - step.since_ns < confirm.within * SECOND_NS
-                before = (step.meter_kw, step.power) if young and step is not None else (meter_kw, power)
+                before = (
+                    (step.meter_kw, step.power) if young and step is not None else self._looked or (meter_kw, power)
+                )
                 step = self._steps[i] = _Step(value, now_ns, *before)
                 self.confirmed[i] = False
             near = abs(flows - value) <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
@@ -91,6 +95,7 @@ class Feedback:
                 far = OPPOSITE * one.rating
                 opposite = value * flows < 0 and min(abs(value), abs(flows)) > far
                 self.doubt[i] = Doubt.OPPOSITE if opposite else Doubt.FOLLOWS_NOT
+        self._looked = (meter_kw, power)
 
     def _unseen(self, i: int, step: _Step, power: Floats, meter_kw: float) -> bool:
         """Whether a large step, as the device shows it, is not to be seen at the grid meter.

@@ -224,7 +224,7 @@ def test_a_power_that_only_mirrors_the_setpoint_is_found_by_the_meter(make: Call
         site.park.tell(f"fault pcs1 {fault}")
     time.sleep(0.5)
     control.request("pcs1", Quantity.ACTIVE, 400.0).result(LONG_S)
-    until(lambda: "control_follows_pcs1" in site.alarms(), 8)
+    until(lambda: "control_follows_pcs1" in site.alarms())
     row = next(row for row in site.door.alarms.active() if row.source == "_system.control_follows_pcs1")
     assert "the grid meter does not see it" in row.message.en and site.value("pcs1.p_kw") > 390
 

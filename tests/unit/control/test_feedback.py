@@ -85,3 +85,8 @@ def test_an_unseen_one_is_believed_again_when_the_meter_sees_its_next_step(watch
     assert watch.look(1, 60, 60, 50) is Doubt.UNSEEN
     watch.look(0.1, 0, 60, 50)
     assert watch.look(2.5, 0, 0, 110) is Doubt.NONE
+
+
+def test_a_mirror_is_faster_than_the_answer(watch: Watch) -> None:
+    watch.look(0.1, 60, 60, 50)
+    assert watch.look(2.5, 60, 60, 50) is Doubt.UNSEEN
