@@ -137,9 +137,13 @@ def set_password(connection: Connection, name: str, password_hash: str, now_ns: 
     _update(connection, found, password_hash=password_hash, password_changed=now_ns, must_change=must_change)
 
 
-def keep_hash(connection: Connection, name: str, password_hash: str) -> None:
-    """The same password, hashed with today's parameters."""
-    _update(connection, must_exist(begin_change(connection), name), password_hash=password_hash)
+def keep_hash(connection: Connection, name: str, password_hash: str, was: str) -> bool:
+    """The same password, hashed with today's parameters; not where it is another one since `was` was looked at."""
+    found = must_exist(begin_change(connection), name)
+    if found.password_hash != was:
+        return False
+    _update(connection, found, password_hash=password_hash)
+    return True
 
 
 def signed_in(connection: Connection, name: str, now_ns: int) -> None:

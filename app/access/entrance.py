@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, NoReturn, Protocol
 
 from sqlalchemy import Connection
@@ -13,7 +14,7 @@ from app.access.accounts import STORED_WITHIN_S, AccountError, Register
 from app.access.delays import Delays
 from app.access.roles import ADMINISTRATOR, ENGINEER
 from app.access.sessions import Session, Sessions
-from app.model.access import Actor, Denied, WrongPassword
+from app.model.access import Actor, Denied, UserRow, WrongPassword
 from app.model.audit import AuditEntry, Result
 from app.model.clock import SECOND_NS, Clock
 from app.model.text import Text
@@ -112,8 +113,20 @@ class Entrance:
         return self._pool.submit(self._sign_in, name, password, door)
 
     def verify(self, name: str, password: str, door: str) -> Future[Actor]:
-        """Who stands by as a second person; no session begins. Fails with WrongPassword."""
-        return self._pool.submit(lambda: self._known(name, password, door)[0])
+        """Who stands by as a second person; no session begins. Fails with WrongPassword.
+
+        Whoever must change the password first is nobody yet: another person knows it.
+        """
+
+        def work() -> Actor:
+            actor, account = self._known(name, password, door)
+            if account.row.must_change:
+                raise WrongPassword(
+                    Text("this account must change its password first; sign in with it", "该账户须先登录并修改密码")
+                )
+            return actor
+
+        return self._pool.submit(work)
 
     def sign_in_demo(self, door: str) -> Session:
         """The demo engineer, who needs no password and exists on the demo station only. Raises Denied elsewhere."""
@@ -152,13 +165,14 @@ class Entrance:
         """A person's own password. Fails with WrongPassword, WeakPassword."""
 
         def work() -> None:
-            actor, _ = self._known(session.actor.name, old, session.actor.origin)
+            actor, account = self._known(session.actor.name, old, session.actor.origin)
             passwords.judge(new, actor.name)
             if new == old:
                 raise passwords.WeakPassword(Text("the new password is the old one", "新密码与旧密码相同"))
             hash_, now = passwords.hashed(new), self._clock.now_ns()
 
             def store(connection: Connection) -> Register:
+                self._still(accounts.begin_change(connection), account)
                 accounts.set_password(connection, actor.name, hash_, now, must_change=False)
                 self._audit.append(connection, AuditEntry(session.actor, "access.change_password", actor.name))
                 return accounts.load(connection)
@@ -190,18 +204,31 @@ class Entrance:
     # ------------------------------------------------------------------------------------------------ on the pool
 
     def _sign_in(self, name: str, password: str, door: str) -> Session:
-        actor, must_change = self._known(name, password, door)
+        _, account = self._known(name, password, door)
         now = self._clock.now_ns()
 
-        def store(connection: Connection) -> None:
-            accounts.signed_in(connection, actor.name, now)
-            self._audit.append(connection, AuditEntry(actor, "access.sign_in", actor.name))
+        def store(connection: Connection) -> UserRow:
+            row = self._still(accounts.load(connection), account)
+            accounts.signed_in(connection, row.name, now)
+            self._audit.append(connection, AuditEntry(Actor(row.name, row.role, door), "access.sign_in", row.name))
+            return row
 
-        self._records.write(store, within_s=STORED_WITHIN_S).result()
-        return self.sessions.begin(actor.name, actor.role, door, must_change=must_change)
+        row: UserRow = self._records.write(store, within_s=STORED_WITHIN_S).result()
+        session = self.sessions.begin(row.name, row.role, door, must_change=row.must_change)
+        self.take(self.register)  # whoever changed the account before the session began did not see it
+        return session
 
-    def _known(self, name: str, password: str, door: str) -> tuple[Actor, bool]:
-        """Who this is, and whether the password must be changed. Raises WrongPassword."""
+    @staticmethod
+    def _still(register: Register, account: accounts.Account) -> UserRow:
+        """The account as it is now. Raises WrongPassword where it was disabled or reset since it was looked at:
+        looking at a password takes longer than that."""
+        found = register.account(account.row.name)
+        if found is None or found.row.disabled or found.password_hash != account.password_hash:
+            raise WrongPassword(Text("the account was changed meanwhile; sign in again", "账户刚被更改，请重新登录"))
+        return found.row
+
+    def _known(self, name: str, password: str, door: str) -> tuple[Actor, accounts.Account]:
+        """Who this is, and the account that the password was right for. Raises WrongPassword."""
         if len(password) > LONGEST_TYPED or len(name) > LONGEST_TYPED:
             raise WrongPassword(Text("that is too long for a name or a password", "名称或密码过长"))
         key = accounts.key_of(name)
@@ -220,11 +247,12 @@ class Entrance:
             self._refuse(found.row.name if found else "", door)
         self._delays.succeeded(door, key)
         if passwords.is_outdated(found.password_hash):
-            hash_ = passwords.hashed(password)
-            self._records.write(
-                lambda connection: accounts.keep_hash(connection, name, hash_), within_s=STORED_WITHIN_S
+            hash_, was = passwords.hashed(password), found.password_hash
+            kept = self._records.write(
+                lambda connection: accounts.keep_hash(connection, name, hash_, was), within_s=STORED_WITHIN_S
             ).result()
-        return Actor(found.row.name, found.row.role, door), found.row.must_change
+            found = replace(found, password_hash=hash_) if kept else found
+        return Actor(found.row.name, found.row.role, door), found
 
     def _is_over(self, found: accounts.Account) -> bool:
         age_s = (self._clock.now_ns() - found.row.password_changed) / SECOND_NS

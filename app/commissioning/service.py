@@ -104,7 +104,7 @@ class Commissioning:
         """A text that a person edited as a whole, judged as the station's file."""
         return self._worker.submit(self._judged, text)
 
-    @permit(Action.CONFIGURE, changes=True)
+    @permit(Action.CONFIGURE, changes=True, hide=("preview",))
     def save(self, preview: Preview) -> Future[Path]:
         """Write it, keeping the version before; the path of that. The running station takes it with `apply`.
 
@@ -112,7 +112,7 @@ class Commissioning:
         """
         return self._worker.submit(self._save, preview)
 
-    @permit(Action.CONFIGURE, changes=True)
+    @permit(Action.CONFIGURE, changes=True, hide=("text",))
     def try_(self, device: str, text: str | None = None, seconds: float = LISTEN_S) -> Future[Trial]:
         """Try a device of the file, or of `text`, over a connection of its own. Fails with ConfigFaults, EditError."""
 

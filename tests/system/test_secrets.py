@@ -322,3 +322,38 @@ def until_true(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+LITERAL = "literal-pw-7f3a91c4"
+
+
+def test_a_password_that_is_refused_in_a_file_is_not_in_the_audit_either(tmp_path: Path) -> None:
+    """What is asked is audited before it is judged: the text of a file is not among what is shown of it."""
+    text = yaml_of(LITERAL)
+    (tmp_path / "station.yaml").write_text(yaml_of("env:NOTHING"), encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    station = RunningStation(configure(tmp_path), tmp_path / "data")
+    station.start()
+    try:
+        door = station.facade("a test")
+        door.access.name_administrator("ada", GOOD).result(30)
+        preview = door.commissioning.judge(text).result(30)
+        for refused in (lambda: door.commissioning.save(preview), lambda: door.commissioning.try_("m", text)):
+            with pytest.raises(GridroomError):
+                refused().result(30)
+        rows = door.audit.rows(None, 100).result(30)
+    finally:
+        station.stop()
+    assert {row.what for row in rows} >= {"commissioning.save", "commissioning.try_"}
+    assert not [row for row in rows if LITERAL in repr(row)]
+    assert not [
+        file for file in (tmp_path / "data").rglob("*") if file.is_file() and LITERAL.encode() in file.read_bytes()
+    ]
+
+
+def yaml_of(password: str) -> str:
+    return (
+        "version: 1\nstation: {id: s, name: S, timezone: UTC, location: {latitude: 0, longitude: 0}}\n"
+        "devices:\n  - {id: m, name: M, kind: meter, connection: {driver: mqtt, host: 127.0.0.1, user: u, password: '"
+        f"{password}'}}, points: [{{id: p, name: P, kind: measurement, address: {{topic: t}}}}]}}\n"
+    )

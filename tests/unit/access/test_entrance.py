@@ -275,3 +275,51 @@ def test_an_idle_session_locks_and_only_who_signs_in_goes_on(tmp_path: Path) -> 
     assert not desk.sign_in("li", GOOD + "li").result(20).locked
     assert facade.accounts.users()
     house.close()
+
+
+def during_the_hash(house: House, monkeypatch: pytest.MonkeyPatch, what: Callable[[], object]) -> None:
+    """Do something while a right password is being looked at."""
+    matches = passwords.matches
+
+    def slowly(hash_: str | None, password: str) -> bool:
+        right = matches(hash_, password)
+        monkeypatch.setattr(passwords, "matches", matches)
+        what()
+        return right
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+
+
+def test_who_is_disabled_while_signing_in_is_not_in(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.person("ada", "administrator", "a")
+    house.person("li", "administrator", "b")
+    during_the_hash(house, monkeypatch, lambda: house.accounts.set_disabled("li", True).result(20))
+    with pytest.raises(WrongPassword, match="changed meanwhile"):
+        house.entrance.sign_in("li", GOOD + "li", "c").result(20)
+    assert [one.user for one in house.entrance.sessions.rows()] == ["ada"]
+    assert house.audit.told()[-1] != ("li", "access.sign_in", "done")
+
+
+def test_who_is_demoted_while_signing_in_has_the_new_role(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.person("ada", "administrator", "a")
+    house.person("li", "administrator", "b")
+    during_the_hash(house, monkeypatch, lambda: house.accounts.set_role("li", "observer").result(20))
+    session = house.entrance.sign_in("li", GOOD + "li", "c").result(20)
+    assert session.actor.role == "observer"
+
+
+def test_a_reset_is_not_undone_by_a_change_of_password_that_is_under_way(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.person("ada", "administrator", "a")
+    li, _ = house.person("li", "operator", "b")
+    during_the_hash(house, monkeypatch, lambda: house.accounts.reset("li").result(20))
+    with pytest.raises((WrongPassword, Denied)):
+        li.change_password(GOOD + "li", BETTER).result(20)
+    wrong(house, "li", BETTER, "d")
+
+
+def test_an_account_that_must_change_its_password_is_no_second_person(house: House) -> None:
+    once = house.accounts.add("bo", "administrator").result(20).answer
+    with pytest.raises(WrongPassword, match="must change"):
+        house.entrance.verify("bo", once, "console").result(20)
