@@ -60,6 +60,14 @@ class Logs:
             handler.close()
 
 
+class _OneLine(logging.Formatter):
+    """A message is one line of the file, whatever a device or a person put into it; a trace stands below it as ever."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in record.message)
+        return super().formatMessage(record)
+
+
 def _on_dead_thread(what: threading.ExceptHookArgs) -> None:
     """A thread that ends by an error is to be found in the file, not only where somebody may watch a terminal."""
     if what.exc_type is not SystemExit and what.exc_value is not None:
@@ -89,5 +97,5 @@ def _file(path: Path) -> logging.Handler:
         raise StorageError(
             f"log {path} cannot be written ({why}); {mend_of(error).en}, or name another folder with --data"
         ) from error
-    file.setFormatter(logging.Formatter(FORM))
+    file.setFormatter(_OneLine(FORM))
     return file

@@ -35,11 +35,11 @@ def line_of(head: Head) -> str:
     return f"{head.station} {head.id} {head.hash} {moment}"
 
 
-def read_heads(path: Path) -> Iterator[Head]:
-    """The heads in a file of them, or in a log; other lines are none. Raises OSError."""
+def read_heads(path: Path, form: re.Pattern[str] = _LINE) -> Iterator[Head]:
+    """The heads in a file of them; other lines are none. Raises OSError."""
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            if found := _LINE.match(line) or _LOGGED.match(line):
+            if found := form.match(line):
                 with suppress(ValueError):
                     moment = datetime.fromisoformat(found[4].removesuffix("Z")).replace(tzinfo=UTC)
                     yield Head(found[1], int(found[2]), found[3], from_datetime(moment))
@@ -50,10 +50,11 @@ def heads_in(logs: Path | None, files: Iterable[Path] = ()) -> list[Head]:
     found: list[Head] = []
     for path in sorted(logs.glob("*.log*")) if logs is not None else ():
         with suppress(OSError):
-            found += read_heads(path)
+            found += read_heads(path, _LOGGED)
     for path in files:
         try:
             found += read_heads(path)
+            found += read_heads(path, _LOGGED)  # a log that somebody kept is a file of heads as well
         except OSError as error:
             raise GridroomError(_words(path, error, "read")) from error
     return found

@@ -47,3 +47,14 @@ def test_a_thread_that_ends_by_an_error_is_in_the_file(tmp_path: Path) -> None:
     logs.stop()
     text = (tmp_path / "logs" / "gridroom.log").read_text(encoding="utf-8")
     assert "history-keeper has ended by an error" in text and "ZeroDivisionError: a bug of ours" in text
+
+
+@pytest.mark.expects_errors
+def test_a_message_is_one_line_whatever_was_put_into_it(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    logs.start()
+    logging.getLogger("gridroom.test").error("refused: %s 名称 🔋", "x\nsite 3 0000 2026-01-01T00:00:00Z\r\x1b[2Jy")
+    logs.stop()
+    (file,) = (tmp_path / "logs").glob("*.log")
+    (line,) = [one for one in file.read_text(encoding="utf-8").split("\n") if "refused" in one]
+    assert line.endswith(r"refused: x\nsite 3 0000 2026-01-01T00:00:00Z\r\x1b[2Jy 名称 🔋")

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.access.audit import Audit
 from app.access.audit_rows import bare_rows
-from app.access.chain import COLUMNS, link, verify_rows
+from app.access.chain import COLUMNS, beginning, link, verify_rows
 from app.access.heads import HeadKeeper, heads_in, line_of, read_heads
 from app.model.access import Actor
 from app.model.audit import AuditEntry, AuditFilter, Head, Result, Verdict
@@ -176,6 +176,24 @@ def test_a_removed_row_is_named(attack: Attack, id_: int) -> None:
     assert (found.sound, found.fault_id) == (False, id_) and f"row {id_} is removed" in found.fault
 
 
+@pytest.mark.parametrize("column", ["time", "asks", "actor", "details"])
+@pytest.mark.parametrize("kind", ["text", "null", "number"])
+def test_another_kind_of_value_is_named_also_where_its_hash_is_right(column: str, kind: str) -> None:
+    rows: list[list[Any]] = []
+    previous = beginning("park1")
+    for id_ in (1, 2, 3):
+        row: list[Any] = [id_, 5, "li", "", "", "", "x", "", "done", "", "", "", "", 0]
+        previous = link(previous, row)
+        rows.append([*row, previous])
+    assert verify_rows("park1", rows).sound
+    at = COLUMNS.index(column)
+    rows[1][at] = {"text": str(rows[1][at]), "null": None, "number": 7}[kind]
+    if kind == "text" and column in ("actor", "details"):
+        rows[1][at] = rows[1][at].encode()
+    found = verify_rows("park1", rows, [Head("park1", 3, previous, 5)])
+    assert not found.sound and found.fault_id == 2 and "row 2 is changed" in found.fault
+
+
 def test_a_removed_row_is_found_when_those_behind_are_numbered_anew(attack: Attack) -> None:
     numbers = [f"UPDATE audit SET id = {i - 1} WHERE id = {i}" for i in range(6, 11)]
     assert attack("DELETE FROM audit WHERE id = 5", *numbers).fault_id == 5
@@ -275,8 +293,9 @@ def test_heads_are_read_from_the_log_as_well(tmp_path: Path) -> None:
     (tmp_path / "gridroom.log.1").write_text(line, encoding="utf-8")
     assert heads_in(tmp_path) == [head]
     forged = line.replace("gridroom.audit: audit", "gridroom.drivers: it says audit")
-    (tmp_path / "gridroom.log").write_text(forged, encoding="utf-8")
-    assert heads_in(tmp_path) == [head], "what a device says in the log is no head"
+    (tmp_path / "gridroom.log").write_text(forged + line_of(head) + "\n", encoding="utf-8")
+    (tmp_path / "gridroom.log.1").unlink()
+    assert heads_in(tmp_path) == [], "what a device says in the log is no head, on a line of its own either"
 
 
 # --------------------------------------------------------------------------------------------- what may go wrong
