@@ -10,8 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect
 
-from app.access.audit_rows import bare_rows
-from app.access.chain import verify_rows
+from app.access.audit_rows import verdict
 from app.access.heads import heads_in
 from app.access.outbox import FILE_NAME, rows_in
 from app.beside import audited, beside, vault_of
@@ -37,14 +36,16 @@ def verify(station: Path, data: Path, heads: Sequence[Path]) -> int:
     files = dict.fromkeys((*([own] if own is not None and own.exists() else []), *heads))
     kept = heads_in(data / "logs", files)
     with _reading(found, data) as connection:
-        verdict = verify_rows(found.id, bare_rows(connection), kept)
+        seen = verdict(connection, found.id, kept)
+    if own is not None and own not in files:
+        print(f"{own} is not there: the heads that the station keeps in it are not looked at", file=sys.stderr)
     if late := rows_in(data / "outbox" / FILE_NAME):
         print(f"{len(late)} rows wait in {data / 'outbox' / FILE_NAME}: the next start stores them", file=sys.stderr)
-    against = f"{verdict.heads_checked:,} heads that were kept elsewhere"
-    if verdict.sound:
-        print(f"sound: {verdict.rows:,} rows, and {against}, in {verdict.seconds:.1f} s")
+    against = f"{seen.heads_checked:,} heads that were kept elsewhere"
+    if seen.sound:
+        print(f"sound: {seen.rows:,} rows, and {against}, in {seen.seconds:.1f} s")
         return DONE
-    print(f"NOT SOUND: {verdict.fault}; {verdict.rows:,} rows before it are sound, and {against}")
+    print(f"NOT SOUND: {seen.fault}; {seen.rows:,} rows before it are sound, and {against}")
     return FAILED
 
 

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, insert, select, text
 
 from app.access.audit_export import export_rows
-from app.access.audit_rows import bare_rows, matching, page
-from app.access.chain import BEGUN_ANEW, COLUMNS, beginning, link, verify_rows
+from app.access.audit_rows import matching, page, verdict
+from app.access.chain import BEGUN_ANEW, COLUMNS, beginning, link
 from app.access.heads import HeadKeeper, heads_in
 from app.access.outbox import FILE_NAME, Columns, Outbox
 from app.model.access import Action, Actor, permit
@@ -169,9 +169,7 @@ class Audit:
         Fails with GridroomError where one of `heads` cannot be read.
         """
         files = tuple(heads)
-        return self._records.read(
-            lambda connection: verify_rows(self._station, bare_rows(connection), self._kept_heads(files))
-        )
+        return self._records.read(lambda connection: verdict(connection, self._station, self._kept_heads(files)))
 
     @permit(Action.AUDIT, changes=True)
     def export(self, path: Path, wanted: AuditFilter | None = None) -> Future[int]:

@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy import Connection, insert
 
 from app.access.audit import Audit
-from app.access.audit_rows import bare_rows
-from app.access.chain import COLUMNS, beginning, link, verify_rows
+from app.access.audit_rows import bare_rows, verdict
+from app.access.chain import COLUMNS, beginning, link
 from app.bench.report import Figure
 from app.model.access import Actor
 from app.model.audit import AuditEntry
@@ -68,10 +68,10 @@ def _fill(connection: Connection) -> None:
 
 def _verifying(records: Records) -> Figure:
     def verify(connection: Connection) -> float:
-        verdict = verify_rows(_STATION, bare_rows(connection))
-        if not verdict.sound or verdict.rows != ROWS:
-            raise AssertionError(verdict.fault)
-        return verdict.seconds
+        found = verdict(connection, _STATION)
+        if not found.sound or found.rows != ROWS:
+            raise AssertionError(found.fault)
+        return found.seconds
 
     def read(connection: Connection) -> float:
         began = time.perf_counter()

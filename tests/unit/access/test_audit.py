@@ -194,6 +194,41 @@ def test_another_kind_of_value_is_named_also_where_its_hash_is_right(column: str
     assert not found.sound and found.fault_id == 2 and "row 2 is changed" in found.fault
 
 
+def _touched(chain: Chain, *statements: str) -> Verdict:
+    """After somebody was at the SQLite file, with its engine away."""
+    with closing(sqlite3.connect(chain.path, isolation_level=None)) as file:
+        file.execute("DROP TRIGGER audit_no_update")
+        for statement in statements:
+            file.execute(statement)
+    return chain.verdict()
+
+
+def test_an_index_that_hides_a_row_is_named(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    chain.fill(10)
+    hidden = chain.audit.rows().result(WAIT_S)[4]
+    _touched(
+        chain, "DROP INDEX audit_time", "CREATE INDEX audit_time ON audit (time) WHERE id <> 6",
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET sql = 'CREATE INDEX audit_time ON audit (time)' WHERE name = 'audit_time'",
+    )  # fmt: skip
+    chain.close()
+    chain = Chain(tmp_path)  # whoever opens the file now believes the schema
+    period = AuditFilter(start=hidden.time, end=hidden.time + 1)
+    assert hidden.id == 6 and chain.audit.rows(period).result(WAIT_S) == [], "the index does hide it"
+    found = chain.verdict()
+    assert (found.sound, found.rows) == (False, 10) and "audit_time" in found.fault
+    chain.close()
+
+
+def test_a_text_that_is_none_is_named(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    chain.fill(10)
+    found = _touched(chain, "UPDATE audit SET reason = CAST(x'ff61' AS TEXT) WHERE id = 6")
+    assert (found.sound, found.fault_id, found.rows) == (False, 6, 5) and "row 6 is changed" in found.fault
+    chain.close()
+
+
 def test_a_removed_row_is_found_when_those_behind_are_numbered_anew(attack: Attack) -> None:
     numbers = [f"UPDATE audit SET id = {i - 1} WHERE id = {i}" for i in range(6, 11)]
     assert attack("DELETE FROM audit WHERE id = 5", *numbers).fault_id == 5
