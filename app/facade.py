@@ -93,7 +93,7 @@ class ControlService(Protocol):
     ) -> Future[list[AuditRow]]:
         """Commands and what came of them, the newest row first."""
 
-    def request(self, device: str, quantity: Quantity, value: float, *, reason: str = "") -> Future[float]:
+    def request(self, device: str, quantity: Quantity, value: float, reason: str = "") -> Future[float]:
         """Set a device that is in manual; done when the device holds what was allowed, which is the answer."""
 
     def arm(self, device: str, role: str) -> str:
@@ -181,7 +181,7 @@ class AccountsService(Protocol):
 
     def sessions(self) -> list[SessionRow]: ...
 
-    def end_session(self, id_: str, *, reason: str = "") -> Future[bool]: ...
+    def end_session(self, id_: str, reason: str = "") -> Future[bool]: ...
 
 
 class AuditService(Protocol):
@@ -218,7 +218,7 @@ class VersionsService(Protocol):
     def texts(self, id_: int) -> Future[dict[str, str]]:
         """The files of a version, by their path in the station's folder."""
 
-    def go_back(self, id_: int, *, reason: str = "") -> Future[Applied]:
+    def go_back(self, id_: int, reason: str = "") -> Future[Applied]:
         """Write the files of a version and give them to the running station, or refuse it whole."""
 
 
@@ -265,7 +265,7 @@ class StationFacade(Protocol):
     def read_once(self, point: str) -> Future[Updates]:
         """Read one point, full name, from the field now: one row. Fails with DeviceError, or ValueError."""
 
-    def apply(self, *, reason: str = "") -> Future[Applied]:
+    def apply(self, reason: str = "") -> Future[Applied]:
         """Give what stands in the station's files to the running station, or refuse it whole."""
 
     def snapshot(self) -> Snapshot:

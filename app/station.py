@@ -253,7 +253,7 @@ class RunningStation:
         return self._thread.ask(self._engine.read_once(self.station.points[self.station.by_name[point]]))
 
     @permit(Action.CONFIGURE, changes=True)
-    def apply(self, who: Actor, reason: str = "") -> Future[Any]:
+    def apply(self, reason: str = "", *, who: Actor) -> Future[Any]:
         """Give what stands in the station's files to the running station; devices on other lines are not touched.
 
         Answers with Applied. Fails with ConfigFaults or GridroomError, and then nothing has changed.

@@ -6,7 +6,7 @@ import base64
 import json
 import logging
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
@@ -19,12 +19,12 @@ from app.model.access import Action, Actor, Changed, permit
 from app.model.clock import Clock, to_datetime
 from app.model.difference import Applied, DifferenceRow, Kind, Outline, VersionRow, differences
 from app.model.errors import GridroomError, mend_of
+from app.model.named_files import TABLE_FORMS, YAML_FORMS, is_own, is_read_unasked, station_files
 from app.model.text import Text
 from app.records.service import Records
 from app.records.tables import config_version
 
-FORMS: Final = (".yaml", ".yml", ".csv")
-"""What a configuration is made of."""
+FORMS: Final = (*YAML_FORMS, *TABLE_FORMS)
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 32 << 20
 _PAGE: Final = 200
@@ -94,7 +94,7 @@ class Versions:
         return self._records.read(lambda connection: _texts(connection, id_))
 
     @permit(Action.CONFIGURE, changes=True)
-    def go_back(self, id_: int, who: Actor, reason: str = "") -> Future[Any]:
+    def go_back(self, id_: int, reason: str = "", *, who: Actor) -> Future[Any]:
         """Write the files of a version, and give them to the running station; or refuse it whole.
 
         What stood there before is kept in the backups. Answers with Applied.
@@ -105,9 +105,9 @@ class Versions:
         if self._locked is not None:
             raise GridroomError(self._locked)
         wanted = self._records.read(lambda connection: _texts(connection, id_)).result()
-        before = files_of(self._directory)
         for name in wanted:
             _inside(self._directory, name)
+        before = files_of(self._directory, wanted)
         self._keep(before)
         try:
             self._write(before, wanted)
@@ -129,7 +129,10 @@ class Versions:
                 raise _unwritable(path, error) from error
 
     def _write(self, there: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-        """Make the folder hold `wanted` where it holds `there`; files that are the same are left alone."""
+        """Make the folder hold `wanted` where it holds `there`; files that are the same are left alone.
+
+        Only what would be read unasked is removed: a table that nothing names any more does no harm, and may be wanted.
+        """
         for name, text in wanted.items():
             if there.get(name) != text:
                 path = _inside(self._directory, name)
@@ -139,20 +142,21 @@ class Versions:
                 except OSError as error:
                     raise _unwritable(path, error) from error
         for name in there.keys() - wanted.keys():
-            _inside(self._directory, name).unlink(missing_ok=True)
+            if is_read_unasked(name):
+                _inside(self._directory, name).unlink(missing_ok=True)
 
 
-def files_of(directory: Path) -> dict[str, str]:
-    """What a configuration is made of: regular files of the station's folder, by their path in it. Links are left out.
+def files_of(directory: Path, also: Iterable[str] = ()) -> dict[str, str]:
+    """What a configuration is made of, and `also` where it is there: by the path in the station's folder, each byte kept
+    (`surrogateescape`). Links are left out.
 
     Raises GridroomError where there is more than a configuration could need.
     """
     found: dict[str, str] = {}
     size = 0
-    for path in sorted(directory.rglob("*")):
-        if path.suffix not in FORMS or path.is_symlink() or not path.is_file() or _through_link(directory, path):
-            continue
-        content = path.read_bytes()
+    more = [name for name in also if is_own(directory, name)]
+    for name in sorted({*station_files(directory), *more}):
+        content = (directory / name).read_bytes()
         size += len(content)
         if len(found) >= MOST_FILES or size > MOST_BYTES:
             raise GridroomError(
@@ -162,7 +166,7 @@ def files_of(directory: Path) -> dict[str, str]:
                     f"{directory} 中的文件超出配置所需（{MOST_FILES} 个，{MOST_BYTES >> 20} MiB）；请将其他文件移走",
                 )
             )
-        found[path.relative_to(directory).as_posix()] = content.decode("utf-8", "surrogateescape")
+        found[name] = content.decode("utf-8", "surrogateescape")
     return found
 
 
@@ -174,8 +178,8 @@ def _inside(directory: Path, name: str) -> Path:
     """A file of the station's folder. Raises GridroomError for a name that leads out of it, or through a link."""
     parts = PurePosixPath(name)
     path = directory / parts
-    good = name and not parts.is_absolute() and ".." not in parts.parts and "\\" not in name and ":" not in name
-    if not good or path.suffix not in FORMS or path.is_symlink() or _through_link(directory, path):
+    good = name and not parts.is_absolute() and ".." not in parts.parts and not set(name) & set("\\:\0")
+    if not good or path.suffix.lower() not in FORMS or path.is_symlink() or _through_link(directory, path):
         text = Text(
             f"'{name[:80]}' is no file of the station's folder; nothing is changed", f"“{name[:80]}”不是站点文件"
         )

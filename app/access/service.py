@@ -113,7 +113,7 @@ class Accounts:
         return self._entrance.sessions.rows()
 
     @permit(Action.ACCOUNTS, changes=True)
-    def end_session(self, id_: str, who: Actor, reason: str = "") -> bool:
+    def end_session(self, id_: str, reason: str = "", *, who: Actor) -> bool:
         """End somebody's session; whether it was open."""
         return self._entrance.end(id_, f"ended by {who.name}")
 

@@ -60,6 +60,10 @@ class Book:
             self._keys[row.id] = (row.source, row.condition)
         self._next_id = max(self._next_id, next_id)
 
+    def known_below(self) -> int:
+        """Every number that was ever given is below this one."""
+        return self._next_id
+
     def find(self, source: str, condition: str) -> AlarmRow | None:
         """The alarm of this source and condition, if it is on the list."""
         return self._rows.get((source, condition))

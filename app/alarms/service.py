@@ -176,9 +176,18 @@ class Alarms:
         return Counts(total, unacknowledged)
 
     def _devices_of(self, arguments: Mapping[str, Any]) -> set[str]:
-        """The devices whose alarms are named by `ids`; Gridroom's own alarms are the whole station's."""
+        """The devices whose alarms are named by `ids`; Gridroom's own alarms are the whole station's.
+
+        So is a number of which nobody can know yet whose it will be: what is asked now is done a little later.
+        """
         ids = frozenset(arguments["ids"])
-        return {row.source.partition(".")[0] for row in self.active() if row.id in ids}
+        with self._lock:
+            below = self._book.known_below() if self._late is None else 0
+        rows = [row for row in self.active() if row.id in ids]
+        devices = {row.source.partition(".")[0] for row in rows}
+        if any(id_ >= below for id_ in ids - {row.id for row in rows}):
+            devices.add(SYSTEM.removesuffix("."))
+        return devices
 
     @permit(Action.ACKNOWLEDGE, where=_devices_of, changes=True)
     def acknowledge(self, ids: Sequence[int], who: Actor) -> tuple[int, ...]:

@@ -19,7 +19,8 @@ from app.model.access import Action, permit
 from app.model.clock import Clock, to_datetime
 from app.model.commissioning import Change, Contents, Preview, Proposal, TemplateName, Trial
 from app.model.errors import ConfigFaults, Fault, mend_of
-from app.model.loading import STATION_FILE, TEMPLATES
+from app.model.loading import TEMPLATES
+from app.model.named_files import STATION_FILE
 from app.model.station import Station
 from app.model.text import Text
 from app.model.yaml_source import YamlSource

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,11 +20,11 @@ from app.control.strategies.contract import Strategy
 from app.model.control import Quantity, Rank, Running, StrategiesForm, StrategyForm
 from app.model.errors import Fault
 from app.model.explaining import explain
+from app.model.named_files import STRATEGIES_FILE, tables_in
 from app.model.station import Station
 from app.model.text import Text
 from app.model.yaml_source import YamlSource
 
-FILE: Final = "strategies.yaml"
 _SITE_LIMITS: Final = {"import_limit": "import_kw", "export_limit": "export_kw"}
 Steps = tuple[Hashable, ...]
 
@@ -48,7 +49,7 @@ def load_strategies(station: Station, text: str | None = None) -> tuple[tuple[Bo
 
     None where there is no such file. `text` in its place.
     """
-    file = station.directory / FILE
+    file = station.directory / STRATEGIES_FILE
     if text is None and not file.exists():
         return (), [], station.config_hash
     loading = _Loading(station, YamlSource(file, text) if text is not None else YamlSource(file))
@@ -98,7 +99,11 @@ def unsafe_alone(station: Station, strategies: Sequence[Bound]) -> list[str]:
 class _Loading:
     def __init__(self, station: Station, source: YamlSource) -> None:
         self.faults: list[Fault] = list(source.faults)
-        self.digest = hashlib.sha256(station.config_hash.encode() + source.text.encode()).hexdigest()
+        digest = hashlib.sha256(station.config_hash.encode() + source.text.encode())
+        for name in tables_in(source.data, station.directory):  # another plan is another configuration
+            with suppress(OSError):
+                digest.update((station.directory / name).read_bytes())
+        self.digest = digest.hexdigest()
         self._station, self._source = station, source
         self._fleet = Fleet(station)
 

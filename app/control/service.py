@@ -219,7 +219,7 @@ class Control:
     # ------------------------------------------------------------------------------------------------------- setting
 
     @permit(Action.COMMAND, where=_device, changes=True)
-    def request(self, device: str, quantity: Quantity, value: float, who: Actor, reason: str = "") -> Future[Any]:
+    def request(self, device: str, quantity: Quantity, value: float, reason: str = "", *, who: Actor) -> Future[Any]:
         """Set a device in manual. The answer comes when the device holds it, or says why it does not.
 
         Fails with ControlError. Answers with the value that was allowed.

@@ -30,8 +30,11 @@ def publish(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a small text so that after a crash there is the old one or the new one. Raises OSError."""
-    unfinished(path).write_text(text, encoding="utf-8", newline="\n")
+    """Write a small text so that after a crash there is the old one or the new one. Raises OSError.
+
+    Bytes that were no text are written as they were (`surrogateescape`).
+    """
+    unfinished(path).write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
     publish(path)
 
 

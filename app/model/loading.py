@@ -27,6 +27,7 @@ from app.model.config import (
 from app.model.connections import OF_ANY_DRIVER, SECRET_KEYS, with_tls_files
 from app.model.errors import ConfigFaults, Fault
 from app.model.explaining import explain
+from app.model.named_files import STATION_FILE
 from app.model.own_points import own_points, points_of_control
 from app.model.station import Device, Point, Station
 from app.model.text import Text
@@ -35,7 +36,6 @@ from app.model.yaml_source import YamlSource
 
 M = TypeVar("M", bound=BaseModel)
 Path_ = tuple[Hashable, ...]
-STATION_FILE: Final = "station.yaml"
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "station_configs" / "templates"
 """The templates that come with Gridroom; a station's own `templates/` and its neighbours' come first."""
 DEFAULT_BLOCKS: Final = BlocksForm()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from app.model.config import PointKind
 from app.model.errors import Fault
 from app.model.explaining import explain
+from app.model.named_files import NORTHBOUND_FILE
 from app.model.secrets import is_reference
 from app.model.station import Station
 from app.model.text import Text
@@ -23,7 +24,6 @@ from app.northbound.form import CentreForm, NorthboundForm, OfferedCommandForm, 
 from app.northbound.table import read_table
 from drivers.iec104.typeids import COMMANDS_BY_TYPE, MONITORED_BY_TYPE, NUMBERS
 
-FILE: Final = "northbound.yaml"
 _COMMANDABLE: Final = (PointKind.COMMAND, PointKind.SETPOINT)
 _LONGEST_T: Final = 255
 
@@ -36,7 +36,7 @@ def load_northbound(station: Station) -> tuple[tuple[Centre, ...], list[Fault], 
 
     Nothing is offered where there is no such file.
     """
-    file = station.directory / FILE
+    file = station.directory / NORTHBOUND_FILE
     if not file.exists():
         return (), [], station.config_hash
     loading = _Loading(station, YamlSource(file))

@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from app.configuration import configure
+from app.control.loading import load_strategies
 from app.history.folder import DataFolder
-from app.model.access import Denied
+from app.model.access import Actor, Denied
 from app.model.audit import AuditFilter
 from app.model.clock import SECOND_NS
 from app.model.difference import DifferenceRow, Kind
@@ -242,6 +243,49 @@ def test_who_loaded_what_and_the_way_back(place: Place) -> None:
     assert [row.result for row in rows] == ["done", "asked"] and '"after":"100"' in str(rows[0].after).replace(
         " ", ""
     ).replace("'", '"')
+
+
+def test_going_back_leaves_what_is_no_configuration_where_it_is(place: Place) -> None:
+    until_rows(place, 1)
+    mine = {
+        "notes.csv": "姓名".encode("gbk"), "data/exports/july.csv": b"time,value", "drawings/plan b.yaml": b"a: 1",
+        "more/load.csv": b"x" * 100,
+    }  # fmt: skip
+    for name, content in mine.items():
+        (place.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (place.folder / name).write_bytes(content)
+    place.devices.pop()
+    place.apply()
+    newest, oldest = until_rows(place, 2)
+    assert set(place.door.versions.texts(newest.id).result(30)) == {"station.yaml"}
+    place.door.versions.go_back(oldest.id, "a trial").result(30)
+    assert {name: (place.folder / name).read_bytes() for name in mine} == mine
+    again = place.door.versions.go_back(newest.id).result(30)
+    assert again.rows and {name: (place.folder / name).read_bytes() for name in mine} == mine
+
+
+def test_a_plan_is_part_of_the_configuration_whatever_bytes_it_has(place: Place) -> None:
+    gbk = "时间,power_kw,备注\n".encode("gbk").replace("时间".encode("gbk"), b"time")
+    first = gbk + b"".join(b"%02d:%02d,0,\n" % divmod(15 * i, 60) for i in range(96))
+    plan = place.folder / "plans" / "day.csv"
+    plan.parent.mkdir()
+    plan.write_bytes(first)
+    listed = "strategies:\n  - {id: p, kind: plan_tracking, devices: [], params: {plan: plans/day.csv}}\n"
+    (place.folder / "strategies.yaml").write_text(listed, encoding="utf-8")
+    with pytest.raises(ConfigFaults):
+        place.apply()  # it is no UTF-8
+    place.station.versions.loaded("x", {}, Actor("ada")).result(30)
+    plan.write_bytes(first.replace(gbk, b"time,power_kw,note\n"))
+    hashes = {load_strategies(place.station.station)[2]}
+    plan.write_bytes(plan.read_bytes().replace(b"00:00,0", b"00:00,5"))
+    hashes.add(load_strategies(place.station.station)[2])
+    assert len(hashes) == 2, "another plan is another configuration"
+    newest = until_rows(place, 2)[0]
+    with pytest.raises(ConfigFaults):
+        place.door.versions.go_back(newest.id).result(30)
+    assert b"00:00,5" in plan.read_bytes(), "what could not run changed nothing"
+    kept = [path for path in (place.folder / "data" / "backups").rglob("day.csv")]
+    assert [path.read_bytes() for path in kept] == [plan.read_bytes()]
 
 
 def test_a_version_that_leads_out_of_the_folder_or_cannot_run_changes_nothing(place: Place, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.alarms.journal import JournalFilter
-from app.model.access import Actor
+from app.alarms.service import Alarms
+from app.model.access import Actor, permit_of
 from app.model.config import Priority
 from app.model.text import Text
 from app.model.views import AlarmState
@@ -48,6 +49,21 @@ def test_states(name: str, tmp_path: Path) -> None:
         expected += [line] if line else []
         assert plant.listed() == listed
     assert [row.what for row in plant.journal()] == expected
+    plant.stop()
+
+
+def test_an_alarm_that_is_not_there_yet_is_the_whole_stations(tmp_path: Path) -> None:
+    """Whoever may acknowledge one device's alarms asks for a number that another's will have by the time it is done."""
+    plant = Plant(one_point(tmp_path, alarms={"h": 90}), tmp_path / "data")
+    where = permit_of(Alarms, "acknowledge").where
+    assert where is not None
+    plant.give(("d.p", 95.0))
+    one = plant.only().id
+    assert set(where(plant.alarms, {"ids": [one]})) == {"d"}
+    assert "_system" in where(plant.alarms, {"ids": [one, one + 1]})
+    plant.alarms.acknowledge([one], Actor("li"))
+    plant.give(("d.p", 50.0))
+    assert set(where(plant.alarms, {"ids": [one]})) == set(), "it is gone, and comes never again"
     plant.stop()
 
 

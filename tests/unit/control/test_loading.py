@@ -11,9 +11,10 @@ import yaml
 
 from app.configuration import configure
 from app.control.fleet import Fleet
-from app.control.loading import FILE, load_strategies, unsafe_alone
+from app.control.loading import load_strategies, unsafe_alone
 from app.model.control import Quantity, Rank, Running
 from app.model.errors import ConfigFaults
+from app.model.named_files import STRATEGIES_FILE
 from app.model.station import Station
 from app.schema import schema
 from tests.support.control_station import METER, battery, inverter, park, point, storage
@@ -84,10 +85,10 @@ def test_an_id_is_given_once(station: Station) -> None:
 
 def test_its_line_is_named(tmp_path: Path) -> None:
     station = park(tmp_path)
-    (tmp_path / FILE).write_text("strategies:\n  - id: a\n    kind: peak_shaving\n    devices: [pcs1, pcs9]\n"
+    (tmp_path / STRATEGIES_FILE).write_text("strategies:\n  - id: a\n    kind: peak_shaving\n    devices: [pcs1, pcs9]\n"
                                  "    params: {limit_kw: 1}\n", encoding="utf-8")  # fmt: skip
     (fault,) = load_strategies(station)[1]
-    assert (fault.file.name, fault.line) == (FILE, 4)
+    assert (fault.file.name, fault.line) == (STRATEGIES_FILE, 4)
 
 
 @pytest.mark.parametrize(
