@@ -147,8 +147,9 @@ class Versions:
 
 
 def files_of(directory: Path, also: Iterable[str] = ()) -> dict[str, str]:
-    """What a configuration is made of, and `also` where it is there: by the path in the station's folder, each byte kept
-    (`surrogateescape`). Links are left out.
+    """What a configuration is made of, and `also` where it is there, by the path in the station's folder.
+
+    Each byte is kept (`surrogateescape`). Links are left out.
 
     Raises GridroomError where there is more than a configuration could need.
     """

@@ -284,7 +284,7 @@ def test_a_plan_is_part_of_the_configuration_whatever_bytes_it_has(place: Place)
     with pytest.raises(ConfigFaults):
         place.door.versions.go_back(newest.id).result(30)
     assert b"00:00,5" in plan.read_bytes(), "what could not run changed nothing"
-    kept = [path for path in (place.folder / "data" / "backups").rglob("day.csv")]
+    kept = list((place.folder / "data" / "backups").rglob("day.csv"))
     assert [path.read_bytes() for path in kept] == [plan.read_bytes()]
 
 
