@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, select, update
 
 from app.access.roles import ADMINISTRATOR, GIVEN
-from app.model.access import WHOLE_STATION, Action, Grant, RoleRow, UserRow
+from app.model.access import ACTION_NAMES, WHOLE_STATION, Action, Grant, RoleRow, UserRow
 from app.model.errors import GridroomError
 from app.model.text import Text
 from app.records.tables import access_version, account, own_role
@@ -165,7 +165,9 @@ def set_role(connection: Connection, name: str, role: str) -> None:
     _must_keep_an_administrator(connection)
 
 
-def put_role(connection: Connection, name: str, label: Text, grants: Iterable[Grant], *, copied_from: str = "") -> None:
+def put_role(
+    connection: Connection, name: str, label: Text, grants: Iterable[Grant], *, copied_from: str | None = None
+) -> None:
     """Make an own role as a copy (`copied_from`), or change one. Raises AccountError."""
     register = begin_change(connection)
     name = checked_name(name)
@@ -176,7 +178,7 @@ def put_role(connection: Connection, name: str, label: Text, grants: Iterable[Gr
         )  # fmt: skip
     text = json.dumps(sorted([grant.action.value, grant.area] for grant in grants))
     values = {"label_en": label.en, "label_zh": label.zh, "grants": text}
-    if not copied_from:
+    if copied_from is None:
         _must_be_role(register, name)
         connection.execute(update(own_role).where(own_role.c.name == name).values(**values))
     elif name in register.roles:
@@ -210,6 +212,26 @@ def must_exist(register: Register, name: str) -> Account:
     if found is None:
         raise AccountError(Text(f"there is no account '{name}'; see the list", f"没有账户“{name}”；请查看列表"))
     return found
+
+
+def must_have(register: Register, giver: str, grants: Iterable[Grant]) -> None:
+    """Whoever manages accounts gives nobody what his own role (`giver`) may not: else he could give it to himself.
+
+    Raises AccountError.
+    """
+    own = register.grants(giver)
+    more = [grant for grant in grants if grant not in own and Grant(grant.action) not in own]
+    if more:
+        what = [ACTION_NAMES[action] for action in dict.fromkeys(grant.action for grant in sorted(more, key=repr))]
+        raise AccountError(
+            Text(f"that takes what you may not do yourself: {', '.join(one.en for one in what)}; ask somebody who may",
+                 f"此操作涉及您没有的权限：{'、'.join(one.zh for one in what)}；请由有权的人操作")
+        )  # fmt: skip
+
+
+def must_outrank(register: Register, giver: str, name: str) -> None:
+    """Nor does he change an account that may more than he. Raises AccountError."""
+    must_have(register, giver, register.grants(must_exist(register, name).row.role))
 
 
 def _must_be_role(register: Register, role: str) -> None:

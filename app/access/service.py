@@ -50,44 +50,57 @@ class Accounts:
         return self._areas().names()
 
     @permit(Action.ACCOUNTS, changes=True)
-    def add(self, name: str, role: str) -> Future[Any]:
+    def add(self, name: str, role: str, *, who: Actor) -> Future[Any]:
         """A new account; the answer is its password for one sign-in, which is kept nowhere."""
-        return self._with_password(
-            lambda connection, hash_: accounts.add(
-                connection, name, role, hash_, self._clock.now_ns(), must_change=True
-            ),
-            name,
-        )
+
+        def store(connection: Connection, before: Register, hash_: str) -> None:
+            accounts.must_have(before, who.role, before.grants(role))
+            accounts.add(connection, name, role, hash_, self._clock.now_ns(), must_change=True)
+
+        return self._with_password(store, name)
 
     @permit(Action.ACCOUNTS, changes=True)
-    def reset(self, name: str) -> Future[Any]:
+    def reset(self, name: str, *, who: Actor) -> Future[Any]:
         """Another password for one sign-in, which is the answer; open sessions of the account end."""
 
-        def store(connection: Connection, hash_: str) -> None:
+        def store(connection: Connection, before: Register, hash_: str) -> None:
+            accounts.must_outrank(before, who.role, name)
             accounts.set_password(connection, name, hash_, self._clock.now_ns(), must_change=True)
 
         return self._with_password(store, name)
 
     @permit(Action.ACCOUNTS, changes=True)
-    def set_disabled(self, name: str, disabled: bool, reason: str = "") -> Future[Any]:
+    def set_disabled(self, name: str, disabled: bool, reason: str = "", *, who: Actor) -> Future[Any]:
         """Lock an account out, at once, or let it in again."""
-        return self._change(lambda connection: accounts.set_disabled(connection, name, disabled), name)
+
+        def store(connection: Connection, before: Register) -> None:
+            accounts.must_outrank(before, who.role, name)
+            accounts.set_disabled(connection, name, disabled)
+
+        return self._change(store, name)
 
     @permit(Action.ACCOUNTS, changes=True)
-    def set_role(self, name: str, role: str, reason: str = "") -> Future[Any]:
+    def set_role(self, name: str, role: str, reason: str = "", *, who: Actor) -> Future[Any]:
         """Give an account another role; it has it at once."""
-        return self._change(lambda connection: accounts.set_role(connection, name, role), name)
+
+        def store(connection: Connection, before: Register) -> None:
+            accounts.must_outrank(before, who.role, name)
+            accounts.must_have(before, who.role, before.grants(role))
+            accounts.set_role(connection, name, role)
+
+        return self._change(store, name)
 
     @permit(Action.ACCOUNTS, changes=True)
     def copy_role(self, role: str, name: str, label: Text) -> Future[Any]:
         """An own role that may what `role` may."""
-        grants = self._entrance.register.grants(role)
-        return self._change(
-            lambda connection: accounts.put_role(connection, name, label, grants, copied_from=role), role=name
-        )
+
+        def store(connection: Connection, before: Register) -> None:
+            accounts.put_role(connection, name, label, before.grants(role), copied_from=role)
+
+        return self._change(store, role=name)
 
     @permit(Action.ACCOUNTS, changes=True)
-    def change_role(self, name: str, label: Text, grants: Collection[Grant]) -> Future[Any]:
+    def change_role(self, name: str, label: Text, grants: Collection[Grant], *, who: Actor) -> Future[Any]:
         """What an own role may, and what it is called. Areas that the station does not have are refused."""
         known = {area for area, _ in self._areas().names()}
         for grant in grants:
@@ -100,12 +113,17 @@ class Accounts:
                     )
                 )  # fmt: skip
                 return failed
-        return self._change(lambda connection: accounts.put_role(connection, name, label, grants), role=name)
+
+        def store(connection: Connection, before: Register) -> None:
+            accounts.must_have(before, who.role, frozenset(grants) - before.grants(name))
+            accounts.put_role(connection, name, label, grants)
+
+        return self._change(store, role=name)
 
     @permit(Action.ACCOUNTS, changes=True)
     def remove_role(self, name: str) -> Future[Any]:
         """Remove an own role that nobody has."""
-        return self._change(lambda connection: accounts.remove_role(connection, name), role=name)
+        return self._change(lambda connection, before: accounts.remove_role(connection, name), role=name)
 
     @permit(Action.ACCOUNTS)
     def sessions(self) -> list[SessionRow]:
@@ -119,22 +137,22 @@ class Accounts:
 
     # ------------------------------------------------------------------------------------------------------ storing
 
-    def _with_password(self, store: Callable[[Connection, str], None], name: str) -> Future[Any]:
+    def _with_password(self, store: Callable[[Connection, Register, str], None], name: str) -> Future[Any]:
         def work() -> Changed[str]:
             password = passwords.one_time()
             hash_ = passwords.hashed(password)
-            changed = self._stored(lambda connection: store(connection, hash_), name, "")
+            changed = self._stored(lambda connection, before: store(connection, before, hash_), name, "")
             return Changed(password, changed.before, changed.after)
 
         return self._pool.submit(work)
 
-    def _change(self, store: Callable[[Connection], None], name: str = "", role: str = "") -> Future[Any]:
+    def _change(self, store: Callable[[Connection, Register], None], name: str = "", role: str = "") -> Future[Any]:
         return self._pool.submit(self._stored, store, name, role)
 
-    def _stored(self, store: Callable[[Connection], None], name: str, role: str) -> Changed[None]:
+    def _stored(self, store: Callable[[Connection, Register], None], name: str, role: str) -> Changed[None]:
         def work(connection: Connection) -> tuple[Register, Register]:
             before = accounts.begin_change(connection)
-            store(connection)
+            store(connection, before)
             return before, accounts.load(connection)
 
         before, after = self._records.write(work, within_s=STORED_WITHIN_S).result()

@@ -20,6 +20,7 @@ from app.model.access import Action, Denied, Grant, NobodySignedIn, permit_of
 from app.model.audit import AuditFilter
 from app.model.text import Text
 from app.station import SERVICES, RunningStation
+from tests.support.doors import ADMINISTRATOR
 from tests.support.permissions import COLUMNS, FILE, WITHIN, document, may, members
 
 STATION = """
@@ -82,9 +83,9 @@ class Gate:
         chief.access.name_administrator("administrator", PASSWORD).result(30)
         self.running.accounts.copy_role("observer", AT_ONE, Text("warden", "看守")).result(30)
         grants = {Grant(action, "one") for action in (Action.PROBE, Action.ACKNOWLEDGE)}
-        self.running.accounts.change_role(AT_ONE, Text("warden", "看守"), grants).result(30)
+        self.running.accounts.change_role(AT_ONE, Text("warden", "看守"), grants, who=ADMINISTRATOR).result(30)
         for role in set(roles) - {"", "administrator"}:
-            password = self.running.accounts.add(role, role).result(30).answer
+            password = self.running.accounts.add(role, role, who=ADMINISTRATOR).result(30).answer
             door = self.doors[role] = self.door()
             door.access.sign_in(role, password).result(30)
             door.access.change_password(password, PASSWORD).result(30)

@@ -16,7 +16,7 @@ from app.console.main import Console
 from app.console.screenshots import render
 from app.model.clock import ManualClock, SystemClock
 from app.station import RunningStation
-from tests.support.doors import BETTER, GOOD
+from tests.support.doors import ADMINISTRATOR, BETTER, GOOD
 from tests.support.fake_station import write_station
 from widgets.sign_in import Purpose
 
@@ -98,7 +98,7 @@ def test_why_a_sign_in_was_refused_stays_until_somebody_types(place: Place, qtbo
 
 def test_a_password_given_by_another_is_changed_before_anything_else(place: Place, qtbot: QtBot) -> None:
     named(place, qtbot)
-    given = place.station.accounts.add("li", "operator").result(30).answer
+    given = place.station.accounts.add("li", "operator", who=ADMINISTRATOR).result(30).answer
     window, panel = place.console.window, place.console.window.sign_in
     window.door.ask()
     answer(place, qtbot, name="li", password=given)
@@ -113,7 +113,7 @@ def test_a_password_given_by_another_is_changed_before_anything_else(place: Plac
 
 def test_the_next_shift_signs_in_over_the_lock_and_the_screen_stays(place: Place, qtbot: QtBot) -> None:
     named(place, qtbot)
-    given = place.station.accounts.add("li", "operator").result(30).answer
+    given = place.station.accounts.add("li", "operator", who=ADMINISTRATOR).result(30).answer
     place.station.facade("elsewhere").access.sign_in("li", given).result(30)
     window, panel = place.console.window, place.console.window.sign_in
     window.go("trends")
@@ -141,7 +141,7 @@ def test_a_screen_left_alone_locks_by_itself(place: Place, qtbot: QtBot) -> None
 def test_a_second_person_confirms_and_never_the_same_one(place: Place, qtbot: QtBot) -> None:
     named(place, qtbot)
     window, panel = place.console.window, place.console.window.sign_in
-    second = place.station.accounts.add("bo", "administrator").result(30).answer
+    second = place.station.accounts.add("bo", "administrator", who=ADMINISTRATOR).result(30).answer
     other = place.station.facade("elsewhere").access
     other.sign_in("bo", second).result(30)
     other.change_password(second, BETTER).result(30)

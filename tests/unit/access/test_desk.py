@@ -65,7 +65,7 @@ class Doors:
 
     def of(self, name: str, role: str) -> Any:
         desk, _ = self.house.person(name, role, f"door of {name}")
-        return desk.facade(self, {"switches": self.switches, "accounts": self.house.accounts})
+        return desk.facade(self, {"switches": self.switches, "accounts": self.house.service})
 
 
 @pytest.fixture
@@ -157,6 +157,33 @@ def test_a_role_cannot_name_an_area_that_is_not_there(doors: Doors) -> None:
     doors.house.accounts.copy_role("observer", "hand", Text("hand", "助手")).result(20)
     with pytest.raises(AccountError, match="no area 'moon'"):
         doors.house.accounts.change_role("hand", Text("h", "h"), [Grant(Action.VIEW, "moon")]).result(20)
+
+
+def test_who_manages_accounts_gives_nobody_what_he_may_not_do_himself(doors: Doors) -> None:
+    accounts = doors.house.accounts
+    accounts.copy_role("observer", "clerk", Text("clerk", "文员")).result(20)
+    only = [Grant(Action.VIEW), Grant(Action.ACCOUNTS), Grant(Action.ACKNOWLEDGE, "pcs1")]
+    accounts.change_role("clerk", Text("clerk", "文员"), only).result(20)
+    accounts.add("chief", "administrator").result(20)
+    door = doors.of("bo", "clerk").accounts
+    for forbidden in (
+        lambda: door.set_role("bo", "administrator"),
+        lambda: door.add("bo2", "operator"),
+        lambda: door.reset("chief"),  # its password is the answer
+        lambda: door.set_disabled("chief", True),
+        lambda: door.set_role("chief", "observer"),
+        lambda: door.change_role("clerk", Text("clerk", "文员"), [*only, Grant(Action.COMMAND, "pcs1")]),
+        lambda: door.change_role("clerk", Text("clerk", "文员"), [*only, Grant(Action.ACKNOWLEDGE)]),
+        lambda: door.copy_role("", "clerk", Text("x", "x")),
+    ):
+        with pytest.raises(AccountError):
+            forbidden().result(20)
+    assert doors.house.entrance.register.grants("clerk") == frozenset(only)
+    door.add("guest", "observer").result(20)
+    door.set_disabled("guest", True).result(20)
+    door.copy_role("administrator", "copy", Text("copy", "副本")).result(20)  # which nobody has
+    with pytest.raises(AccountError, match="ask somebody who may"):
+        door.set_role("guest", "copy").result(20)
 
 
 def test_given_roles_stay_and_a_role_that_somebody_has_stays(doors: Doors) -> None:

@@ -131,7 +131,7 @@ def test_a_clock_set_back_during_the_delay_neither_ends_nor_lengthens_it(house: 
 def test_a_password_that_another_set_must_be_changed_before_anything_else(house: House) -> None:
     once = house.accounts.add("li", "operator").result(20).answer
     desk = house.desk()
-    facade = desk.facade(house, {"accounts": house.accounts})
+    facade = desk.facade(house, {"accounts": house.service})
     assert desk.sign_in("li", once).result(20).must_change
     with pytest.raises(Denied, match="change the password"):
         facade.accounts.users()
