@@ -14,7 +14,7 @@ from app.access.areas import Areas
 from app.access.entrance import Chain, Entrance
 from app.access.gate import refusal
 from app.access.guard import Call, Guarded
-from app.access.plain import arguments
+from app.access.plain import arguments, fingerprint
 from app.access.recorder import Recorder, fail, target_of
 from app.access.sessions import Session
 from app.model.access import (
@@ -153,16 +153,19 @@ class Desk:
 
     @permit(None)
     def confirm(self, method: str, name: str, password: str) -> Future[None]:
-        """A second person stands by for the next call of `service.method`, within a minute.
+        """A second person stands by for the call of `service.method` that has just asked for one: for just those
+        arguments, once, within a minute.
 
-        Fails with WrongPassword, and with Denied where it is the same person, or one who may not do it himself.
+        Fails with WrongPassword, and with Denied where it is the same person, or nothing waits for it.
         """
         session = self._session()
 
         def witness(second: Actor) -> None:
             if session is None or session.actor.name == second.name:
                 raise Denied(Text("the second person must be another one", "须由另一人确认"))
-            self._entrance.sessions.set_witness(session, method, second)
+            if not self._entrance.sessions.set_witness(session, method, second):
+                raise Denied(Text("nothing waits for a second person; do it once more", "没有待确认的操作；请重新操作"))
+            self._audit.write(AuditEntry(second, "access.confirm", session.actor.name, details={"method": method}))
 
         return self._then(self._entrance.verify(name, password, self._origin), witness)
 
@@ -188,7 +191,8 @@ class Desk:
     def _second(self, session: Session | None, call: Call) -> tuple[Actor | None, Denied | None]:
         """Who stands by, or why it needs somebody. He must be allowed to do it as well."""
         action = call.permit.action
-        second = self._entrance.sessions.take_witness(session, call.path) if session is not None else None
+        sessions, asked = self._entrance.sessions, fingerprint(call.arguments)
+        second = sessions.take_witness(session, call.path, asked) if session is not None else None
         if session is None or second is None:
             what = ACTION_NAMES[action] if action is not None else Text(call.path, call.path)
             words = Text(f"to {what.en} needs a second person's confirmation here", f"{what.zh}需要第二人确认")

@@ -49,6 +49,7 @@ class Entrance:
         self._demo = demo
         self._delays = Delays(clock)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="access")
+        self._pool.submit(passwords.prepare)
         self.sessions = Sessions(clock, lock_after_s)
         self.register: Register = accounts.EMPTY
 
@@ -140,6 +141,8 @@ class Entrance:
         """The first account of a station. Fails with AccountError where there is one already, or WeakPassword."""
 
         def work() -> Session:
+            if self._demo:
+                raise Denied(Text("the demo station has its engineer, and no administrator", "演示站只有演示工程师"))
             passwords.judge(password, name)
             hash_, now = passwords.hashed(password), self._clock.now_ns()
 

@@ -26,8 +26,10 @@ class Session:
     """UTC nanoseconds."""
     locked: bool = False
     must_change: bool = False
-    witness: tuple[str, Actor, int] | None = None
-    """(method, second person, monotonic end)."""
+    asked: tuple[str, str] | None = None
+    """What waits for a second person: method, fingerprint of its arguments."""
+    witness: tuple[tuple[str, str], Actor, int] | None = None
+    """(what, second person, monotonic end)."""
 
 
 class Sessions:
@@ -81,14 +83,20 @@ class Sessions:
             for one in self.all()
         ]
 
-    def set_witness(self, session: Session, method: str, second: Actor) -> None:
-        """A second person stands by for one call of a method."""
-        session.witness = (method, second, self._clock.monotonic_ns() + round(WITNESS_S * SECOND_NS))
+    def set_witness(self, session: Session, method: str, second: Actor) -> bool:
+        """A second person stands by for the call of a method that waits for him; whether there is one."""
+        with self._lock:
+            if session.asked is None or session.asked[0] != method:
+                return False
+            end = self._clock.monotonic_ns() + round(WITNESS_S * SECOND_NS)
+            session.witness, session.asked = (session.asked, second, end), None
+        return True
 
-    def take_witness(self, session: Session, method: str) -> Actor | None:
-        """Who stands by for a call of this method now; he does so once."""
+    def take_witness(self, session: Session, method: str, fingerprint: str) -> Actor | None:
+        """Who stands by for this call now; he does so once. Without him it waits for one from now on."""
         with self._lock:
             witness, session.witness = session.witness, None
-        if witness is None or witness[0] != method or self._clock.monotonic_ns() > witness[2]:
-            return None
+            if witness is None or witness[0] != (method, fingerprint) or self._clock.monotonic_ns() > witness[2]:
+                session.asked = (method, fingerprint)
+                return None
         return witness[1]

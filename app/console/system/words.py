@@ -15,6 +15,7 @@ WORDS: Final[dict[str, Text]] = {
     "access.sign_in": Text("Sign in", "登录"),
     "access.sign_out": Text("Sign out", "退出登录"),
     "access.lock": Text("Lock", "锁定"),
+    "access.confirm": Text("Confirm as second person", "第二人确认"),
     "access.change_password": Text("Change own password", "修改本人密码"),
     "alarms.acknowledge": Text("Acknowledge alarms", "确认告警"),
     "alarms.export_rows": Text("Export the alarm journal", "导出告警日志"),

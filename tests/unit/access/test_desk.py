@@ -288,11 +288,15 @@ class TestSecondPerson:
         with pytest.raises(Denied, match="observer"):
             li.switches.open(["pcs1"]).result(20)
         assert two.switches.done == []
+        with pytest.raises(SecondPersonNeeded):
+            li.switches.open(["pcs1"]).result(20)
         desk.confirm(method, "wang", GOOD + "wang").result(20)
         li.switches.open(["pcs1"]).result(20)
         assert two.switches.done == [("li", "pcs1")]
         (asked,) = [row for row in two.house.audit if row.what == "switches.open" and row.result == "asked"]
         assert asked.details["confirmed_by"] == "wang"
+        words = [(row.actor.name, row.target) for row in two.house.audit if row.what == "access.confirm"]
+        assert words == [("watcher", "li"), ("wang", "li")]
         with pytest.raises(SecondPersonNeeded):  # his word was for once
             li.switches.open(["pcs1"]).result(20)
 
@@ -300,9 +304,22 @@ class TestSecondPerson:
         two.house.person("wang", "operator", "a")
         desk, _ = two.house.person("li", "operator", "c")
         li = desk.facade(two, {"switches": two.switches})
-        desk.confirm("switches.other", "wang", GOOD + "wang").result(20)
+        with pytest.raises(Denied, match="nothing waits"):
+            desk.confirm("switches.open", "wang", GOOD + "wang").result(20)
         with pytest.raises(SecondPersonNeeded):
             li.switches.open(["pcs1"]).result(20)
+        with pytest.raises(Denied, match="nothing waits"):
+            desk.confirm("switches.other", "wang", GOOD + "wang").result(20)
+        desk.confirm("switches.open", "wang", GOOD + "wang").result(20)
+        with pytest.raises(SecondPersonNeeded):  # he was asked for pcs1
+            li.switches.open(["pcs2"]).result(20)
+        assert two.switches.done == []
+        many = [f"d{i}" for i in range(300)]
+        with pytest.raises(SecondPersonNeeded):
+            li.switches.open(many).result(20)
+        desk.confirm("switches.open", "wang", GOOD + "wang").result(20)
+        with pytest.raises(SecondPersonNeeded):
+            li.switches.open([*many[:-1], "other"]).result(20)
         desk.confirm("switches.open", "wang", GOOD + "wang").result(20)
         two.house.clock.advance(61)
         with pytest.raises(SecondPersonNeeded):

@@ -76,16 +76,16 @@ def test_wrong_password_unknown_name_and_disabled_account_say_the_same(house: Ho
 
 def test_an_unknown_name_costs_the_same_work(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.person("li", "operator")
-    passwords._nobodys()
     verified: list[str] = []
     hasher = passwords._hasher
 
     class Counting:
-        def verify(self, stored: str, password: str) -> bool:
+        def verify(self, stored: str, password: bytes) -> bool:
             verified.append(stored.rpartition("$")[0].rpartition("$")[0])
             return hasher.verify(stored, password)
 
-    monkeypatch.setattr(passwords, "_hasher", Counting())
+    house.entrance.verify("li", GOOD + "li", "c").result(20)  # it begins
+    monkeypatch.setattr(passwords, "_hasher", Counting())  # which hashes nothing anew
     wrong(house, "li", door="a")
     wrong(house, "nobody", door="b")
     assert len(verified) == 2 and verified[0] == verified[1]  # one hash each, of the same parameters
@@ -255,6 +255,8 @@ def test_the_demo_engineer_exists_on_the_demo_station_only(tmp_path: Path, house
     standing = demo.desk().standing()
     assert (standing.actor.name, standing.actor.role, standing.demo) == (DEMO_NAME, "engineer", True)
     assert not standing.first_start
+    with pytest.raises(Denied, match="demo"):
+        demo.desk().name_administrator("li", GOOD).result(20)
     demo.close()
 
 

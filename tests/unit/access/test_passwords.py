@@ -50,9 +50,14 @@ def test_a_hash_of_less_work_is_known_as_outdated() -> None:
     assert passwords.is_outdated(old) and not passwords.is_outdated(hashed("four small grey cats"))
 
 
-@given(st.text(min_size=1, max_size=40))
+@given(st.text(st.characters(codec=None), min_size=1, max_size=40))
 def test_no_text_is_nobodys_password(text: str) -> None:
     assert not matches(None, text)
+
+
+def test_half_a_character_is_one_as_any_other() -> None:
+    passwords.judge("four small \ud83d cats", "li")
+    assert matches(hashed("four small \ud83d cats"), "four small \ud83d cats")
 
 
 def test_what_an_input_method_writes_full_width_is_the_same_password() -> None:
