@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +18,10 @@ from app.control.loading import Bound, load_strategies
 from app.control.tariff import Tariff
 from app.demo import station_directory
 from app.headless import moment
+from app.history.export.target import targets
 from app.history.folder import DataFolder
 from app.history.reader import HistoryReader
+from app.history.whole import appearing
 from app.model.clock import SystemClock, to_datetime
 from app.model.errors import ConfigFaults, GridroomError, wrong_input
 from app.model.quality import usable
@@ -43,6 +44,8 @@ def run(station: Path, data: Path, strategies: Path, start: str, end: str, outpu
     begin_ns, end_ns = moment(start, found.timezone), moment(end, found.timezone)
     if end_ns - begin_ns < _STEP_NS:
         raise wrong_input(f"{start} to {end} is no time", "give at least a quarter of an hour, --from before --to")
+    if output is not None:
+        targets(found.directory, data, found.audit.heads)(output)
     with DataFolder.open_existing(data, "gridroom backtest") as folder:
         folder.belongs_to(found.id, claim=False)
         with HistoryReader.open(found, folder.path, SystemClock()) as reader:
@@ -139,11 +142,10 @@ _ROWS: Final[tuple[tuple[str, str, Callable[[Side], float]], ...]] = (
 
 def _write(output: Path, station: Station, report: Report) -> None:
     """The curves as CSV, whole or not at all."""
-    part = output.with_name(f".{output.name}.unfinished")
     head = ["time", "before_kw", "after_kw"]
     head += [f"{used.device}_{word}" for used in report.storage for word in ("kw", "soc_pct")]
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with appearing(output) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(head)
             for k in range(report.steps):
@@ -152,13 +154,8 @@ def _write(output: Path, station: Station, report: Report) -> None:
                 row: list[Any] = [time, _cell(report.before_kw[k]), _cell(report.after_kw[k])]
                 row += [_cell(value) for pair in pairs for value in pair]
                 writer.writerow(row)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(output)
     except OSError as error:
         raise wrong_input(f"{output} cannot be written ({error.strerror or error})", "name another file") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _cell(value: float) -> str:

@@ -13,6 +13,7 @@ from app.access.plain import plain
 from app.access.secrets.vault import Vault
 from app.configuration import Configuration, configure
 from app.demo import station_directory
+from app.history.export.target import targets
 from app.history.folder import DataFolder
 from app.model import secrets
 from app.model.access import Actor, Changed
@@ -69,7 +70,8 @@ def recording(found: Configuration, folder: DataFolder, *, trying: Mapping[str, 
     with vault_of(found.station, folder.path, trying=trying) as vault:
         clock = SystemClock()
         records = Records(folder.path, on_trouble=lambda key, text: None, place=place_of(found.station, folder.path))
-        audit = Audit(records, clock, found.station.id, zone=found.station.zone, logs=folder.logs)
+        audit = Audit(records, clock, found.station.id, zone=found.station.zone, logs=folder.logs,
+                      may_write=targets(found.station.directory, folder.path, found.station.audit.heads))  # fmt: skip
         records.start()
         try:
             yield Beside(found, records, audit, clock, vault)

@@ -222,6 +222,7 @@ def _export(
     from app.beside import audited, recording
     from app.configuration import configure
     from app.history.export.request import ExportError, ExportRequest
+    from app.history.export.target import targets
     from app.history.reader import export_from_folder
 
     configuration = configure(station_directory(station))
@@ -230,6 +231,7 @@ def _export(
     before = "; the file that was there is replaced" if output.exists() else ""
     try:
         request.judged(found.timezone)
+        targets(found.directory, folder.path, found.audit.heads)(output)
         folder.belongs_to(found.id, claim=False)
         details = {"points": points, "from": start, "to": end, "every": every, "path": str(output)}
         with recording(configuration, folder) as opened:

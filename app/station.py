@@ -34,6 +34,7 @@ from app.engine.engine import Engine
 from app.engine.thread import EngineThread
 from app.facade import StationFacade
 from app.history.export.request import ExportRequest, ExportResult
+from app.history.export.target import targets
 from app.history.service import History
 from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditEntry
@@ -93,6 +94,7 @@ class RunningStation:
         self._started_ns = self._clock.monotonic_ns()
         self._started_wall_ns = self._clock.now_ns()
         self.data = data
+        self._may_write = targets(self.station.directory, data, self.station.audit.heads)
         self.secrets = Secrets(Vault(data, self.station.id), self._secret_uses)
         place = place_of(self.station, data, sole=True)
         self.records = Records(data, on_trouble=self._on_trouble, place=place)
@@ -117,7 +119,7 @@ class RunningStation:
         heads = self.station.audit.heads
         self.audit = Audit(
             self.records, self._clock, self.station.id, zone=self.station.zone, logs=data / "logs",
-            outbox=data / "outbox", heads=self.station.directory / heads if heads else None,
+            outbox=data / "outbox", may_write=self._may_write, heads=self.station.directory / heads if heads else None,
             on_trouble=self._on_trouble,
         )  # fmt: skip
         self._access = Access(self.records, self.audit, self._clock, lambda: self._station, demo=demo)
@@ -239,6 +241,7 @@ class RunningStation:
     ) -> Future[ExportResult]:
         """Write history to a .csv, .xlsx or .parquet file; `progress` is told the share done, on another thread."""
         request = ExportRequest(tuple(points), start_ns, end_ns, every, path, progress=progress)
+        self._may_write(path)
         return self.history.export(request)
 
     def _device_of(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from app.access.audit_rows import matching, page, verdict
 from app.access.chain import BEGUN_ANEW, COLUMNS, beginning, link
 from app.access.heads import HeadKeeper, heads_in
 from app.access.outbox import FILE_NAME, Columns, Outbox
+from app.history.export.target import Judge
 from app.model.access import Action, Actor, permit
 from app.model.audit import AuditEntry, AuditFilter, AuditRow, Head, Result, Verdict
 from app.model.clock import Clock
@@ -54,17 +55,19 @@ class Audit:
         heads: Path | None = None,
         logs: Path | None = None,
         outbox: Path | None = None,
+        may_write: Judge = lambda path: None,
         on_trouble: Callable[[str, Text | None], None] = lambda key, text: None,
     ) -> None:
         """`heads` is the file that the user chose for heads, `logs` the folder of the program's own log, `outbox` the
-        folder where rows wait that cannot be stored (without it they wait in memory); `on_trouble` as that of the
-        records."""
+        folder where rows wait that cannot be stored (without it they wait in memory); `may_write` judges
+        where an export may go; `on_trouble` as that of the records."""
         self._records = records
         self._clock = clock
         self._station = station_id
         self._zone = zone or ZoneInfo("UTC")
         self._heads = heads
         self._logs = logs
+        self._may_write = may_write
         self._keeper = HeadKeeper(self._head_now, heads, on_trouble)
         self._outbox = Outbox(outbox / FILE_NAME, self._store_late) if outbox is not None else None
 
@@ -175,11 +178,14 @@ class Audit:
     def export(self, path: Path, wanted: AuditFilter | None = None) -> Future[int]:
         """Write what matches into a .csv or .xlsx file, the oldest row first; answers how many rows there are.
 
-        Fails with GridroomError where the file cannot be written.
+        Fails with GridroomError where the file cannot be written, or is one that no export may write.
         """
-        return self._records.read(
-            lambda connection: export_rows(path, matching(connection, wanted or AuditFilter()), self._zone)
-        )
+
+        def work(connection: Connection) -> int:
+            self._may_write(path)
+            return export_rows(path, matching(connection, wanted or AuditFilter()), self._zone)
+
+        return self._records.read(work)
 
     def _read_head(self, connection: Connection) -> Head:
         id_, hash_ = _tip(connection)

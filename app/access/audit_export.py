@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple
@@ -12,6 +11,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from app.history.export.text import inert
+from app.history.whole import appearing
 from app.model.audit import AuditRow
 from app.model.clock import to_datetime
 from app.model.errors import GridroomError, mend_of
@@ -36,20 +36,15 @@ def export_rows(path: Path, rows: Iterable[AuditRow], zone: ZoneInfo) -> int:
         raise GridroomError(
             Text(f"{path} is neither .csv nor .xlsx; name it so", f"{path} 不是 .csv 或 .xlsx；请使用这两种后缀")
         )
-    part = path.with_name(f".{path.name}.unfinished")
     try:
-        count = write(part, (_cells(row, zone) for row in rows))
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        with appearing(path) as part:
+            count = write(part, (_cells(row, zone) for row in rows))
     except OSError as error:
         mend = mend_of(error)
         why = error.strerror or str(error)
         raise GridroomError(
             Text(f"{path} cannot be written ({why}); {mend.en}", f"{path} 无法写入（{why}）；{mend.zh}")
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return count
 
 

@@ -205,9 +205,9 @@ class Commissioning:
     def _save(self, preview: Preview) -> Path:
         if self._locked is not None:
             raise EditError(self._locked)
-        if preview.faults:
-            first = preview.faults[0].line_of(self._file)
-            raise EditError(first.at(Text("it is not saved", "未保存")))
+        faults = self._judged(preview.text).faults  # whoever asks may say of it what he likes
+        if faults:
+            raise EditError(faults[0].line_of(self._file).at(Text("it is not saved", "未保存")))
         before = self._source().text
         if _digest(before) != preview.before:
             raise EditError(

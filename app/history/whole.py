@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +22,26 @@ def unfinished(path: Path) -> Path:
 
 def publish(path: Path) -> None:
     """Make `unfinished(path)` durable and give it its name, in place of an older file. Raises OSError."""
-    temporary = unfinished(path)
+    _publish(unfinished(path), path)
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A new file to write to, which has the name `path` when all is done; after a failure nothing is left of it.
+
+    For folders where others write too: the file's name is nobody's, so that no link and no other file stands there.
+    Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}{UNFINISHED}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    try:
+        yield temporary
+        _publish(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, path: Path) -> None:
     descriptor = os.open(temporary, os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -34,7 +56,10 @@ def write_whole(path: Path, text: str) -> None:
 
     Bytes that were no text are written as they were (`surrogateescape`).
     """
-    unfinished(path).write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
+    temporary = unfinished(path)
+    temporary.unlink(missing_ok=True)  # also a link that somebody put there
+    with temporary.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        file.write(text)
     publish(path)
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from app.configuration import configure
 from app.control.loading import load_strategies
+from app.history.export.request import ExportError
 from app.history.folder import DataFolder
 from app.model.access import Actor, Denied
 from app.model.audit import AuditFilter
@@ -262,6 +263,19 @@ def test_going_back_leaves_what_is_no_configuration_where_it_is(place: Place) ->
     assert {name: (place.folder / name).read_bytes() for name in mine} == mine
     again = place.door.versions.go_back(newest.id).result(30)
     assert again.rows and {name: (place.folder / name).read_bytes() for name in mine} == mine
+
+
+def test_an_export_replaces_nothing_of_the_stations(place: Place) -> None:
+    (place.folder / "northbound.yaml").write_text("iec104:\n  - {table: points.csv}\n", encoding="utf-8")
+    (place.folder / "points.csv").write_text("ioa,type,point\n", encoding="utf-8")
+    end = place.station.now_ns()
+    for path in (place.folder / "points.csv", place.folder / "data" / "x.csv"):
+        with pytest.raises(ExportError):
+            place.door.export(["a.p_kw"], 0, end, "raw", path).result(30)
+        with pytest.raises(ExportError):
+            place.door.audit.export(path).result(30)
+    assert (place.folder / "points.csv").read_text(encoding="utf-8") == "ioa,type,point\n"
+    assert place.door.audit.export(place.folder / "data" / "exports" / "x.csv").result(30) > 0
 
 
 def test_a_plan_is_part_of_the_configuration_whatever_bytes_it_has(place: Place) -> None:

@@ -12,7 +12,7 @@ from app.history.export.rows import ExportPoint, keeps, matching, portions
 from app.history.export.sinks import SINKS
 from app.history.layout import MS_NS, Tier
 from app.history.readers import Task
-from app.history.whole import publish, unfinished
+from app.history.whole import appearing
 from app.model.errors import StorageError, mend_of
 from app.model.text import Text
 
@@ -28,28 +28,27 @@ def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> Exp
     tier, zone = request.judged(archive.station.timezone)
     points = matching(archive, request.points)
     window = -(-request.start_ns // MS_NS), -(-request.end_ns // MS_NS)
-    temporary = unfinished(request.path)
     tell = request.progress or (lambda share: None)
     rows = 0
     seen: set[int] = set()
     try:
-        sink = SINKS[request.path.suffix.lower()](temporary, tier, zone)
-        try:
-            for portion in portions(archive, task, tier, points, window):
-                task.check()
-                sink.write(portion)
-                rows += len(portion.rows.time)
-                seen.add(portion.point.id)
-                tell(portion.share)
-            sink.finish()
-        except BaseException:
-            sink.abandon()
-            raise
-        missing = [point for point in points if point.id not in seen and not keeps(archive, point, tier)]
-        if len(missing) == len(points):
-            raise _not_kept(archive, points, tier)
-        task.check()
-        publish(request.path)
+        with appearing(request.path) as temporary:
+            sink = SINKS[request.path.suffix.lower()](temporary, tier, zone)
+            try:
+                for portion in portions(archive, task, tier, points, window):
+                    task.check()
+                    sink.write(portion)
+                    rows += len(portion.rows.time)
+                    seen.add(portion.point.id)
+                    tell(portion.share)
+                sink.finish()
+            except BaseException:
+                sink.abandon()
+                raise
+            missing = [point for point in points if point.id not in seen and not keeps(archive, point, tier)]
+            if len(missing) == len(points):
+                raise _not_kept(archive, points, tier)
+            task.check()
     except OSError as error:
         why, mend = error.strerror or error, mend_of(error)
         text = Text(
@@ -57,8 +56,6 @@ def run_export(archive: Archive, task: Task[Any], request: ExportRequest) -> Exp
             f"{request.path} 无法写入（{why}）；{mend.zh}，或另选位置",
         )
         raise StorageError(text) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     tell(1.0)
     return ExportResult(request.path, rows, len(seen), len(missing))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,15 @@ def test_a_change_is_shown_judged_saved_and_the_version_before_kept(service: Com
     assert kept.read_text() == STATION
     assert file.read_text() == STATION.replace("host: 127.0.0.1", "host: 10.0.0.5")
     assert configure(file.parent).station.by_id["m"].connection["host"] == "10.0.0.5"
+
+
+def test_who_says_that_it_is_without_faults_is_not_believed(service: Commissioning, file: Path) -> None:
+    form = service.form("m")
+    preview = service.preview(Change("m", {**form, "colour": "red"})).result(10)
+    assert preview.faults
+    with pytest.raises(EditError, match="not saved"):
+        service.save(replace(preview, faults=())).result(10)
+    assert file.read_text() == STATION
 
 
 def test_a_point_of_the_template_is_overridden_and_freed_again(service: Commissioning, file: Path) -> None:
