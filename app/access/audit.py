@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -38,6 +39,7 @@ STORED_WITHIN_S: Final = 2.0
 MOST_ROWS: Final = 10_000
 """Of a page."""
 _HEAD_WITHIN_S: Final = 10.0
+_STANDING_NS: Final = 20_000_000
 
 _log = logging.getLogger("gridroom.audit")
 
@@ -68,6 +70,8 @@ class Audit:
         self._heads = heads
         self._logs = logs
         self._may_write = may_write
+        self._stamping = threading.Lock()
+        self._last_stamp = 0
         self._keeper = HeadKeeper(self._head_now, heads, on_trouble)
         self._outbox = Outbox(outbox / FILE_NAME, self._store_late) if outbox is not None else None
 
@@ -95,7 +99,7 @@ class Audit:
         result decides.
         """
         waits = entry.result is not Result.ASKED if later is None else later
-        columns = _columns(entry, self._clock.now_ns())
+        columns = _columns(entry, self._stamp())
         row = partial(self._append, columns=columns)
         kept = waits and self._outbox is None
         written: Future[int] = self._records.write(row, within_s=math.inf if kept else STORED_WITHIN_S)
@@ -127,7 +131,19 @@ class Audit:
 
     def append(self, connection: Connection, entry: AuditEntry) -> int:
         """Add a row within the caller's transaction, which must be one that writes; returns its id."""
-        return self._append(connection, _columns(entry, self._clock.now_ns()))
+        return self._append(connection, _columns(entry, self._stamp()))
+
+    def _stamp(self) -> int:
+        """The time, and never twice the same: a row that may have been stored already is known by all that it says.
+
+        Clocks there are that stand still for milliseconds. One that is set back is believed.
+        """
+        with self._stamping:
+            now = self._clock.now_ns()
+            if 0 <= self._last_stamp - now < _STANDING_NS:
+                now = self._last_stamp + 1
+            self._last_stamp = now
+            return now
 
     def _append(self, connection: Connection, columns: Columns) -> int:
         # Other processes append as well. SQLite's transaction holds the file already, since BEGIN IMMEDIATE.

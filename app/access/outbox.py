@@ -27,6 +27,7 @@ FILE_NAME: Final = "audit.jsonl"
 AGAIN_S: Final = 5.0
 MOST_ROWS: Final = 200_000
 _CHUNK: Final = 500
+_LARGEST: Final = 1 << 63
 _TYPES: Final = [int, *[str] * 11, int]
 
 _log = logging.getLogger("gridroom.audit")
@@ -99,10 +100,7 @@ class Outbox:
             if not rows:
                 return
             try:
-                with self.path.open("ab") as file:
-                    file.write(b"".join(json.dumps(columns).encode() + b"\n" for columns in rows))
-                    file.flush()
-                    os.fsync(file.fileno())
+                self._add(b"".join(json.dumps(columns).encode() + b"\n" for columns in rows))
             except OSError as error:
                 if not self._unwritable:
                     _log.error("%s cannot be written (%s); %s: rows of the audit are in memory alone",
@@ -112,6 +110,19 @@ class Outbox:
             self._unwritable = False
             with self._changed:
                 self._saved += len(rows)
+
+    def _add(self, lines: bytes) -> None:
+        """All of it or none: what a full disk cut off would make nonsense of the next line. Raises OSError."""
+        with self.path.open("ab", buffering=0) as file:
+            size, rest = file.seek(0, os.SEEK_END), memoryview(lines)
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(size)
+                raise
 
     def _send(self) -> None:
         """Store what waits, the oldest first, until it cannot be."""
@@ -163,7 +174,7 @@ def rows_in(path: Path) -> list[Columns]:
     for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
-            if [type(one) for one in row] != _TYPES:
+            if [type(one) for one in row] != _TYPES or not all(abs(one) < _LARGEST for one in (row[0], row[-1])):
                 raise ValueError("it is no row of the audit")
             found.append(tuple(row))
         except (ValueError, TypeError) as error:

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from app.access.outbox import FILE_NAME, rows_in
+from app.access.outbox import FILE_NAME, Outbox, rows_in
 from app.model.access import Actor
 from app.model.audit import AuditEntry
 from app.model.clock import SECOND_NS
+from app.model.errors import StorageError
 from app.records.service import FILE_NAME as RECORDS
 from tests.unit.access.test_audit import WAIT_S, Chain
 
@@ -128,6 +130,49 @@ def test_a_kill_loses_none_that_is_in_the_file(tmp_path: Path) -> None:
     until(lambda: len(told(chain)) == 49)
     assert [what for _, what in told(chain)] == [f"late.{i}" for i in range(49)]
     chain.close()
+
+
+@pytest.mark.expects_errors
+def test_a_full_disk_spoils_no_line_that_comes_after(tmp_path: Path) -> None:
+    import resource
+
+    def never(_: object) -> Future[list[int]]:
+        raise StorageError("away")
+
+    box = Outbox(tmp_path / FILE_NAME, never)
+    rows = [(i, *["x" * 100] * 11, 0) for i in range(9)]
+    box.put(rows[0], Future())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (box.path.stat().st_size + 100, hard))
+    try:
+        box.put(rows[1], Future())
+        assert rows_in(box.path) == rows[:1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    for row in rows[2:]:
+        box.put(row, Future())
+    assert rows_in(box.path) == rows
+
+
+@pytest.mark.expects_errors
+def test_what_happens_twice_at_one_moment_is_there_twice(tmp_path: Path) -> None:
+    chain = opened(tmp_path)
+    with locked(chain.path):
+        late = [chain.audit.write(AuditEntry(LI, "denied")) for _ in range(3)]  # the clock stands
+        until(lambda: len(rows_in(tmp_path / "outbox" / FILE_NAME)) == 3)
+    assert sorted(one.result(WAIT_S) for one in late) == [1, 2, 3]
+    chain.close()
+
+
+@pytest.mark.expects_errors
+def test_a_line_with_a_number_that_no_database_holds_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / FILE_NAME
+    good = [5, *["x"] * 11, 0]
+    file.write_text("".join(json.dumps(one) + "\n" for one in ([1 << 63, *good[1:]], good, [*good[:-1], -(1 << 70)])))
+    assert rows_in(file) == [tuple(good)]
+    assert "line 1 of" in caplog.text and "line 3 of" in caplog.text
 
 
 def test_what_was_stored_although_nobody_heard_is_stored_once(tmp_path: Path) -> None:
