@@ -20,7 +20,7 @@ BENCHES: Final = {
     "faults": ("app.bench.faults",),
     "cleaning": ("app.bench.cleaning",),
     "audit": ("app.bench.audit",),
-    "control": ("app.bench.control",),
+    "control": ("app.bench.control", "app.console.control.bench"),
     "iec104": ("app.bench.iec104", "app.bench.offered"),
 }
 """Name -> the modules whose `run(seconds)` measures it. By name: screens are not imported here."""
