@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.control.arbiter import Claim, Verdict, arbitrate
+from app.control.dwell import Dwell
 from app.control.fleet import NOWHERE, Fleet, Floats
 from app.control.gates import gates_of
+from app.control.hunting import Hunting
 from app.control.inputs import Inputs, Reader, Table
 from app.control.loading import Bound
 from app.control.policy import Policy
 from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, coded, first_of, ramped, within_gate
 from app.control.standing import Standing
 from app.control.strategies.contract import Wish, column
+from app.control.stuck_soc import StuckSoc
 from app.control.trips import Trips
 from app.control.views import Moment, Places, claims_of, only, places_of, view_of, well_formed
 from app.model.clock import SECOND_NS, to_datetime
@@ -112,6 +115,7 @@ class Controller:
         self._meter = np.array([NOWHERE if point is None else point.index], np.int64)
         self._reader.need(self._meter)
         self._policy = Policy(self.fleet)
+        self.stuck_soc, self.hunting, self._dwell = StuckSoc(self.fleet), Hunting(self.fleet), Dwell(self.fleet)
         n = len(self.fleet)
         self.last: Floats = np.full(n, np.nan)
         self._last_ns = 0
@@ -156,6 +160,7 @@ class Controller:
         self._last_ns = monotonic_ns
         self._reader.look(table, monotonic_ns)
         inputs = self._reader.read()
+        self.stuck_soc.watch(inputs, dt_s, self.standing)
         self.trips.watch(monotonic_ns, self.standing)
         bounds = self._protection.bounds(inputs)
         modes = self._modes()
@@ -170,8 +175,11 @@ class Controller:
                 one.claim.target[:] = policy[one.claim.channel]
         live = tuple(one for one in claims if one.live)
         verdict = arbitrate([one.claim for one in live], self._rest)
-        allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, modes, policy)
+        now_s = monotonic_ns / SECOND_NS
+        allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, now_s, modes, policy)
         allowed[blocked] = np.nan
+        self.hunting.look(allowed, now_s)
+        self._dwell.note(allowed, now_s)
         self.last = np.where(np.isfinite(allowed), allowed, np.where(blocked, np.nan, self.last))
         meter_kw = float(self._reader.good(self._meter)[0])
         return Outcome(tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent, meter_kw)
@@ -264,7 +272,7 @@ class Controller:
         return self._those(self.standing.tags) | ~inputs.remote | np.bool_(self.station.read_only)
 
     def _protect(
-        self, verdict: Verdict, bounds: Bounds, inputs: Inputs, dt_s: float,
+        self, verdict: Verdict, bounds: Bounds, inputs: Inputs, dt_s: float, now_s: float,
         modes: NDArray[np.int8], policy: Floats,
     ) -> tuple[Floats, Codes, NDArray[np.bool_]]:  # fmt: skip
         fleet, standing = self.fleet, self.standing
@@ -280,10 +288,12 @@ class Controller:
         full = fleet.is_limit & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY)
         value = np.where(full, np.nan, value)
         flows = np.where(fleet.is_limit, fleet.safe, inputs.power)
-        value, by_ramp = ramped(value, self.last, flows, fleet.ramp_per_s, dt_s)
+        value, dwells = self._dwell.hold(value, self.last, blind | off, now_s)
+        value, by_ramp = ramped(value, self.last, flows, self.hunting.rates(fleet.ramp_per_s), dt_s)
+        damped = coded((by_ramp != 0) & self.hunting.hunts, Clip.OSCILLATION)
         value, by_bounds = bounds.clip(value)
-        codes = [by_rank, coded(blind, Clip.BAD_INPUT),
-                 coded(leaving, Clip.OFF), by_ramp, by_bounds]  # fmt: skip
+        codes = [by_rank, coded(blind, Clip.BAD_INPUT), coded(leaving, Clip.OFF), coded(dwells, Clip.MINIMUM_TIME),
+                 by_ramp, damped, by_bounds]  # fmt: skip
         for one in self._gates:
             drawn = float(self._reader.good(one.row)[0])
             value, by_gate = within_gate(one.gate, drawn, inputs.power, value, self.last)

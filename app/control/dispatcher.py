@@ -23,6 +23,10 @@ from app.model.text import Text
 
 Alarm = Callable[[str, Text | None, Priority], None]
 """Told what is wrong by its key, and None when it is over."""
+_HUNTS: Final = Text(
+    "its setpoint goes up and down again and again; it is damped: check meter, loads and parameters",
+    "设定值反复振荡，已限速；请检查电表、负荷与参数",
+)
 _TRIES: Final = 2
 """Writes that fail one after the other until it is an alarm: one may be noise."""
 
@@ -92,6 +96,7 @@ class Dispatcher:
         self.feedback.look(self.sent, outcome.inputs.power, outcome.meter_kw, self._clock.monotonic_ns())
         self._tell_doubts()
         self._tell_trips()
+        self._tell_hunting()
         self._ledger.tick()
 
     def _begin(self, id_: str) -> None:
@@ -151,6 +156,12 @@ class Dispatcher:
             self._raise(key, Text(f"{name.en} {words.en}", f"{name.zh}{words.zh}"))
             if doubt is Doubt.OPPOSITE:
                 self._controller.standing.trips.setdefault(one.device.id, words)
+
+    def _tell_hunting(self) -> None:
+        for i in np.flatnonzero(self._fleet.is_active):
+            device = self._fleet.channels[i].device
+            hunts = Text(f"{device.name.en}: {_HUNTS.en}", f"{device.name.zh}：{_HUNTS.zh}")
+            self._raise(f"control_hunts_{device.id}", hunts if self._controller.hunting.hunts[i] else None)
 
     def _tell_trips(self) -> None:
         trips: Mapping[str, Any] = self._controller.standing.trips

@@ -90,6 +90,7 @@ class Outlet:
         self._expiry_ns = round((control.expiry or EXPIRY_S) * SECOND_NS)
         own_s = min(RENEW_S, control.expiry / 3.0) if control.expiry is not None else ASSERT_S
         self._renew_ns = round((control.renew or own_s) * SECOND_NS)
+        self._throttle_ns = round((control.throttle or 0.0) * SECOND_NS)
 
     def want(self, point: Point, value: float, ticket: Future[int] | None) -> None:
         """This is to be held from now on. Of several values that wait the last one is sent."""
@@ -151,7 +152,8 @@ class Outlet:
         if want.failed_ns:
             return max(0, want.failed_ns + round(AGAIN_S * SECOND_NS) - now)
         if want.value != want.sent:
-            return 0
+            throttled = self._throttle_ns if want.ticket is not None and want.sent_ns else 0
+            return max(0, want.sent_ns + throttled - now)
         return max(0, want.sent_ns + self._renew_ns - now)
 
     async def _hold(self, want: _Want) -> None:

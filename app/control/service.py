@@ -370,6 +370,7 @@ class Control:
 
     async def _reset(self, device: str) -> Changed[None]:
         before = self._standing.trips.pop(device, None)
+        self._controller.stuck_soc.forget(device)
         if before is None:
             raise ControlError(Text(f"{device} has not tripped", f"{device} 未跳闸"))
         await self._keep()

@@ -106,6 +106,9 @@ class Clip(StrEnum):
     EXPORT = "export_limit"
     TRANSFORMER = "transformer"
     INTERLOCK = "interlock"
+    MINIMUM_TIME = "minimum_time"
+    """It has not run, or rested, for as long as it must."""
+    OSCILLATION = "oscillation"
     BAD_INPUT = "bad_input"
     TRIP = "trip"
     STOP = "emergency_stop"
@@ -125,6 +128,8 @@ CLIP_NAMES: Final = {
     Clip.EXPORT: Text("export limit", "上网限值"),
     Clip.TRANSFORMER: Text("transformer", "变压器容量"),
     Clip.INTERLOCK: Text("interlock", "闭锁"),
+    Clip.MINIMUM_TIME: Text("minimum time", "最短时间"),
+    Clip.OSCILLATION: Text("oscillation", "振荡"),
     Clip.BAD_INPUT: Text("bad input", "输入无效"),
     Clip.TRIP: Text("tripped", "保护跳闸"),
     Clip.STOP: Text("emergency stop", "急停"),

@@ -22,6 +22,8 @@ class FaultKind(StrEnum):
     """Its measured values jitter, by some percent (10)."""
     SLOW = "slow"
     """It answers late, by a time (2s)."""
+    TWICE = "twice"
+    """It answers everything twice."""
     GARBAGE = "garbage"
     """It answers rubbish: random bytes, half frames, wrong lengths."""
     EXCEPTION = "exception"

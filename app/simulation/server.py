@@ -129,7 +129,7 @@ class Line:
         if FaultKind.GARBAGE in faults:
             return self._garble(self._frame(unit, request)), delay_s
         other = unit.number % 247 + 1 if FaultKind.WRONG_UNIT in faults else None
-        return self._frame(unit, request, other), delay_s
+        return self._frame(unit, request, other) * (2 if FaultKind.TWICE in faults else 1), delay_s
 
     def _garble(self, frame: bytes) -> bytes:
         """Rubbish of the kinds that bad lines and bad firmware make."""

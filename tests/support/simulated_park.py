@@ -22,7 +22,8 @@ class SimulatedPark:
 
     def __init__(
         self, folder: Path, *, strategies: Sequence[Mapping[str, Any]] = (), control: Mapping[str, Any] | None = None,
-        only: Sequence[str] = STORAGE, scan: str = "100ms", start: str = "2026-06-01T12:00", **station: Any,
+        only: Sequence[str] = STORAGE, scan: str = "100ms", start: str = "2026-06-01T12:00",
+        energy_kwh: float | None = None, **station: Any,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.overlay = folder, folder / "overlay.yaml"
@@ -53,6 +54,11 @@ class SimulatedPark:
             assert self._process.poll() is None and time.monotonic() < end, self._process.communicate()[0]
             time.sleep(0.05)
         time.sleep(0.5)
+        if energy_kwh is not None:  # the station believes so; its batteries hold what they hold
+            for device in whole["devices"]:
+                if device["kind"] in ("pcs", "bms"):
+                    device["ratings"] = {**device["ratings"], "energy_kwh": energy_kwh}
+            (folder / "station.yaml").write_text(yaml.safe_dump(whole, allow_unicode=True), encoding="utf-8")
 
     def bind(self, strategies: Sequence[Mapping[str, Any]]) -> None:
         """These are the strategies."""

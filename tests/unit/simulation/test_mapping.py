@@ -152,6 +152,7 @@ def test_an_order_counts_only_with_its_own_code() -> None:
         ("fault m noise 2.5% 1s", Fault(FaultKind.NOISE, 2.5, 1.0)),
         ("fault m exception 6", Fault(FaultKind.EXCEPTION, 6.0)),
         ("fault m wrong-unit", Fault(FaultKind.WRONG_UNIT)),
+        ("fault m twice", Fault(FaultKind.TWICE)),
         ("fault m freeze 5s", Fault(FaultKind.FREEZE, 0.0, 5.0)),
     ],
 )

@@ -1,0 +1,174 @@
+"""Protection that remembers: a state of charge that stands still, setpoints that swing, minimum times, throttling."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from app.control.dwell import Dwell
+from app.control.hunting import CALM_S, TURNS
+from app.control.outlet import Outlet, Sent
+from app.control.protection import CLIPS
+from app.control.standing import Manual
+from app.model.clock import SystemClock
+from app.model.control import Clip, Mode
+from app.model.station import Point
+from tests.support.control_station import Bench, park
+
+SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": ["pcs1"], "params": {"limit_kw": 100}}
+
+
+def by_hand(bench: Bench, kw: float) -> None:
+    bench.standing.modes["pcs1"] = Mode.MANUAL
+    bench.standing.manual["pcs1.p_set"] = Manual(kw, "li", "", 1)
+
+
+class TestStuckSoc:
+    """200 kWh behind 100 kW: after 3 % of it, 6 kWh, that is 216 s."""
+
+    def test_it_trips_when_energy_flows_and_it_stands_still(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path))
+        by_hand(bench, 100)
+        bench.set(**{"pcs1.p_kw": 100})
+        for _ in range(215):
+            bench.run(1.0)
+        assert not bench.standing.trips
+        for _ in range(3):
+            bench.run(1.0)
+        assert "stands still" in bench.standing.trips["pcs1"].en and bench.run()["pcs1.p_set"] == 0
+        bench.standing.trips.clear()
+        bench.controller.stuck_soc.forget("pcs1")
+        assert bench.run(1.0)["pcs1.p_set"] == 100 and not bench.standing.trips, "a person has looked at it"
+
+    def test_one_that_moves_by_whole_percents_is_sound(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path))
+        by_hand(bench, -100)
+        bench.set(**{"pcs1.p_kw": -100})
+        for k in range(1440):
+            bench.set(**{"bms1.soc": 50 + k // 72})
+            bench.run(1.0)
+        assert not bench.standing.trips
+
+    def test_at_rest_and_when_full_it_may_stand_still(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, soc=[0, 100]))
+        for _ in range(3600):
+            bench.run(10.0)
+        bench.set(**{"bms1.soc": 99.5, "pcs1.p_kw": -30})
+        for _ in range(3600):
+            bench.run(1.0)
+        assert not bench.standing.trips
+
+
+class TestHunting:
+    def swing(self, bench: Bench, times: int, low: float = 0.0, high: float = 60.0) -> list[float]:
+        """The meter goes up and down, 2 s each."""
+        given = []
+        for k in range(times):
+            bench.set(**{"meter1.p_kw": 100 + (high if k % 2 else low), "pcs1.p_kw": 0})
+            for _ in range(20):
+                given.append(bench.run().get("pcs1.p_set", math.nan))
+        return given
+
+    def test_what_swings_is_damped_and_free_again_when_it_is_calm(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path), [SHAVE])
+        first = self.swing(bench, TURNS)
+        assert max(first) == 60 and min(first) == 0
+        assert self.swing(bench, 2) and bench.controller.hunting.hunts[bench.controller.fleet.by_device["pcs1"][0]]
+        bench.set(**{"meter1.p_kw": 200})
+        before = bench.run()["pcs1.p_set"]
+        outcome = bench.cycle(1.0)
+        assert bench.allowed(outcome)["pcs1.p_set"] == pytest.approx(before + 10, abs=1.0)
+        assert CLIPS[int(outcome.clip[bench.controller.fleet.by_device["pcs1"][0]])] is Clip.OSCILLATION
+        for _ in range(round(CALM_S) + 20):
+            bench.run(1.0)
+        assert not bench.controller.hunting.hunts.any()
+        bench.set(**{"meter1.p_kw": 100})
+        assert bench.run()["pcs1.p_set"] == 0, "as fast as ever"
+
+    def test_small_swings_and_slow_ones_are_none(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path), [SHAVE])
+        self.swing(bench, 40, 30, 38)
+        for k in range(20):
+            bench.set(**{"meter1.p_kw": 160 if k % 2 else 100})
+            for _ in range(15):
+                bench.run(1.0)
+        assert not bench.controller.hunting.hunts.any()
+
+    def test_a_limit_of_the_site_and_a_trip_are_not_damped(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, limits={"import_kw": 100}), [SHAVE])
+        self.swing(bench, TURNS + 3)
+        bench.standing.stopped = True
+        assert bench.run()["pcs1.p_set"] == 0
+
+
+class TestMinimumTimes:
+    def test_a_rest_rests_and_a_run_runs_for_a_while(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, minimum_on="60s", minimum_off="30s"), [SHAVE])
+        bench.set(**{"meter1.p_kw": 150})
+        assert bench.run()["pcs1.p_set"] == 50
+        bench.set(**{"meter1.p_kw": 100})
+        outcome = bench.cycle(30.0)
+        assert bench.allowed(outcome)["pcs1.p_set"] == 50
+        assert CLIPS[int(outcome.clip[bench.controller.fleet.by_device["pcs1"][0]])] is Clip.MINIMUM_TIME
+        assert bench.run(31.0)["pcs1.p_set"] == 0
+        bench.set(**{"meter1.p_kw": 150})
+        assert bench.run(29.0)["pcs1.p_set"] == 0 and bench.run(2.0)["pcs1.p_set"] == 50
+
+    def test_within_a_run_it_may_change_and_protection_ends_it_at_once(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, minimum_on="60s"), [SHAVE])
+        for meter, given in ((150, 50), (120, 20), (180, 80)):
+            bench.set(**{"meter1.p_kw": meter})
+            assert bench.run()["pcs1.p_set"] == given
+        bench.set(**{"bms1.d_lim": 0})
+        assert bench.run()["pcs1.p_set"] == 0
+        bench.set(**{"bms1.d_lim": 100})
+        assert bench.run()["pcs1.p_set"] == 80
+        bench.standing.modes["pcs1"] = Mode.OFF
+        assert bench.run()["pcs1.p_set"] == 0, "a person said off"
+
+    def test_without_them_nothing_is_held(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path), [SHAVE])
+        assert not Dwell(bench.controller.fleet)._any
+
+
+def test_values_are_sent_no_closer_than_they_may_and_the_last_one_is_sent(tmp_path: Path) -> None:
+    station = park(tmp_path, throttle="200ms")
+    written: list[float] = []
+
+    class Field:
+        async def write(self, point: Point, value: float) -> float:
+            written.append(value)
+            return value
+
+    ticket: Future[int] = Future()
+    ticket.set_result(1)
+    point = station.points[station.by_name["pcs1.p_set"]]
+
+    async def until(value: float) -> None:
+        for _ in range(5000):
+            if written[-1] == value:
+                return
+            await asyncio.sleep(0.002)
+        raise AssertionError(f"{value} was never sent")
+
+    async def run() -> None:
+        told: list[Sent] = []
+        outlet = Outlet(station.by_id["pcs1"], Field(), SystemClock(), told.append)
+        task = asyncio.create_task(outlet.run())
+        for k in range(25):
+            outlet.want(point, float(k), ticket)
+            await asyncio.sleep(0.02)
+        await until(24)
+        assert 2 <= len(written) <= 1 + math.ceil((told[-1].at - told[0].at) / 200e6)
+        outlet.want(point, 50.0, None)  # it leads to safety: at once
+        before = len(written)
+        outlet.want(point, 0.0, None)
+        await until(0)
+        assert len(written) == before + 1
+        task.cancel()
+
+    asyncio.run(run())
