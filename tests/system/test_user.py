@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Folder:
 def audited(folder: Folder) -> str:
     """The audit as CSV, after it was found sound."""
     assert folder.run("audit verify").stdout.startswith("sound: ")
-    file = folder.data / "exports" / "audit.csv"
+    file = folder.data.parent / "audit.csv"
     folder.run("audit export", "-o", str(file))
     return file.read_text(encoding="utf-8-sig")
 
