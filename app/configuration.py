@@ -11,6 +11,7 @@ from pathlib import Path
 from app.control.loading import Bound, device_faults, load_strategies, site_faults
 from app.engine.computed import parse_all
 from app.engine.expression import Expression
+from app.model.control import ORDERS
 from app.model.errors import ConfigFaults, Fault
 from app.model.loading import Loaded, survey_station
 from app.model.secrets import references
@@ -70,7 +71,10 @@ def configure(directory: Path, overlay: Path | None = None, text: str | None = N
         faults.append(loaded.station_fault(("history", "url"), what, Text("remove the line", "请删除该行")))
     centres, northbound_faults, config_hash = load_northbound(loaded.station)
     faults += northbound_faults
-    strategies, strategy_faults, config_hash = load_strategies(replace(loaded.station, config_hash=config_hash))
+    orders = {f"{ORDERS}{one.id}.{command.ioa}" for one in centres for command in one.commands if command.point is None}
+    strategies, strategy_faults, config_hash = load_strategies(
+        replace(loaded.station, config_hash=config_hash), orders=orders
+    )
     faults += strategy_faults
     lower = Text("lower it, or correct the transformers' ratings", "请降低，或改正变压器容量")
     faults += [

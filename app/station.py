@@ -105,7 +105,12 @@ class RunningStation:
             on_late=lambda: self._thread.call(self._restore),
         )  # fmt: skip
         self.northbound = Northbound(
-            configuration.centres, self.station, self._clock, journal=self.events.note, on_trouble=self._on_trouble
+            configuration.centres,
+            self.station,
+            self._clock,
+            journal=self.events.note,
+            on_trouble=self._on_trouble,
+            decide=lambda order: self.control.order(order),  # noqa: PLW0108 (it is made later)
         )
         self._engine = Engine(
             self.station,

@@ -121,6 +121,7 @@ class Controller:
         self._last_ns = 0
         self._rest = np.where(self.fleet.is_limit, self.fleet.high, 0.0)
         self._devices = [one.device.id for one in self.fleet.channels]
+        self._by_point = {one.point.name: i for i, one in enumerate(self.fleet.channels)}
         self._steadies = bool((self.fleet.minimum_change > 0).any())
         self._all_auto, self._none = np.zeros(n, np.int8), np.zeros(n, np.bool_)
 
@@ -215,13 +216,14 @@ class Controller:
                 who, binds = POLICY, auto
             found += [Claimed(who, wish.reason, wish.why, live, only(claim, binds)) for claim in claims]
         found += self._by_hand(manual)
+        found += self._by_order(auto)
         return found, unsound
 
     def _decide(self, runner: Runner, moment: Moment, free: NDArray[np.bool_], monotonic_ns: int) -> Wish:
         dt_s = (monotonic_ns - runner.last_ns) / SECOND_NS if runner.last_ns else 0.0
         runner.last_ns = monotonic_ns
         try:
-            view = view_of(runner.places, moment, free, self.fleet, self._reader, dt_s)
+            view = view_of(runner.places, moment, free, self.fleet, self._reader, dt_s, self.standing.orders)
             wish, runner.state = runner.bound.strategy.decide(view, runner.state)
             if not well_formed(wish, runner.places):
                 raise TypeError("what it answered is no wish for its devices")
@@ -250,6 +252,19 @@ class Controller:
             why = Text.of(given.why) if given is not None and given.why else Text("in manual", "手动")
             reason = f"set by {given.who}, {given.id}" if given is not None else "kept"
             found.append(Claimed(OPERATOR, reason, why, True, claim))
+        return found
+
+    def _by_order(self, auto: NDArray[np.bool_]) -> list[Claimed]:
+        """What dispatch centres have ordered of setpoints: of an inverter's limit the most, of all else a target."""
+        found = []
+        for name, given in self.standing.orders.items():
+            i = self._by_point.get(name)
+            if i is None or not auto[i]:
+                continue
+            most, target = (given.value, np.nan) if self.fleet.is_limit[i] else (np.inf, given.value)
+            claim = Claim(Rank.GRID, np.array([i]), np.array([-np.inf]), np.array([most]), np.array([target]))
+            why = Text(f"ordered by dispatch centre {given.who}", f"调度主站 {given.who} 下令")
+            found.append(Claimed(given.who, f"ordered, {given.id}", why, True, claim))
         return found
 
     # ------------------------------------------------------------------------------------------------- what may be

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,7 +17,7 @@ from app.control.fleet import Fleet
 from app.control.gates import transformers_kva
 from app.control.registry import Kind, kinds
 from app.control.strategies.contract import Strategy
-from app.model.control import Quantity, Rank, Running, StrategiesForm, StrategyForm
+from app.model.control import ORDERS, Quantity, Rank, Running, StrategiesForm, StrategyForm
 from app.model.errors import Fault
 from app.model.explaining import explain
 from app.model.named_files import STRATEGIES_FILE, tables_in
@@ -44,15 +44,17 @@ class Bound:
     """Its parameters as they are written."""
 
 
-def load_strategies(station: Station, text: str | None = None) -> tuple[tuple[Bound, ...], list[Fault], str]:
+def load_strategies(
+    station: Station, text: str | None = None, orders: Collection[str] | None = None
+) -> tuple[tuple[Bound, ...], list[Fault], str]:
     """The strategies, what is wrong with them, and the hash of the station with this file.
 
-    None where there is no such file. `text` in its place.
+    None where there is no such file. `text` in its place; `orders` what dispatch centres may order (None: anything).
     """
     file = station.directory / STRATEGIES_FILE
     if text is None and not file.exists():
         return (), [], station.config_hash
-    loading = _Loading(station, YamlSource(file, text) if text is not None else YamlSource(file))
+    loading = _Loading(station, YamlSource(file, text) if text is not None else YamlSource(file), orders)
     return tuple(loading.run()), loading.faults, loading.digest
 
 
@@ -97,8 +99,9 @@ def unsafe_alone(station: Station, strategies: Sequence[Bound]) -> list[str]:
 
 
 class _Loading:
-    def __init__(self, station: Station, source: YamlSource) -> None:
+    def __init__(self, station: Station, source: YamlSource, orders: Collection[str] | None) -> None:
         self.faults: list[Fault] = list(source.faults)
+        self._orders = orders
         digest = hashlib.sha256(station.config_hash.encode() + source.text.encode())
         for name in tables_in(source.data, station.directory):  # another plan is another configuration
             with suppress(OSError):
@@ -234,7 +237,14 @@ class _Loading:
                              "请降低，或改正变压器的 ratings: {apparent_kva: ...}"))  # fmt: skip
 
     def _judge_point(self, name: str, form: StrategyForm, here: Steps) -> None:
-        if name not in self._station.by_name:
+        if name.startswith(ORDERS):
+            if self._orders is not None and name not in self._orders:
+                known = ", ".join(sorted(self._orders))
+                self._fault((*here, "params"), Text(f"{form.id}: no dispatch centre orders '{name}'",
+                                                    f"{form.id}：没有调度主站下达“{name}”"),
+                            Text(f"write one of: {known}" if known else "offer a command without a point to it",
+                                 f"可写：{known}" if known else "请为主站提供一个不对应测点的命令"))  # fmt: skip
+        elif name not in self._station.by_name:
             near = get_close_matches(name, self._station.by_name, 1)
             mend = (Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？") if near
                     else Text("write DEVICE.POINT", "请写 设备.测点"))  # fmt: skip

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,15 +22,16 @@ from app.control.inflight import LOOKED_AT, Open, ended, unanswered
 from app.control.kept import load, save
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
+from app.control.orders import channel_of, commanded, why_not
 from app.control.outlet import Field
 from app.control.showing import state_of
 from app.control.standing import Manual, Standing
 from app.control.telling import Publish, Telling
 from app.model.access import Action, Actor, Changed, permit
-from app.model.audit import AuditFilter, AuditRow
+from app.model.audit import AuditEntry, AuditFilter, AuditRow, Result
 from app.model.clock import SECOND_NS, Clock
 from app.model.config import Priority
-from app.model.control import COMMAND_ROLES, ControlState, Mode, Quantity, Running
+from app.model.control import COMMAND_ROLES, ControlState, GridOrder, Mode, Quantity, Running
 from app.model.errors import GridroomError, StorageError
 from app.model.station import Device, Point, Station
 from app.model.text import Text
@@ -47,6 +49,7 @@ STATION: Final = "*"
 Journal = Callable[[AuditFilter, int, int | None], Future[list[AuditRow]]]
 """Reads the audit, the newest row first."""
 _KEPT: Final = "control_kept"
+_ORDER: Final = "control.order"
 
 _log = logging.getLogger("gridroom.control")
 
@@ -276,7 +279,55 @@ class Control:
         """Live, in shadow or off, until another is said or the file is changed."""
         return self._ask(self._run_strategy(strategy, Running(running)))
 
+    def order(self, order: GridOrder) -> Future[Text | None]:
+        """A dispatch centre orders: None where it is taken, else why it is not. Not for people: it asks no gate, for
+        `northbound.yaml` says who may."""
+        return self._ask(self._order(order))
+
     # -------------------------------------------------------------------------------------------- on the engine's loop
+
+    async def _order(self, order: GridOrder) -> Text | None:
+        why = why_not(order, self._controller, self._standing)
+        todo = commanded(order, self._controller)
+        try:
+            if why is None and not order.cancel:
+                self._refuse_order(order, todo)
+        except ControlError as error:
+            why = error.text
+        actor = Actor(order.centre, "dispatch centre", order.peer)
+        asked = AuditEntry(actor, _ORDER, order.point or order.key, Result.ASKED,
+                           details={"value": order.value, "select": order.select, "cancel": order.cancel})  # fmt: skip
+        if why is not None:
+            self._audit.write(replace(asked, result=Result.DENIED, reason=why.en))
+            return why
+        if order.select:
+            return None
+        try:
+            id_ = await asyncio.wrap_future(self._audit.write(asked))
+            await (self._execute(*todo) if todo is not None and not order.cancel else self._stand(order))
+        except GridroomError as error:
+            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
+            return error.text
+        self._audit.write(replace(asked, result=Result.DONE, asks=id_, details=None))
+        return None
+
+    def _refuse_order(self, order: GridOrder, todo: tuple[str, str] | None) -> None:
+        """As a person's request would be. Raises ControlError."""
+        if todo is not None:
+            self._commanded(*todo)
+            self._refuse_blocked(todo[0], None)
+        elif (i := channel_of(order, self._controller)) is not None:
+            self._refuse_blocked(self._controller.fleet.channels[i].device.id, i)
+
+    async def _stand(self, order: GridOrder) -> None:
+        """It holds from now on, or no more."""
+        name = order.point or order.key
+        if order.cancel:
+            self._standing.orders.pop(name, None)
+        else:
+            self._standing.orders[name] = Manual(order.value, order.centre, order.peer, self._next())
+        await self._keep()
+        self._cycle()
 
     async def _request(self, device: str, quantity: Quantity, value: float, who: Actor, reason: str) -> Changed[float]:
         i = self._channel(device, quantity)
@@ -301,7 +352,8 @@ class Control:
 
     def _next(self) -> int:
         """Another number than any that stands: the same value set again is another row of the ledger."""
-        return 1 + max((one.id for one in self._standing.manual.values()), default=0)
+        given = (*self._standing.manual.values(), *self._standing.orders.values())
+        return 1 + max((one.id for one in given), default=0)
 
     async def _held(self, i: int, device: str) -> float:
         """Wait until what is allowed was taken. Raises ControlError where it is not in time."""
@@ -324,6 +376,9 @@ class Control:
         found = self._armed.pop(armed, None)
         if found is None or found[:2] != (device, role) or found[2] < self._clock.monotonic_ns():
             raise ControlError(Text("it is not armed, or no longer; arm it again", "未预置或已超时；请重新预置"))
+        return await self._execute(device, role)
+
+    async def _execute(self, device: str, role: str) -> Changed[float]:
         point = self._commanded(device, role)
         self._refuse_blocked(device, None)
         if self._standing.stopped and role in ("start", "close"):
@@ -352,6 +407,8 @@ class Control:
         for id_ in devices:
             for i in self._controller.fleet.by_device[id_]:  # what was allowed last is where manual begins
                 standing.manual.pop(self._controller.fleet.channels[i].point.name, None)
+                if standing.mode_of(id_) is not Mode.AUTO:  # a person takes it over
+                    standing.orders.pop(self._controller.fleet.channels[i].point.name, None)
         await self._keep()
         self._cycle()
         return Changed(None, before=before.value, after=mode.value)

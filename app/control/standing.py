@@ -31,6 +31,10 @@ class Standing:
     """Device -> mode, where it differs from auto."""
     manual: dict[str, Manual] = field(default_factory=dict)
     """Full name of a setpoint point -> what a person has set."""
+    orders: dict[str, Manual] = field(default_factory=dict)
+    """Full name of a setpoint, or `northbound.CENTRE.OBJECT` -> what a dispatch centre has ordered.
+
+    `who` is the centre, `why` its address."""
     tags: dict[str, str] = field(default_factory=dict)
     trips: dict[str, Text] = field(default_factory=dict)
     stopped: bool = False
@@ -56,6 +60,7 @@ class Standing:
             Mode(data["mode"]),
             {name: Mode(mode) for name, mode in data["modes"].items()},
             {name: Manual(**one) for name, one in data["manual"].items()},
+            {name: Manual(**one) for name, one in data.get("orders", {}).items()},
             {str(name): str(why) for name, why in data["tags"].items()},
             {name: Text(**why) for name, why in data["trips"].items()},
             bool(data["stopped"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -13,8 +14,9 @@ from app.control.arbiter import Claim
 from app.control.fleet import NOWHERE, Fleet, Floats, Rows
 from app.control.inputs import Inputs, Reader, known
 from app.control.loading import Bound
+from app.control.standing import Manual
 from app.control.strategies.contract import Ask, Units, View, Wish
-from app.model.control import Quantity, Rank
+from app.model.control import ORDERS, Quantity, Rank
 from app.model.station import Station
 
 
@@ -32,6 +34,8 @@ class Places:
 
     sets: NDArray[np.intp]
     """Of all these, which it sets."""
+    orders: tuple[str, ...]
+    """Of its names, those of dispatch centres' orders, which are no points: infinite until something is ordered."""
 
 
 def places_of(station: Station, fleet: Fleet, bound: Bound) -> Places:
@@ -46,8 +50,9 @@ def places_of(station: Station, fleet: Fleet, bound: Bound) -> Places:
         at[Quantity.REACTIVE],
         np.array([NOWHERE if one is None else one.index for one in powers], np.int64),
         names,
-        np.array([station.by_name[name] for name in names], np.int64),
+        np.array([station.by_name.get(name, NOWHERE) for name in names], np.int64),
         np.concatenate([at[quantity] for quantity in bound.strategy.uses]),
+        tuple(name for name in names if name.startswith(ORDERS)),
     )
 
 
@@ -67,15 +72,20 @@ class Moment:
     """What was made in this cycle already, by the identity of its columns."""
 
 
-def view_of(places: Places, moment: Moment, free: NDArray[np.bool_], fleet: Fleet, reader: Reader, dt_s: float) -> View:
+def view_of(
+    places: Places, moment: Moment, free: NDArray[np.bool_], fleet: Fleet, reader: Reader, dt_s: float,
+    orders: Mapping[str, Manual],
+) -> View:  # fmt: skip
     """What a strategy sees; `free` bool[n] which channels it may use now."""
     kw, kvar = reader.good(places.meter)
-    values = reader.good(places.points)
+    values = dict(zip(places.names, reader.good(places.points).tolist(), strict=True))
+    for name in places.orders:
+        values[name] = orders[name].value if name in orders else np.inf
     return View(
         moment.now_ns, moment.local, dt_s, float(kw), float(kvar),
         _units(places.storage, moment, free, fleet), _units(places.pv, moment, free, fleet),
         _units(places.reactive, moment, free, fleet),
-        dict(zip(places.names, values.tolist(), strict=True)),
+        values,
     )  # fmt: skip
 
 

@@ -137,6 +137,25 @@ CLIP_NAMES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class GridOrder:
+    """What a dispatch centre orders: a request of the grid's rank, and never a write."""
+
+    centre: str
+    peer: str
+    key: str
+    """`northbound.CENTRE.OBJECT`: how a strategy names what no point stands for."""
+    point: str
+    """Full name; empty where the object stands for no point."""
+    value: float
+    select: bool
+    cancel: bool
+
+
+ORDERS: Final = "northbound."
+"""Before the name of an order that no point stands for."""
+
+
 class StrategyForm(Form):
     """One entry of `strategies.yaml`."""
 

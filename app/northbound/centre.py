@@ -66,6 +66,7 @@ class Centre:
     """k w t1 t2 t3."""
     station_clock: bool
     confirms_clock: bool
+    accepts_orders: bool
     timed_measurements: bool
     cyclic_s: float | None
     lost_after_s: float

@@ -158,6 +158,7 @@ class CentreForm(Form):
     clock: Literal["utc", "station"] = "utc"
     clock_sync: Literal["refuse", "confirm"] = "refuse"
     time_tags: Literal["all", "states"] = "all"
+    orders: Literal["refuse", "accept"] = "refuse"
     cyclic: DurationS | None = None
     lost_after: DurationS = 60.0
     table: str | None = None

@@ -142,7 +142,8 @@ class _Loading:
             form.id, form.name or Text.of(form.id), form.listen.host, form.listen.port, form.ca, form.allow,
             self._tls(form.tls, here) if form.tls else None, form.connections == "redundant",
             {key: getattr(form, key) for key in ("k", "w", "t1", "t2", "t3")}, form.clock == "station",
-            form.clock_sync == "confirm", form.time_tags == "all", form.cyclic, form.lost_after, tuple(values),
+            form.clock_sync == "confirm", form.orders == "accept",
+            form.time_tags == "all", form.cyclic, form.lost_after, tuple(values),
             tuple(commands),
         )  # fmt: skip
 

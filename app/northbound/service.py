@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 
 from app.model.access import Action, permit
 from app.model.clock import Clock
+from app.model.control import GridOrder
+from app.model.errors import words_of
 from app.model.station import Station
 from app.model.text import Text
 from app.model.updates import Updates
 from app.model.views import CentreStatus
 from app.northbound.centre import Centre
-from app.northbound.orders import AT_ONCE, Order, more_refused, refused
+from app.northbound.orders import AT_ONCE, NOT_ACCEPTED, NOT_SELECTED, Order, many_more, told
 from app.northbound.serving import Serving, Trouble
 
 log = logging.getLogger("gridroom.northbound")
@@ -29,6 +32,8 @@ LONGEST_STOP_S: Final = 10.0
 
 Journal = Callable[[int, str, Text, float], None]
 """(time, source, message, value): a line of the journal of events."""
+Decide = Callable[[GridOrder], Future[Text | None]]
+"""Control: None where it takes an order, else why it does not."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,17 @@ class Northbound:
     """`take` belongs to the engine's thread; everything else may be called from any."""
 
     def __init__(
-        self, centres: Sequence[Centre], station: Station, clock: Clock, *, journal: Journal, on_trouble: Trouble
+        self,
+        centres: Sequence[Centre],
+        station: Station,
+        clock: Clock,
+        *,
+        journal: Journal,
+        on_trouble: Trouble,
+        decide: Decide | None = None,
     ) -> None:
+        """Without `decide` every order is refused."""
+        self._decide = decide
         self._clock = clock
         self._journal = journal
         self._on_trouble = on_trouble
@@ -148,7 +162,7 @@ class Northbound:
                 tasks.create_task(self._tell_of_many(), name="northbound orders")
 
     def _ordered(self, order: Order) -> None:
-        """Record it. The worker has refused it already: nothing here reaches a device."""
+        """Let control decide about it, tell the centre, and record both. Nothing here reaches a device."""
         if order.centre not in self._recorded:  # of a centre that a change of the configuration has just taken away
             return
         second, count = self._recorded[order.centre]
@@ -157,18 +171,35 @@ class Northbound:
             self._close_second(order.centre)
             count = 0
         self._recorded[order.centre] = (now, count + 1)
-        if count < AT_ONCE:
-            offer = self._offer
-            message = refused(order, offer.station, offer.centres[order.centre])
+        if count >= AT_ONCE:
+            self._answer(order, accepted=False)
+        elif self._decide is None or not self._offer.centres[order.centre].accepts_orders:
+            self._end(order, NOT_ACCEPTED)
+        elif not order.number:
+            self._end(order, NOT_SELECTED)
+        else:
+            decided = self._decide(order.for_control(self._offer.station))
+            decided.add_done_callback(lambda done: self._end(order, _why(done)))
+
+    def _end(self, order: Order, refused: Text | None) -> None:
+        offer = self._offer
+        self._answer(order, accepted=refused is None)
+        if order.centre in offer.centres:
+            message = told(order, offer.station, offer.centres[order.centre], refused)
             log.info("%s", message.en)
             self._journal(order.time, order.source(offer.station), message, order.value)
+
+    def _answer(self, order: Order, *, accepted: bool) -> None:
+        for serving in self._offer.servings:
+            if serving.centre.id == order.centre:
+                serving.decided(order.number, accepted=accepted)
 
     def _close_second(self, centre: str) -> None:
         """Tell how many orders of a second were not recorded each by itself."""
         second, count = self._recorded[centre]
         self._recorded[centre] = (second, 0)
         if count > AT_ONCE:
-            message = more_refused(count - AT_ONCE, self._offer.centres[centre])
+            message = many_more(count - AT_ONCE, self._offer.centres[centre])
             self._journal(self._clock.now_ns(), f"_northbound.{centre}", message, float("nan"))
 
     async def _tell_of_many(self) -> None:
@@ -178,6 +209,15 @@ class Northbound:
             for centre, (second, count) in tuple(self._recorded.items()):
                 if count > AT_ONCE and second != now:
                     self._close_second(centre)
+
+
+def _why(done: Future[Text | None]) -> Text | None:
+    if done.cancelled():
+        return Text("control has ended", "控制已停止")
+    error = done.exception()
+    if error is not None:
+        return words_of(error) if isinstance(error, Exception) else Text.of(str(error))
+    return done.result()
 
 
 def _named(centres: Sequence[Centre], station: Station) -> list[Centre]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from app.model.clock import SECOND_NS, Clock
@@ -55,6 +56,7 @@ class Serving:
         self._came = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._intake = Intake(centre, len(station.points), StationClock(zone, 0), self._wake)
+        self._worker: Worker | None = None
         self._status: Note = {}
         self._error: Text | None = None
         self._faults = Counter[Text]()
@@ -121,7 +123,7 @@ class Serving:
 
     async def _serve(self) -> Text | None:
         """One worker, to its end; why it ended, None where it gives way to a new one."""
-        worker = await Worker.start(self._order())
+        worker = self._worker = await Worker.start(self._order())
         tasks = [
             asyncio.create_task(self._listen(worker), name=f"northbound {self.centre.id}: listen"),
             asyncio.create_task(self._feed(worker), name=f"northbound {self.centre.id}: feed"),
@@ -130,6 +132,7 @@ class Serving:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             return done.pop().result()
         finally:
+            self._worker = None
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -189,8 +192,20 @@ class Serving:
             Order.of(
                 self.centre, self._commands[note["ioa"]], time=self._clock.now_ns(), peer=note["peer"],
                 value=note["value"], qualifier=note["qualifier"], select=note["select"], cancel=note["cancel"],
+                number=note["number"],
             )
         )  # fmt: skip
+
+    def decided(self, number: int, *, accepted: bool) -> None:
+        """Tell the centre. Any thread; where the worker is gone, so is whoever asked."""
+        loop = self._loop
+        if loop is not None and number:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._send_decided, number, accepted)
+
+    def _send_decided(self, number: int, accepted: bool) -> None:
+        if self._worker is not None:
+            self._worker.send({"do": "decided", "number": number, "accepted": accepted})
 
     async def _watch(self) -> None:
         """Raise the alarm when nobody has transferred for too long, and end it."""
@@ -231,7 +246,8 @@ class Serving:
             "confirms_clock": centre.confirms_clock, "timed_measurements": centre.timed_measurements,
             "cyclic_s": centre.cyclic_s, "rss_mb": RSS_MB, "least_life_s": LEAST_LIFE_S,
             "points": [[one.ioa, one.type, one.deadband / abs(one.scale), one.groups] for one in centre.values],
-            "commands": [[one.ioa, one.type] for one in centre.commands],
+            "commands": [[one.ioa, one.type, one.select] for one in centre.commands],
+            "decides": centre.accepts_orders,
         }  # fmt: skip
 
 

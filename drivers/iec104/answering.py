@@ -1,6 +1,6 @@
 """What a controlled station answers to an ASDU (IEC 60870-5-101, 7.2.3 and 7.4). No I/O.
 
-Every command is refused: nothing is there yet that could decide about it. Who answers is told what was ordered.
+A command is told to who decides, and answered when that is known; without anybody who does it is refused at once.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Answer:
     then: list[bytes] = field(default_factory=list)
     """Values and the end of them, behind what waits already."""
     order: Ordered | None = None
+    decided: bool = True
+    """False: `order` is answered later, by `decided`."""
     clock_ns: int | None = None
     """The time that it would have us take."""
     fault: Text | None = None
@@ -75,13 +77,21 @@ class Answering:
     """The part of one controlled station in every talk."""
 
     def __init__(
-        self, offered: Offered, commands: Mapping[int, int], clock: StationClock, *, confirms_clock: bool
+        self,
+        offered: Offered,
+        commands: Mapping[int, int],
+        clock: StationClock,
+        *,
+        confirms_clock: bool,
+        decides: bool = False,
     ) -> None:
-        """`commands`: information object address -> type, the one without time."""
+        """`commands`: information object address -> type, the one without time. `decides`: somebody decides about
+        orders; else each is refused."""
         self._offered = offered
         self._commands = commands
         self._clock = clock
         self._confirms_clock = confirms_clock
+        self._decides = decides
 
     def answer(self, asdu: bytes, now_ns: int, *, busy: bool = False) -> Answer:
         """To one ASDU. `busy`: too many interrogations wait, another is refused."""
@@ -158,8 +168,9 @@ class Answering:
             return Answer(now=[_mirror(asdu, Cause.UNKNOWN_OBJECT, negative=True)])
         if COMMANDS_BY_TYPE[offered].element != command.element:
             return Answer(now=[_mirror(asdu, Cause.UNKNOWN_TYPE, negative=True)])
-        answer = _refused(asdu)
-        if not asdu[2] & TEST:
+        test = bool(asdu[2] & TEST)
+        answer = Answer(decided=False) if self._decides and not test else _refused(asdu)
+        if not test:
             value, qualifier, select = _READERS[command.element](asdu[9:])
             cancel = asdu[2] & 0x3F == Cause.DEACTIVATION
             answer.order = Ordered(ioa, asdu[0], value, qualifier, select, cancel)
@@ -169,6 +180,28 @@ class Answering:
 def _mirror(asdu: bytes, cause: int, *, negative: bool = False) -> bytes:
     """The same ASDU with another cause; its test bit and originator stay."""
     return asdu[:2] + bytes((cause | (NEGATIVE if negative else 0) | asdu[2] & TEST,)) + asdu[3:]
+
+
+def decided(asdu: bytes, *, accepted: bool) -> list[bytes]:
+    """What is answered to a command when it is known: what was ordered and done is terminated as well."""
+    if not accepted:
+        return _refused(asdu).now
+    confirmed = _mirror(asdu, (asdu[2] & 0x3F) + 1)
+    executed = asdu[2] & 0x3F == Cause.ACTIVATION and not is_selection(asdu)
+    return [confirmed, _mirror(asdu, Cause.TERMINATION)] if executed else [confirmed]
+
+
+def is_selection(asdu: bytes) -> bool:
+    """Whether a command only selects."""
+    return _READERS[COMMANDS_BY_TYPE[asdu[0]].element](asdu[9:])[2]
+
+
+def selected(asdu: bytes) -> bytes:
+    """By which the execution of a command is known as that of its selection: object and element, without S/E."""
+    octets = _COMMAND_OCTETS[COMMANDS_BY_TYPE[asdu[0]].element]
+    element = bytearray(asdu[9 : 9 + octets])
+    element[-1] &= 0x7F
+    return asdu[4:9] + bytes(element)
 
 
 def _refused(asdu: bytes) -> Answer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import math
 import ssl
 import time
@@ -21,7 +22,7 @@ from zoneinfo import ZoneInfo
 from app.model.text import Text
 from drivers.causes import cause
 from drivers.iec104 import apci
-from drivers.iec104.answering import Answering
+from drivers.iec104.answering import Answering, Ordered, decided, is_selection, selected
 from drivers.iec104.asdu import Columns
 from drivers.iec104.clock import StationClock
 from drivers.iec104.encoding import head
@@ -36,6 +37,11 @@ MOST_CONNECTIONS: Final = 8
 """At once; a further one is closed."""
 MOST_UNSENT: Final = 64
 """Confirmations that wait before a connection is not read any more."""
+MOST_ASKED: Final = 20
+"""Orders that wait to be decided; a further one is refused."""
+DECIDED_WITHIN_S: Final = 8.0
+"""Below t1 of the centre (15 s), who else would count us as lost."""
+SELECTED_S: Final = 30.0
 STATUS_EVERY_S: Final = 1.0
 
 
@@ -60,8 +66,15 @@ class ControlledStation:
         points = [OfferedPoint(ioa, type_, deadband, tuple(groups)) for ioa, type_, deadband, groups in order["points"]]
         self.offered = Offered(points, order["ca"], timed_measurements=order["timed_measurements"])
         self.clock = StationClock(ZoneInfo(order["zone"]) if order["zone"] else None, 0)
-        commands = dict(order["commands"])
-        self.answering = Answering(self.offered, commands, self.clock, confirms_clock=order["confirms_clock"])
+        commands = {ioa: type_ for ioa, type_, _ in order["commands"]}
+        self.selects = {ioa for ioa, _, select in order["commands"] if select}
+        """What must be selected before it is executed."""
+        self.answering = Answering(
+            self.offered, commands, self.clock, confirms_clock=order["confirms_clock"], decides=order["decides"]
+        )
+        self._asked: dict[int, tuple[Connection, bytes, float]] = {}
+        """Number of an order -> who waits, for what, until when."""
+        self._numbers = itertools.count(1)
         self.connections: list[Connection] = []
         self._address: tuple[str, int] = (order["host"], order["port"])
         self._tls = server_context(order["tls"]) if order["tls"] else None
@@ -90,6 +103,8 @@ class ControlledStation:
                 now = loop.time()
                 for connection in tuple(self.connections):
                     connection.tick(now)
+                for number in [one for one, (_, _, end) in self._asked.items() if now > end]:
+                    self.decided(number, accepted=False)
                 if self._cyclic_s and now >= cyclic_at:
                     cyclic_at = max(cyclic_at + self._cyclic_s, now)
                     self._send_cyclically()
@@ -106,11 +121,28 @@ class ControlledStation:
             connection.close("")
 
     async def do(self, request: Note) -> None:
-        """`gap`: changes were missed before they came here, so that everything is sent once more."""
+        """`gap`: changes were missed before they came here, so that everything is sent once more.
+        `decided`: an order was accepted, or not."""
+        if request["do"] == "decided":
+            self.decided(request["number"], accepted=request["accepted"])
         if request["do"] == "gap":
             for group in self._groups():
                 group.outbox.repeat_everything()
                 self.pump(group)
+
+    def ask(self, connection: Connection, asdu: bytes) -> int:
+        """Somebody has to decide about a command; its number, 0 where too many wait."""
+        if len(self._asked) >= MOST_ASKED:
+            return 0
+        number = next(self._numbers)
+        self._asked[number] = connection, asdu, asyncio.get_running_loop().time() + DECIDED_WITHIN_S
+        return number
+
+    def decided(self, number: int, *, accepted: bool) -> None:
+        """Answer whoever waits."""
+        connection, asdu, _ = self._asked.pop(number, (None, b"", 0.0))
+        if connection is not None and connection in self.connections:
+            connection.decided(asdu, accepted=accepted)
 
     def take(self, columns: Columns, received_ns: int) -> None:
         """Values from the pipe become true, and changes are queued for whoever transfers."""
@@ -217,6 +249,8 @@ class Connection(asyncio.Protocol):
         self.peer = ""
         self.transfer = Transfer(station.parameters, self._loop.time())
         self.group = station.group_for()
+        self._selected: dict[bytes, float] = {}
+        """What is selected, and until when."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (for mypy: asyncio promises it)
@@ -281,15 +315,36 @@ class Connection(asyncio.Protocol):
             self._station.faults[answer.fault] += 1
         if answer.order is not None:
             one = answer.order
+            number = 0
+            if not answer.decided:
+                number = self._station.ask(self, asdu) if self._was_selected(one, asdu) else 0
+                if not number:
+                    self.decided(asdu, accepted=False)
             self._station.say(
                 {
-                    "note": "order", "peer": self.peer, "ioa": one.ioa, "type": one.type,
+                    "note": "order", "number": number, "peer": self.peer, "ioa": one.ioa, "type": one.type,
                     "value": one.value if math.isfinite(one.value) else None,
                     "qualifier": one.qualifier, "select": one.select, "cancel": one.cancel,
                 }
             )  # fmt: skip
         if answer.clock_ns is not None:
             self._station.say({"note": "clock", "peer": self.peer, "ahead_s": (answer.clock_ns - now_ns) / 1e9})
+
+    def _was_selected(self, order: Ordered, asdu: bytes) -> bool:
+        """Whether a command that must be selected first was; a selection serves once."""
+        if order.select or order.cancel or order.ioa not in self._station.selects:
+            return True
+        return self._selected.pop(selected(asdu), 0.0) > self._loop.time()
+
+    def decided(self, asdu: bytes, *, accepted: bool) -> None:
+        """Answer a command."""
+        if asdu[2] & 0x3F == Cause.DEACTIVATION:
+            self._selected.pop(selected(asdu), None)
+        elif accepted and is_selection(asdu):
+            self._selected[selected(asdu)] = self._loop.time() + SELECTED_S
+        self.group.outbox.reply(*decided(asdu, accepted=accepted))
+        if self.group.active is self:
+            self._station.pump(self.group)
 
     def send(self, outbox: Outbox) -> None:
         """As much as the window allows."""

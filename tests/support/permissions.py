@@ -57,6 +57,7 @@ WITHIN: Final = frozenset(
         "alarms.stop",
         "alarms.take",
         "alarms.tick",
+        "control.order",
         "control.change",
         "control.heard",
         "control.prepare",

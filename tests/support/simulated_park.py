@@ -23,7 +23,7 @@ class SimulatedPark:
     def __init__(
         self, folder: Path, *, strategies: Sequence[Mapping[str, Any]] = (), control: Mapping[str, Any] | None = None,
         only: Sequence[str] = STORAGE, scan: str = "100ms", start: str = "2026-06-01T12:00",
-        energy_kwh: float | None = None, **station: Any,
+        energy_kwh: float | None = None, files: Mapping[str, str] | None = None, **station: Any,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.overlay = folder, folder / "overlay.yaml"
@@ -44,6 +44,8 @@ class SimulatedPark:
                 else:
                     known["scan"] = scan
         (folder / "station.yaml").write_text(yaml.safe_dump(whole, allow_unicode=True), encoding="utf-8")
+        for name, text in (files or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
         self.bind(strategies)
         command = [sys.executable, "-m", "app", "sim", str(folder), "-o", str(self.overlay), "--start", start]
         self._process = subprocess.Popen(

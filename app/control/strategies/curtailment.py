@@ -12,7 +12,11 @@ from app.model.text import Text
 
 
 class CurtailmentParams(Params):
-    order: str = about("", "point that holds the ordered limit of the export, kW", "限电指令测点（上网功率限值，kW）")
+    order: str = about(
+        "",
+        "point or northbound.CENTRE.OBJECT: the ordered limit of the export, kW",
+        "限电指令：测点，或 northbound.主站.对象（上网功率限值，kW）",
+    )
     storage_first: bool = about("", "storage takes it before PV is limited", "优先储能吸收", default=True)
 
 
@@ -31,6 +35,8 @@ class Curtailment(Strategy[CurtailmentParams, None]):
 
     def decide(self, view: View, state: None) -> tuple[Wish, None]:
         order, without = view.values.get(self.params.order, math.nan), view.without_storage_kw
+        if order == math.inf:
+            return Wish(Text("nothing is ordered", "无限电指令")), None
         if not math.isfinite(order):
             return unsound(Text("the order has no usable value", "限电指令无有效值")), None
         if not math.isfinite(without):

@@ -79,7 +79,9 @@ def test_commands_are_refused_and_recorded(tmp_path: Path) -> None:
         (source, message, value), (switch, words, _), (agc, other, _) = offering.journal
         assert (source, value, switch, agc) == ("m.p_set", 120.0, "m.close", "_northbound.dispatch1")
         assert message.en.startswith("Dispatch centre City dispatch (127.0.0.1:")
-        assert message.en.endswith("orders Meter p_set 120.0 kW: refused, control from outside is not built yet")
+        assert message.en.endswith(
+            "orders Meter p_set 120.0 kW: refused, orders are not accepted from it ('orders: refuse')"
+        )
         assert "地调" in message.zh and "已拒绝" in message.zh
         assert "selects Meter close close" in words.en and "选择 电表 close 合" in words.zh
         assert "AGC target 7" in other.en

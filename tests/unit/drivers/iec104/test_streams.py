@@ -123,7 +123,7 @@ async def centre(count: int, random: Random) -> None:
     order = {
         "parameters": {"k": 12, "w": 8, "t1": 15, "t2": 10, "t3": 20}, "ca": 1, "timed_measurements": True, "zone": None,
         "points": [[i, NUMBERS[kind.name], 0.0, [1]] for i, kind in enumerate(MONITORED, 1)], "confirms_clock": False,
-        "commands": [[0x6001, 50]], "host": "h", "port": 1, "tls": None, "allow": ["10.0.0.0/8"],
+        "commands": [[0x6001, 50, False]], "decides": False, "host": "h", "port": 1, "tls": None, "allow": ["10.0.0.0/8"],
         "cyclic_s": None, "redundant": True,
     }  # fmt: skip
 
