@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.configuration import configure
-from app.control.backtest import Record, Report, Side, backtest, storage_of
+from app.control.backtest import Record, backtest, storage_of
 from app.control.fleet import Fleet
 from app.control.loading import Bound, load_strategies
 from app.control.tariff import Tariff
@@ -22,6 +22,7 @@ from app.history.export.target import targets
 from app.history.folder import DataFolder
 from app.history.reader import HistoryReader
 from app.history.whole import appearing
+from app.model.backtest import Report, Side
 from app.model.clock import SystemClock, to_datetime
 from app.model.errors import ConfigFaults, GridroomError, wrong_input
 from app.model.quality import usable

@@ -11,8 +11,9 @@ from app.energy.figures import Figures
 from app.history.export.request import ExportResult
 from app.model.access import Grant, RoleRow, SecretRow, SessionRow, Standing, UserRow
 from app.model.audit import AuditFilter, AuditRow, Verdict
+from app.model.backtest import Report
 from app.model.commissioning import Change, Contents, Preview, Proposal, Trial
-from app.model.control import ControlState, Mode, Quantity, Running
+from app.model.control import ControlState, Mode, ParamRow, PlanView, Quantity, Running
 from app.model.difference import Applied, VersionRow
 from app.model.station import Station
 from app.model.text import Text
@@ -116,6 +117,28 @@ class ControlService(Protocol):
     def release_stop(self, reason: str = "") -> Future[None]: ...
 
     def run_strategy(self, strategy: str, running: Running, reason: str = "") -> Future[None]: ...
+
+
+class StrategiesService(Protocol):
+    """Parameters and plans of strategies, and trying before. Futures fail with GridroomError in words."""
+
+    def parameters(self, strategy: str) -> list[ParamRow]:
+        """As they are declared and given. Raises GridroomError."""
+
+    def plan(self, strategy: str) -> PlanView:
+        """The plan that it tracks. Raises GridroomError."""
+
+    def read_plan(self, strategy: str, path: Path) -> Future[PlanView]:
+        """A plan out of a .csv or .xlsx file; nothing is changed."""
+
+    def change(self, strategy: str, key: str, value: str, reason: str = "") -> Future[Applied]:
+        """Another value of a parameter, as YAML has it; empty: its default."""
+
+    def draw_plan(self, strategy: str, day: str, powers: Sequence[float], reason: str = "") -> Future[Applied]:
+        """96 powers (kW, NaN: nothing planned) of a day (ISO 8601; empty: every day)."""
+
+    def try_out(self, start_ns: int, end_ns: int, strategy: str = "", key: str = "", value: str = "") -> Future[Report]:
+        """All that are not off, and `strategy`, over what was recorded; a parameter of it changed."""
 
 
 class CommissioningService(Protocol):
@@ -246,6 +269,9 @@ class StationFacade(Protocol):
 
     @property
     def commissioning(self) -> CommissioningService: ...
+
+    @property
+    def strategies(self) -> StrategiesService: ...
 
     @property
     def access(self) -> AccessService: ...

@@ -50,12 +50,13 @@ from app.northbound.service import Northbound
 from app.place import here, user
 from app.records.places import place_of
 from app.records.service import Records
+from app.strategy_settings import StrategySettings
 from app.system import machine, parts, place
 from app.versions import Versions
 
 SERVICES: Final = (
-    "history", "alarms", "events", "control", "northbound", "commissioning", "accounts", "audit", "secrets",
-    "versions",
+    "history", "alarms", "events", "control", "strategies", "northbound", "commissioning", "accounts", "audit",
+    "secrets", "versions",
 )  # fmt: skip
 """What a door leads to, beside the station itself."""
 
@@ -136,6 +137,10 @@ class RunningStation:
         self.versions = Versions(
             self.records, self._clock, self.station.directory, data / "backups", apply=self._apply, locked=locked
         )
+        self.strategies = StrategySettings(
+            lambda: self._configuration, data / "backups", self._clock, apply=self._apply, query=self.history.query,
+            overlay=overlay, locked=locked,
+        )  # fmt: skip
         self._figures = KeyFigures(self.station, self._clock, self.history.query)
         self._thread = EngineThread(self._engine, self._on_engine_failure)
         self.control = Control(
@@ -201,6 +206,7 @@ class RunningStation:
             last_first.callback(self._background.shutdown)
             for part in (
                 self.history, self.alarms, self.northbound, self._thread, self.control, self.versions,
+                self.strategies,
                 self.commissioning, self._access,
             ):  # fmt: skip
                 last_first.callback(part.stop)

@@ -19,6 +19,7 @@ from app.control.inputs import or_else
 from app.control.loading import Bound
 from app.control.standing import Standing
 from app.control.tariff import Tariff
+from app.model.backtest import Report, Side, Used
 from app.model.clock import SECOND_NS, to_datetime
 from app.model.config import DeviceKind
 from app.model.control import Running
@@ -43,53 +44,6 @@ class Record:
     """float64[k]: what the grid would have given if all storage had stood still; NaN where nobody knows."""
     pv_kw: Floats
     """float64[k, inverters]: what each inverter gave."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of the comparison."""
-
-    import_kwh: float
-    export_kwh: float
-    peak_kw: float
-    """The highest mean import of a step."""
-    energy_cost: float
-    """CNY; NaN without prices."""
-    demand_cost: float
-    """CNY, of the highest step of each month; NaN without a price."""
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What a storage did."""
-
-    device: str
-    charged_kwh: float
-    discharged_kwh: float
-    cycles: float
-    """Full ones: what was discharged, over what it holds."""
-    soc_low: float
-    soc_high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What strategies would have made of a record."""
-
-    before: Side
-    after: Side
-    storage: tuple[Used, ...]
-    pv_lost_kwh: float
-    steps: int
-    unknown: int
-    """Steps of which the site's power was not known: nothing was done in them."""
-    time_ns: NDArray[np.int64]
-    before_kw: Floats
-    after_kw: Floats
-    storage_kw: Floats
-    """float64[k, storages]."""
-    soc: Floats
-    """float64[k, storages], at the end of each step."""
 
 
 class _Park:

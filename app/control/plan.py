@@ -65,6 +65,17 @@ def read_plan(file: Path) -> Plan:
     return Plan(days)
 
 
+def written(plan: Plan) -> str:
+    """A CSV file of it, as `read_plan` reads it."""
+    lines = ["time,power_kw"]
+    for day, values in sorted(plan.days.items()):
+        prefix = "" if day == EVERY_DAY else f"{day.isoformat()}T"
+        for quarter, value in enumerate(values):
+            if not math.isnan(value):
+                lines.append(f"{prefix}{quarter // 4:02}:{quarter % 4 * 15:02},{value:g}")
+    return "\n".join(lines) + "\n"
+
+
 def _judge_size(file: Path) -> None:
     """A plan is small, also unpacked: a spreadsheet is a zip, and a few kilobytes of one may stand for gigabytes."""
     try:

@@ -257,3 +257,27 @@ class ControlState:
     """Device -> why it is tagged (挂牌)."""
     trips: dict[str, Text] = field(default_factory=dict)
     """Device -> why it has tripped; it stays until a person resets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParamRow:
+    """One parameter of a strategy, as it is declared and given."""
+
+    key: str
+    unit: str
+    meaning: Text
+    value: str
+    """As YAML has it; empty where the default holds."""
+    default: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan as it is drawn."""
+
+    days: dict[str, tuple[float, ...]]
+    """Day (ISO 8601; empty: every day) -> 96 values in kW, discharge positive, NaN where nothing is planned."""
+    low: float
+    high: float
+    """What its devices could give together."""

@@ -23,13 +23,14 @@ from app.history.service import History
 from app.model.access import Action, Grant, Permit
 from app.northbound.service import Northbound
 from app.station import SERVICES, RunningStation
+from app.strategy_settings import StrategySettings
 from app.versions import Versions
 
 FILE: Final = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
 KINDS: Final[dict[str, type]] = {
     "control": Control, "station": RunningStation, "access": Desk, "history": History, "alarms": Alarms, "events": Events,
     "northbound": Northbound, "commissioning": Commissioning, "accounts": Accounts, "audit": Audit,
-    "secrets": Secrets, "versions": Versions,
+    "secrets": Secrets, "versions": Versions, "strategies": StrategySettings,
 }  # fmt: skip
 COLUMNS: Final = ("observer", "operator", "engineer", "administrator")
 WITHIN: Final = frozenset(
@@ -77,6 +78,7 @@ WITHIN: Final = frozenset(
         "audit.start",
         "audit.stop",
         "audit.write",
+        "strategies.stop",
         "secrets.start",
         "secrets.stop",
         "versions.loaded",

@@ -31,6 +31,8 @@ WORDS: Final[dict[str, Text]] = {
     "control.stop_all": Text("Emergency stop", "急停"),
     "control.release_stop": Text("Release the emergency stop", "解除急停"),
     "control.run_strategy": Text("Run a strategy", "投退策略"),
+    "strategies.change": Text("Change a parameter", "修改策略参数"),
+    "strategies.draw_plan": Text("Change a plan", "修改计划"),
     "events.export_rows": Text("Export the event journal", "导出事件日志"),
     "commissioning.save": Text("Save the station's files", "保存站点文件"),
     "commissioning.try_": Text("Try a connection", "测试连接"),

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from app.backtesting import recorded, tariff_of, told
-from app.control.backtest import EFFICIENCY, Record, Report, backtest
+from app.control.backtest import EFFICIENCY, Record, backtest
 from app.control.loading import load_strategies
+from app.model.backtest import Report
 from app.model.clock import SECOND_NS
 from app.model.errors import GridroomError
 from app.model.station import Station

@@ -1,0 +1,312 @@
+"""What people change of strategies from a screen: parameters and plans, each judged whole; and trying before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from app.backtesting import STEP_S, recorded, tariff_of
+from app.commissioning.editing import put
+from app.configuration import Configuration
+from app.control.backtest import Record, backtest
+from app.control.loading import Bound, load_strategies
+from app.control.plan import EVERY_DAY, POINTS, Plan, read_plan, written
+from app.control.registry import kinds
+from app.history.whole import write_whole
+from app.model.access import Action, Actor, Changed, permit
+from app.model.backtest import Report
+from app.model.clock import SECOND_NS, Clock, to_datetime
+from app.model.control import ParamRow, PlanView, Running
+from app.model.difference import Applied
+from app.model.errors import GridroomError, Wrong, mend_of
+from app.model.loading import load_station
+from app.model.named_files import STRATEGIES_FILE
+from app.model.text import Text
+from app.model.views import Series
+from app.model.yaml_source import YamlSource
+
+MOST_DAYS: Final = 400
+"""Of a trial."""
+_LARGEST: Final = 10_000
+"""Characters of a parameter."""
+
+
+class SettingError(GridroomError):
+    """A change or a trial that is refused: why, and what to do."""
+
+
+class StrategySettings:
+    """Of one running station. Thread-safe; answers are futures that fail with GridroomError."""
+
+    def __init__(
+        self,
+        configuration: Callable[[], Configuration],
+        backups: Path,
+        clock: Clock,
+        *,
+        apply: Callable[[Actor], Applied],
+        query: Callable[[Sequence[str], int, int, int], Future[list[Series]]],
+        overlay: Path | None = None,
+        locked: Text | None = None,
+    ) -> None:
+        """`configuration` is what runs; `apply` gives it what stands in its files, or raises GridroomError."""
+        self._configuration = configuration
+        self._backups = backups
+        self._clock = clock
+        self._apply = apply
+        self._query = query
+        self._overlay = overlay
+        self._locked = locked
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="strategies")
+
+    def stop(self) -> None:
+        """Wait for what runs."""
+        self._pool.shutdown(cancel_futures=True)
+
+    # ------------------------------------------------------------------------------------------------------- looking
+
+    @permit(Action.VIEW)
+    def parameters(self, strategy: str) -> list[ParamRow]:
+        """Every parameter that the kind of a strategy declares, as it is given. Raises SettingError."""
+        bound = self._bound(strategy)
+        rows = []
+        for key, field in kinds()[bound.strategy.kind].form.model_fields.items():
+            said = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            default = "" if field.is_required() else _yaml(field.default)
+            value = _yaml(bound.given[key]) if key in bound.given else ""
+            meaning = Text(str(said.get("en", key)), str(said.get("zh", key)))
+            rows.append(ParamRow(key, str(said.get("unit", "")), meaning, value, default, field.is_required()))
+        return rows
+
+    @permit(Action.VIEW)
+    def plan(self, strategy: str) -> PlanView:
+        """The plan that a strategy tracks. Raises SettingError."""
+        return self._plan_view(self._bound(strategy), self._plan(strategy))
+
+    @permit(Action.STRATEGIES)
+    def read_plan(self, strategy: str, path: Path) -> Future[PlanView]:
+        """A plan out of a .csv or .xlsx file, to look at: nothing is changed."""
+
+        def work() -> PlanView:
+            try:
+                return self._plan_view(self._bound(strategy), read_plan(path))
+            except Wrong as error:
+                raise SettingError(error.text) from None
+
+        return self._pool.submit(work)
+
+    # ------------------------------------------------------------------------------------------------------ changing
+
+    @permit(Action.STRATEGIES, changes=True)
+    def change(self, strategy: str, key: str, value: str, reason: str = "", *, who: Actor) -> Future[Any]:
+        """Another value of a parameter, as YAML has it; empty: its default. It runs when that is done, or nothing has
+        changed. Answers with Applied."""
+        return self._pool.submit(self._change, strategy, key, value, who)
+
+    @permit(Action.STRATEGIES, changes=True)
+    def draw_plan(
+        self, strategy: str, day: str, powers: Sequence[float], reason: str = "", *, who: Actor
+    ) -> Future[Any]:
+        """96 powers (kW, NaN: nothing planned) of a day (ISO 8601; empty: every day). Answers with Applied."""
+        return self._pool.submit(self._draw_plan, strategy, day, tuple(map(float, powers)), who)
+
+    @permit(Action.STRATEGIES)
+    def try_out(self, start_ns: int, end_ns: int, strategy: str = "", key: str = "", value: str = "") -> Future[Report]:
+        """All strategies that are not off, and `strategy`, over what was recorded; `key` of it changed to `value`.
+
+        Runs in a process of its own. Nothing is commanded, and nothing changed.
+        """
+        return self._pool.submit(self._try_out, start_ns, end_ns, strategy, key, value)
+
+    # ---------------------------------------------------------------------------------------------------- on the pool
+
+    def _change(self, strategy: str, key: str, value: str, who: Actor) -> Changed[Applied]:
+        before = self._bound(strategy).given
+        text, after = self._edited(strategy, key, value)
+        return self._written({STRATEGIES_FILE: text}, who, {key: before.get(key)}, {key: after.get(key)})
+
+    def _edited(self, strategy: str, key: str, value: str, *, live: bool = False) -> tuple[str, dict[str, Any]]:
+        """The text of `strategies.yaml` with another value, and the parameters then. Raises SettingError."""
+        bound = self._bound(strategy)
+        if key not in kinds()[bound.strategy.kind].form.model_fields:
+            raise SettingError(Text(f"{strategy} has no parameter '{key}'", f"{strategy} 没有参数“{key}”"))
+        params = {name: one for name, one in bound.given.items() if name != key}
+        if value.strip():
+            params[key] = _parsed(value)
+        return self._put(strategy, {"params": params, **({"mode": "live"} if live else {})}), params
+
+    def _put(self, strategy: str, keys: Mapping[str, Any]) -> str:
+        source = self._source()
+        entries = source.data["strategies"]
+        position = next((i for i, one in enumerate(entries) if one.get("id") == strategy), None)
+        if position is None:
+            raise SettingError(Text(f"{STRATEGIES_FILE} names no strategy '{strategy}'", f"文件中没有策略“{strategy}”"))
+        changed = {**entries[position], **keys}
+        if not changed.get("params"):
+            changed.pop("params", None)
+        return put(source, ("strategies", position), changed)
+
+    def _draw_plan(self, strategy: str, day: str, powers: tuple[float, ...], who: Actor) -> Changed[Applied]:
+        bound, plan = self._bound(strategy), self._plan(strategy)
+        if len(powers) != POINTS or any(math.isinf(one) for one in powers):
+            words = Text(f"a day of a plan has {POINTS} powers in kW", f"每日计划应有 {POINTS} 个功率（kW）")
+            raise SettingError(words)
+        try:
+            when = date.fromisoformat(day) if day else EVERY_DAY
+        except ValueError:
+            raise SettingError(Text(f"'{day}' is no day", f"“{day}”不是日期")) from None
+        days = {**plan.days, when: powers}
+        if all(math.isnan(one) for one in powers):
+            days.pop(when)
+        if not days:
+            words = Text("a plan without any power is none; switch the strategy off", "计划为空；请改为退出策略")
+            raise SettingError(words)
+        given = bound.given.get("plan")
+        directory = self._configuration().station.directory
+        is_csv = isinstance(given, str) and given.lower().endswith(".csv") and not (directory / given).is_symlink()
+        name = given if isinstance(given, str) and is_csv else f"plan_{strategy}.csv"
+        files = {name: written(Plan(days))}
+        if name != given:
+            files[STRATEGIES_FILE], _ = self._edited(strategy, "plan", name)
+        changed = {"day": day, "kw": list(powers)}
+        return self._written(files, who, {"day": day, "kw": list(plan.days.get(when, ()))}, changed)
+
+    def _written(self, files: Mapping[str, str], who: Actor, before: object, after: object) -> Changed[Applied]:
+        """These files in place of those, and the running station with them; or everything as it was."""
+        if self._locked is not None:
+            raise SettingError(self._locked)
+        directory = self._configuration().station.directory
+        was = {name: _text(directory / name) for name in files}
+        stamp = to_datetime(self._clock.now_ns()).strftime("%Y%m%dT%H%M%S%fZ")
+        folder = self._backups / f"{stamp}-strategies"
+        try:
+            for name, text in was.items():
+                if text is not None:
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(folder / name, text)
+            _put_all(directory, files)
+            try:
+                applied = self._apply(who)
+            except BaseException:
+                _put_all(directory, was)
+                raise
+        except OSError as error:
+            why, mend = error.strerror or str(error), mend_of(error)
+            where = error.filename or directory
+            raise SettingError(
+                Text(f"{where} cannot be written: {why}; {mend.en}", f"无法写入 {where}：{why}；{mend.zh}")
+            ) from error
+        return Changed(applied, before, after)
+
+    def _try_out(self, start_ns: int, end_ns: int, strategy: str, key: str, value: str) -> Report:
+        station = self._configuration().station
+        if not STEP_S * SECOND_NS <= end_ns - start_ns <= MOST_DAYS * 86400 * SECOND_NS:
+            raise SettingError(
+                Text(
+                    f"try a quarter of an hour at least, and {MOST_DAYS} days at most",
+                    f"试算时段应为一刻钟至 {MOST_DAYS} 天",
+                )
+            )
+        text = self._source().text
+        if key:
+            text, _ = self._edited(strategy, key, value, live=True)
+        elif strategy:
+            text = self._put(strategy, {"mode": "live"})
+        _loaded(load_strategies(station, text))
+        record = recorded(station, lambda *asked: self._query(*asked).result(), start_ns, end_ns)
+        # Of its own: it would take the processor from the engine, whose cycles must not wait.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            try:
+                return process.submit(_tried, station.directory, self._overlay, text, record).result()
+            except BrokenProcessPool as error:
+                words = Text("the trial has ended without an answer; see the log", "试算异常结束；请查看日志")
+                raise SettingError(words) from error
+
+    # --------------------------------------------------------------------------------------------------------- inside
+
+    def _bound(self, strategy: str) -> Bound:
+        found = next((one for one in self._configuration().strategies if one.id == strategy), None)
+        if found is None:
+            raise SettingError(Text(f"there is no strategy '{strategy}'", f"没有策略“{strategy}”"))
+        return found
+
+    def _plan(self, strategy: str) -> Plan:
+        plan = getattr(self._bound(strategy).strategy.params, "plan", None)
+        if not isinstance(plan, Plan):
+            raise SettingError(Text(f"{strategy} tracks no plan", f"{strategy} 不是计划类策略"))
+        return plan
+
+    def _plan_view(self, bound: Bound, plan: Plan) -> PlanView:
+        station = self._configuration().station
+        rating = sum(station.by_id[id_].ratings.power_kw or 0.0 for id_ in bound.devices)
+        rating = rating or max((abs(one) for values in plan.days.values() for one in values), default=100.0) or 100.0
+        days = {"" if day == EVERY_DAY else day.isoformat(): values for day, values in plan.days.items()}
+        return PlanView(days, -rating, rating)
+
+    def _source(self) -> YamlSource:
+        source = YamlSource(self._configuration().station.directory / STRATEGIES_FILE)
+        if source.faults or not isinstance(source.data, dict):
+            raise SettingError(
+                Text(
+                    f"{STRATEGIES_FILE} cannot be edited; mend it in an editor first",
+                    f"{STRATEGIES_FILE} 有误；请先用编辑器改正",
+                )
+            )
+        return source
+
+
+def _tried(directory: Path, overlay: Path | None, text: str, record: Record) -> Report:
+    """In the process of its own."""
+    station = load_station(directory, overlay).station
+    bound = _loaded(load_strategies(station, text))
+    return backtest(station, bound, record, tariff_of(bound))
+
+
+def _loaded(answer: tuple[tuple[Bound, ...], list[Any], str]) -> tuple[Bound, ...]:
+    bound, faults, _ = answer
+    if faults:
+        raise SettingError(faults[0].line_of(faults[0].file))
+    if not any(one.running is not Running.OFF for one in bound):
+        raise SettingError(Text("every strategy is off; choose one to try", "所有策略均已退出；请选择要试算的策略"))
+    return bound
+
+
+def _parsed(value: str) -> Any:
+    """Plain YAML on one line: a number, a word, a list. Raises SettingError."""
+    try:
+        if len(value) > _LARGEST:
+            raise ValueError
+        return yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise SettingError(Text(f"'{value[:80]}' is no value", f"“{value[:80]}”不是有效的值")) from None
+
+
+def _yaml(value: object) -> str:
+    plain = [str(one) if isinstance(one, str) else one for one in value] if isinstance(value, list | tuple) else value
+    if isinstance(plain, list) and len(plain) == POINTS:
+        return f"({POINTS})"
+    plain = str(plain) if isinstance(plain, str) else plain
+    return yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True).replace("\n...", "").strip()
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return None
+
+
+def _put_all(directory: Path, files: Mapping[str, str | None]) -> None:
+    for name, text in files.items():
+        if text is None:
+            (directory / name).unlink(missing_ok=True)
+        else:
+            write_whole(directory / name, text)

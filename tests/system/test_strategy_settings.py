@@ -1,0 +1,111 @@
+"""Parameters and plans changed on a running park, and strategies tried over what it recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+
+from app.model.clock import SECOND_NS
+from app.model.control import Mode, Running
+from app.model.errors import GridroomError
+from tests.support.control_site import LONG_S, SHAVE, Site, until
+
+PLAN = {"id": "plan", "kind": "plan_tracking", "devices": ["pcs1", "pcs2"], "params": {"plan": [0.0] * 96}}
+
+
+def test_a_parameter_is_changed_at_once_and_told_before_and_after(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE])
+    file = site.park.folder / "strategies.yaml"
+    file.write_text("# ours\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    site.door.apply().result(LONG_S)
+    until(lambda: site.value("pcs1.p_kw") > 20)
+    strategies = site.door.strategies
+    rows = {row.key: row for row in strategies.parameters("shave")}
+    limit = rows["limit_kw"]
+    assert (limit.value, limit.unit, limit.required) == ("100", "kW", True) and limit.meaning.zh
+    strategies.change("shave", "limit_kw", "60", "summer tariff").result(LONG_S)
+    until(lambda: site.value("meter1.p_kw") < 80)
+    assert "# ours" in file.read_text(encoding="utf-8") and "limit_kw: 60" in file.read_text(encoding="utf-8")
+    kept = list((site.data / "backups").rglob("strategies.yaml"))
+    assert len(kept) == 1 and "limit_kw: 100" in kept[0].read_text(encoding="utf-8")
+    until(lambda: len(site.ledger("strategies.change")) == 2)
+    asked, done = site.ledger("strategies.change")
+    assert (asked.actor, asked.reason, asked.result, done.result) == ("ada", "summer tariff", "asked", "done")
+    assert (done.before, done.after) == ('{"limit_kw":100}', '{"limit_kw":60}')
+    for key, value in (("limit_kw", ".nan"), ("limit_kw", "many"), ("limit_kw", ""), ("colour", "red"),
+                       ("limit_kw", "[" * 5000), ("limit_kw", "!!python/object:os.system {}")):  # fmt: skip
+        with pytest.raises(GridroomError):
+            strategies.change("shave", key, value).result(LONG_S)
+    assert "limit_kw: 60" in file.read_text(encoding="utf-8")
+    assert [row.value for row in strategies.parameters("shave") if row.key == "limit_kw"] == ["60"]
+
+
+def test_a_plan_is_drawn_imported_and_followed(make: Callable[..., Site], tmp_path: Path) -> None:
+    site = make(strategies=[PLAN])
+    strategies = site.door.strategies
+    seen = strategies.plan("plan")
+    assert seen.days == {"": (0.0,) * 96} and seen.high == -seen.low > 0
+    strategies.draw_plan("plan", "", [80.0] * 96, "a trial").result(LONG_S)
+    until(lambda: abs(site.value("pcs1.p_kw") + site.value("pcs2.p_kw") - 80) < 10)
+    assert (site.park.folder / "plan_plan.csv").read_text(encoding="utf-8").startswith("time,power_kw\n00:00,80\n")
+    assert "plan_plan.csv" in (site.park.folder / "strategies.yaml").read_text(encoding="utf-8")
+    book = openpyxl.Workbook()
+    book.active.append(["time", "power_kw"])
+    for quarter in range(96):
+        book.active.append([f"{quarter // 4:02}:{quarter % 4 * 15:02}", -60])
+    book.save(tmp_path / "plan.xlsx")
+    found = strategies.read_plan("plan", tmp_path / "plan.xlsx").result(LONG_S)
+    assert found.days == {"": (-60.0,) * 96}
+    strategies.draw_plan("plan", "", found.days[""]).result(LONG_S)
+    until(lambda: abs(site.value("pcs1.p_kw") + site.value("pcs2.p_kw") + 60) < 10)
+    strategies.draw_plan("plan", "2026-12-24", [math.nan] * 95 + [5.0]).result(LONG_S)
+    assert set(strategies.plan("plan").days) == {"", "2026-12-24"}
+    strategies.draw_plan("plan", "2026-12-24", [math.nan] * 96).result(LONG_S)
+    assert set(strategies.plan("plan").days) == {""}, "a day without any power is no day of its own"
+    for day, powers in (("", [1.0] * 95), ("tomorrow", [1.0] * 96), ("", [math.inf] * 96), ("", [math.nan] * 96)):
+        with pytest.raises(GridroomError):
+            strategies.draw_plan("plan", day, powers).result(LONG_S)
+    assert strategies.plan("plan").days == {"": (-60.0,) * 96}
+    with pytest.raises(GridroomError):
+        strategies.read_plan("plan", tmp_path / "no.csv").result(LONG_S)
+
+
+def test_what_cannot_run_leaves_files_and_station_as_they_were(
+    make: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make(strategies=[SHAVE, PLAN])
+    file = site.park.folder / "strategies.yaml"
+    before = file.read_text(encoding="utf-8")
+
+    def refuse(_: object) -> None:
+        raise GridroomError("it cannot be taken now")
+
+    monkeypatch.setattr(site.station.strategies, "_apply", refuse)
+    with pytest.raises(GridroomError, match="cannot be taken"):
+        site.door.strategies.change("shave", "limit_kw", "60").result(LONG_S)
+    with pytest.raises(GridroomError, match="cannot be taken"):
+        site.door.strategies.draw_plan("plan", "", [5.0] * 96).result(LONG_S)
+    assert file.read_text(encoding="utf-8") == before and not (site.park.folder / "plan_plan.csv").exists()
+
+
+def test_strategies_are_tried_over_what_was_recorded_and_nothing_is_commanded(make: Callable[..., Site]) -> None:
+    site = make(strategies=[{**SHAVE, "mode": "shadow"}])
+    site.door.control.set_mode("*", Mode.OFF).result(LONG_S)
+    until(lambda: math.isfinite(site.value("meter1.p_kw")))
+    began = site.station.now_ns()
+    until(lambda: site.station.now_ns() - began > 3 * SECOND_NS)
+    end = site.station.now_ns() + SECOND_NS
+    report = site.door.strategies.try_out(end - 1800 * SECOND_NS, end, "shave").result(120)
+    assert report.steps in (2, 3) and np.isfinite(report.before_kw).any()
+    peak = float(np.nanmax(report.before_kw))
+    tighter = site.door.strategies.try_out(end - 1800 * SECOND_NS, end, "shave", "limit_kw", str(peak / 2)).result(120)
+    assert tighter.after.peak_kw < peak - 1 <= report.before.peak_kw
+    assert site.door.control.state().strategies[0].running is Running.SHADOW and math.isnan(site.channel("pcs1").sent)
+    for words, asked in (("a quarter", (end, end)), ("no parameter", (end - 10**13, end, "shave", "x", "1"))):
+        with pytest.raises(GridroomError, match=words):
+            site.door.strategies.try_out(*asked).result(60)
