@@ -13,7 +13,7 @@ from app.model.access import Grant, RoleRow, SecretRow, SessionRow, Standing, Us
 from app.model.audit import AuditFilter, AuditRow, Verdict
 from app.model.backtest import Report
 from app.model.commissioning import Change, Contents, Preview, Proposal, Trial
-from app.model.control import ControlState, Mode, ParamRow, PlanView, Quantity, Running
+from app.model.control import ControlState, Mode, ParamRow, PlanView, Quantity, ReplayView, Running
 from app.model.difference import Applied, VersionRow
 from app.model.station import Station
 from app.model.text import Text
@@ -93,6 +93,12 @@ class ControlService(Protocol):
         self, text: str = "", meant: tuple[str, ...] = (), limit: int = 200, before_id: int | None = None
     ) -> Future[list[AuditRow]]:
         """Commands and what came of them, the newest row first."""
+
+    def export_ledger(self, path: Path, text: str = "", meant: tuple[str, ...] = ()) -> Future[int]:
+        """Commands and what came of them into a .csv or .xlsx file; the number of rows."""
+
+    def replay(self, at_ns: int) -> Future[ReplayView]:
+        """How it stood at any moment of the past."""
 
     def request(self, device: str, quantity: Quantity, value: float, reason: str = "") -> Future[float]:
         """Set a device that is in manual; done when the device holds what was allowed, which is the answer."""

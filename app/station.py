@@ -154,6 +154,8 @@ class RunningStation:
             ask=self._thread.ask,
             alarm=self._on_control,
             journal=self.audit.rows,
+            query=self.history.query,
+            export=self.audit.export,
             publish=self._engine.publish,
         )
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from app.backtesting import STEP_S, recorded, tariff_of
+from app import trial
+from app.backtesting import STEP_S, recorded
 from app.commissioning.editing import put
 from app.configuration import Configuration
-from app.control.backtest import Record, backtest
 from app.control.loading import Bound, load_strategies
 from app.control.plan import EVERY_DAY, POINTS, Plan, read_plan, written
 from app.control.registry import kinds
@@ -26,8 +24,8 @@ from app.model.backtest import Report
 from app.model.clock import SECOND_NS, Clock, to_datetime
 from app.model.control import ParamRow, PlanView, Running
 from app.model.difference import Applied
+from app.model.durations import format_duration
 from app.model.errors import GridroomError, Wrong, mend_of
-from app.model.loading import load_station
 from app.model.named_files import STRATEGIES_FILE
 from app.model.text import Text
 from app.model.views import Series
@@ -78,9 +76,13 @@ class StrategySettings:
         """Every parameter that the kind of a strategy declares, as it is given. Raises SettingError."""
         bound = self._bound(strategy)
         rows = []
-        for key, field in kinds()[bound.strategy.kind].form.model_fields.items():
+        form = kinds()[bound.strategy.kind].form
+        types = form.model_json_schema()["properties"]
+        for key, field in form.model_fields.items():
             said = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-            default = "" if field.is_required() else _yaml(field.default)
+            default = "" if field.is_required() or field.default is None else _yaml(field.default)
+            if types[key].get("type") == "string" and isinstance(field.default, float):
+                default = format_duration(field.default)
             value = _yaml(bound.given[key]) if key in bound.given else ""
             meaning = Text(str(said.get("en", key)), str(said.get("zh", key)))
             rows.append(ParamRow(key, str(said.get("unit", "")), meaning, value, default, field.is_required()))
@@ -220,15 +222,9 @@ class StrategySettings:
             text, _ = self._edited(strategy, key, value, live=True)
         elif strategy:
             text = self._put(strategy, {"mode": "live"})
-        _loaded(load_strategies(station, text))
+        _judge(load_strategies(station, text))
         record = recorded(station, lambda *asked: self._query(*asked).result(), start_ns, end_ns)
-        # Of its own: it would take the processor from the engine, whose cycles must not wait.
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            try:
-                return process.submit(_tried, station.directory, self._overlay, text, record).result()
-            except BrokenProcessPool as error:
-                words = Text("the trial has ended without an answer; see the log", "试算异常结束；请查看日志")
-                raise SettingError(words) from error
+        return trial.run(station.directory, self._overlay, text, record)
 
     # --------------------------------------------------------------------------------------------------------- inside
 
@@ -263,20 +259,12 @@ class StrategySettings:
         return source
 
 
-def _tried(directory: Path, overlay: Path | None, text: str, record: Record) -> Report:
-    """In the process of its own."""
-    station = load_station(directory, overlay).station
-    bound = _loaded(load_strategies(station, text))
-    return backtest(station, bound, record, tariff_of(bound))
-
-
-def _loaded(answer: tuple[tuple[Bound, ...], list[Any], str]) -> tuple[Bound, ...]:
+def _judge(answer: tuple[tuple[Bound, ...], list[Any], str]) -> None:
     bound, faults, _ = answer
     if faults:
         raise SettingError(faults[0].line_of(faults[0].file))
     if not any(one.running is not Running.OFF for one in bound):
         raise SettingError(Text("every strategy is off; choose one to try", "所有策略均已退出；请选择要试算的策略"))
-    return bound
 
 
 def _parsed(value: str) -> Any:

@@ -113,6 +113,8 @@ class Controller:
         meter = station.by_id.get(station.grid_meter or "")
         point = meter.role("active_power") if meter is not None else None
         self._meter = np.array([NOWHERE if point is None else point.index], np.int64)
+        self.meter_name = point.name if point is not None else None
+        """Of the grid meter's power."""
         self._reader.need(self._meter)
         self._policy = Policy(self.fleet)
         self.stuck_soc, self.hunting, self._dwell = StuckSoc(self.fleet), Hunting(self.fleet), Dwell(self.fleet)

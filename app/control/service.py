@@ -24,6 +24,17 @@ from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
 from app.control.orders import channel_of, commanded, why_not
 from app.control.outlet import Field
+from app.control.replay import (
+    FAR_NS,
+    FAR_PIXELS,
+    MOST_ROWS,
+    NEAR_NS,
+    PIXELS,
+    names_of,
+    value_at,
+    view_of,
+    wanted_rows,
+)  # fmt: skip
 from app.control.showing import state_of
 from app.control.standing import Manual, Standing
 from app.control.telling import Publish, Telling
@@ -31,10 +42,11 @@ from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditEntry, AuditFilter, AuditRow, Result
 from app.model.clock import SECOND_NS, Clock
 from app.model.config import Priority
-from app.model.control import COMMAND_ROLES, ControlState, GridOrder, Mode, Quantity, Running
+from app.model.control import COMMAND_ROLES, ControlState, GridOrder, Mode, Quantity, ReplayView, Running
 from app.model.errors import GridroomError, StorageError
 from app.model.station import Device, Point, Station
 from app.model.text import Text
+from app.model.views import Series
 
 T = TypeVar("T")
 LEAST_S: Final = 0.02
@@ -48,6 +60,8 @@ READ_WITHIN_S: Final = 30.0
 STATION: Final = "*"
 Journal = Callable[[AuditFilter, int, int | None], Future[list[AuditRow]]]
 """Reads the audit, the newest row first."""
+Query = Callable[[Sequence[str], int, int, int], Future[list[Series]]]
+"""Reads history: points, start, end, pixels."""
 _KEPT: Final = "control_kept"
 _ORDER: Final = "control.order"
 
@@ -79,6 +93,8 @@ class Control:
         ask: Callable[[Coroutine[Any, Any, Any]], Future[Any]],
         alarm: Alarm,
         journal: Journal,
+        query: Query,
+        export: Callable[[Path, AuditFilter], Future[int]],
         publish: Publish,
     ) -> None:
         """`table` answers with the live table; `ask` runs a coroutine on the engine's loop; `file` keeps what people
@@ -86,6 +102,7 @@ class Control:
         self._clock, self._audit, self._file = clock, audit, file
         self._field, self._table, self._ask, self._alarm, self._journal = field, table, ask, alarm, journal
         self._station, self._strategies = station, tuple(strategies)
+        self._query, self._export = query, export
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
         self._dispatcher = self._new_dispatcher()
@@ -219,6 +236,16 @@ class Control:
         """Rows of the audit that are about control, the newest first; `meant` as that of AuditFilter."""
         return self._journal(AuditFilter(text=text, meant=meant, what="control."), limit, before_id)
 
+    @permit(Action.VIEW)
+    def replay(self, at_ns: int) -> Future[ReplayView]:
+        """How it stood at any moment of the past, as history and ledger keep it. Fails with StorageError."""
+        return self._ask(self._replay(at_ns))
+
+    @permit(Action.EXPORT, changes=True)
+    def export_ledger(self, path: Path, text: str = "", meant: tuple[str, ...] = ()) -> Future[int]:
+        """What `ledger` would show, all of it, into a .csv or .xlsx file; the number of rows."""
+        return self._export(path, AuditFilter(text=text, meant=meant, what="control."))
+
     # ------------------------------------------------------------------------------------------------------- setting
 
     @permit(Action.COMMAND, where=_device, changes=True)
@@ -285,6 +312,19 @@ class Control:
         return self._ask(self._order(order))
 
     # -------------------------------------------------------------------------------------------- on the engine's loop
+
+    async def _replay(self, at_ns: int) -> ReplayView:
+        fleet, meter = self._controller.fleet, self._controller.meter_name
+        names = names_of(fleet, meter)
+        rows = await asyncio.wrap_future(self._journal(wanted_rows(at_ns), MOST_ROWS, None))
+        values: dict[str, float] = {}
+        for span_ns, pixels in ((NEAR_NS, PIXELS), (FAR_NS, FAR_PIXELS)):
+            missing = [name for name in names if name not in values]
+            if missing:
+                found = await asyncio.wrap_future(self._query(missing, at_ns - span_ns, at_ns + 1, pixels))
+                values |= {one.point: value_at(one, at_ns) for one in found if len(one.time)}
+        columns = [values.get(name, math.nan) for name in names]
+        return await asyncio.to_thread(view_of, fleet, columns, rows, at_ns, meter=meter is not None)
 
     async def _order(self, order: GridOrder) -> Text | None:
         why = why_not(order, self._controller, self._standing)

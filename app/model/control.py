@@ -281,3 +281,30 @@ class PlanView:
     low: float
     high: float
     """What its devices could give together."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """One channel as it stood at a moment of the past; NaN where nothing is known."""
+
+    device: str
+    quantity: Quantity
+    requested: float
+    allowed: float
+    sent: float
+    flows: float
+    who: str
+    """Of the ledger's row that was in force; empty where there was none."""
+    why: str
+    clip: Clip
+    row: int
+    """Its id; 0 without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayView:
+    """Control at a moment of the past."""
+
+    time_ns: int
+    meter_kw: float
+    rows: tuple[ReplayRow, ...]

@@ -19,9 +19,10 @@ from app.energy.figures import FigureReader, Figures
 from app.energy.today import DayBaseline
 from app.model.access import Actor, RoleRow, SecretPlace, SecretRow, SessionRow, Standing, UserRow, WrongPassword
 from app.model.audit import AuditFilter, AuditRow, Result, Verdict
+from app.model.backtest import Report, Side, Used
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
-from app.model.control import ControlState, Mode
+from app.model.control import Clip, ControlState, Mode, ParamRow, PlanView, Quantity, ReplayRow, ReplayView
 from app.model.difference import Applied, DifferenceRow, Kind, VersionRow
 from app.model.errors import TransportError
 from app.model.loading import load_station
@@ -377,15 +378,60 @@ class FakeControl:
     def ledger(self, *_: object) -> Future[list[AuditRow]]:
         return answered([])
 
+    def replay(self, at_ns: int) -> Future[ReplayView]:
+        self.asked.append(("replay", at_ns))
+        rows = (
+            ReplayRow("pcs1", Quantity.ACTIVE, 250.0, 100.0, 100.0, 98.5, "shave", "below the limit", Clip.RANK, 7),
+        )
+        return answered(ReplayView(at_ns, 120.0, rows))
+
     def arm(self, device: str, role: str) -> str:
         return f"{device} {role}"
 
     def __getattr__(self, name: str) -> Callable[..., Future[Any]]:
         def ask(*given: Any, **more: Any) -> Future[Any]:
             self.asked.append((name, *given, *more.values()))
-            return answered(given[2] if name == "request" else None)
+            return answered(given[2] if name == "request" else 7 if name == "export_ledger" else None)
 
         return ask
+
+
+class FakeStrategies:
+    """Parameters, a plan and a trial; what was asked is remembered."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.days: dict[str, tuple[float, ...]] = {"": (100.0,) * 48 + (math.nan,) * 48}
+
+    def parameters(self, strategy: str) -> list[ParamRow]:
+        meaning = Text("import is kept below this", "受电功率不超过此值")
+        return [ParamRow("limit_kw", "kW", meaning, "100", "", required=True),
+                ParamRow("window", "", Text("window", "窗口"), "", "15min", required=False)]  # fmt: skip
+
+    def plan(self, strategy: str) -> PlanView:
+        return PlanView(dict(self.days), -1000.0, 1000.0)
+
+    def read_plan(self, strategy: str, path: Path) -> Future[PlanView]:
+        return answered(PlanView({"": (-50.0,) * 96, "2026-12-24": (5.0,) * 96}, -1000.0, 1000.0))
+
+    def change(self, *given: Any) -> Future[Any]:
+        self.asked.append(("change", *given))
+        return answered(None)
+
+    def draw_plan(self, *given: Any) -> Future[Any]:
+        self.asked.append(("draw_plan", *given))
+        self.days[given[1]] = tuple(given[2])
+        return answered(None)
+
+    def try_out(self, *given: Any) -> Future[Report]:
+        self.asked.append(("try_out", *given))
+        k = np.arange(96, dtype=np.float64)
+        before = 500.0 + 200.0 * np.sin(k / 96 * 2 * np.pi)
+        after = np.minimum(before, 600.0)
+        time_ns = 1_790_000_000 * SECOND_NS + 900 * SECOND_NS * np.arange(96)
+        sides = Side(12_000.0, 0.0, 700.0, 9_000.0, 30_000.0), Side(12_050.0, 0.0, 600.0, 9_010.0, 25_000.0)
+        used = (Used("pcs1", 100.0, 90.0, 0.1, 40.0, 60.0),)
+        return answered(Report(*sides, used, 0.0, 96, 0, time_ns, before, after, np.zeros((96, 1)), np.zeros((96, 1))))
 
 
 class FakeSecrets:
@@ -528,6 +574,7 @@ class FakeStation:
         self.events = FakeAlarms(self.clock, self.access)
         self.accounts, self.audit = FakeAccounts(), FakeAudit()
         self.versions, self.secrets, self.control = FakeVersions(), FakeSecrets(), FakeControl()
+        self.strategies = FakeStrategies()
         self.cannot_apply: Exception | None = None
         self.commissioning = Commissioning(
             station, station.directory / "backups", self.clock,

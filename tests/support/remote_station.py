@@ -41,6 +41,7 @@ class RemoteStation:
         self.commissioning = _Service(self, "commissioning")
         self.access = _Service(self, "access")
         self.control = _Service(self, "control")
+        self.strategies = _Service(self, "strategies")
         self.accounts = _Service(self, "accounts")
         self.audit = _Service(self, "audit")
         self.versions = _Service(self, "versions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import openpyxl
 import pytest
 
 from app.model.clock import SECOND_NS
-from app.model.control import Mode, Running
+from app.model.control import Mode, Quantity, ReplayRow, Running
 from app.model.errors import GridroomError
 from tests.support.control_site import LONG_S, SHAVE, Site, until
 
@@ -73,6 +74,39 @@ def test_a_plan_is_drawn_imported_and_followed(make: Callable[..., Site], tmp_pa
     assert strategies.plan("plan").days == {"": (-60.0,) * 96}
     with pytest.raises(GridroomError):
         strategies.read_plan("plan", tmp_path / "no.csv").result(LONG_S)
+
+
+def test_any_moment_is_told_again_by_history_and_ledger(make: Callable[..., Site], tmp_path: Path) -> None:
+    site = make(strategies=[SHAVE])
+    before = site.station.now_ns()
+    until(lambda: site.value("pcs1.p_kw") > 20)
+    until(lambda: abs(site.value("meter1.p_kw") - 100) < 15)
+    time.sleep(2.5)
+    shaved = site.station.now_ns()
+    allowed = site.channel("pcs1").allowed
+    time.sleep(1.5)
+    site.door.control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    site.door.control.request("pcs1", Quantity.ACTIVE, -150.0, "a trial").result(LONG_S)
+    until(lambda: abs(site.value("pcs1.p_kw") + 150) < 6)
+    time.sleep(1.5)
+    by_hand = site.station.now_ns()
+
+    def seen(at_ns: int) -> ReplayRow:
+        view = site.door.control.replay(at_ns).result(LONG_S)
+        return next(row for row in view.rows if (row.device, row.quantity) == ("pcs1", Quantity.ACTIVE))
+
+    row = seen(shaved)
+    assert row.who == "shave" and row.allowed == pytest.approx(allowed, abs=30) and row.sent == row.allowed
+    assert row.flows == pytest.approx(row.sent, abs=30)
+    row = seen(by_hand)
+    assert (row.who, row.requested, row.allowed, row.sent) == ("ada", -150.0, -150.0, -150.0)
+    assert row.flows == pytest.approx(-150, abs=6) and "a trial" in row.why
+    assert site.door.control.replay(by_hand).result(LONG_S).meter_kw == pytest.approx(site.value("meter1.p_kw"), abs=60)
+    row = seen(before - 3600 * SECOND_NS)
+    assert math.isnan(row.sent) and row.who == "" and row.row == 0
+    count = site.door.control.export_ledger(tmp_path / "ledger.csv", "pcs1").result(LONG_S)
+    text = (tmp_path / "ledger.csv").read_text(encoding="utf-8")
+    assert count == text.count("\n") - 1 > 3 and "control.request" in text and "access.sign_in" not in text
 
 
 def test_what_cannot_run_leaves_files_and_station_as_they_were(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QSplitter
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QSplitter
 
 from app.console.pages.page import Context
 from app.console.system.log import RESULTS
@@ -47,6 +48,8 @@ class LedgerTab(Tab):
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
         self.verbs.addWidget(self.search, 1)
+        self._export = self.verb(self._on_export)
+        self._dialog: QFileDialog | None = None
         self.rows = self.table(
             ("Time", "Who", "What", "Device", "Asked", "Limited by", "Result", "Took", "Why"),
             (150, 80, 120, 70, 130, 100, 70, 70, 200), self._tell, stretch=8,
@@ -113,11 +116,13 @@ class LedgerTab(Tab):
     def retranslate(self) -> None:
         self.search.setPlaceholderText(tr("Search who, what, target, reason, details"))
         self.search.setAccessibleName(tr("Search who, what, target, reason, details"))
+        self._export.setText(tr("Export..."))
         self.details.setAccessibleName(tr("Details"))
         self.details.setPlaceholderText(tr("Choose a row to see its life."))
         self.show_rights()
 
     def show_rights(self) -> None:
+        self.may(self._export, "control.export_ledger", hint=tr("Write what is searched for to CSV or Excel"))
         one: Life | None = self.rows.chosen()
         rows = [] if one is None else [row for row in (one.asked, one.ended) if row is not None]
         blocks = [
@@ -129,6 +134,27 @@ class LedgerTab(Tab):
         text = "\n\n".join(blocks)
         if text != self.details.toPlainText():
             self.details.setPlainText(text)
+
+    def _on_export(self) -> None:
+        if self._dialog is not None:
+            self._dialog.deleteLater()
+        dialog = QFileDialog(self.window(), tr("Export to"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(["CSV (*.csv)", "Excel (*.xlsx)"])
+        dialog.setDefaultSuffix("csv")
+        dialog.selectFile(f"{self.context.facade.station.id}-ledger.csv")
+        dialog.setModal(False)
+        dialog.fileSelected.connect(lambda file: self.write(Path(file)))
+        self._dialog = dialog
+        dialog.show()
+
+    def write(self, path: Path) -> None:
+        """What is searched for, into a file."""
+        text = self.search.text().strip()
+        self.do(
+            lambda: self.context.facade.control.export_ledger(path, text, tuple(meant(text)) if text else ()),
+            lambda count: self.say(tr("{n} rows are in {file}", n=f"{count:,}", file=path)),
+        )
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -6,15 +6,17 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from app.console.control.devices import LOOK_MS
+from app.console.control.trial import TrialCard
 from app.console.pages.page import Context
 from app.console.tab import Tab
-from app.model.control import RANK_NAMES, Running, StrategyRow
+from app.model.control import RANK_NAMES, ParamRow, Running, StrategyRow
 from widgets import language
 from widgets.cells import Cell
 from widgets.language import tr
+from widgets.rows_table import RowsTable
 
 RUNNING: Final = {Running.LIVE: "runs live", Running.SHADOW: "in shadow", Running.OFF: "off"}
 
@@ -32,11 +34,46 @@ class StrategiesTab(Tab):
             ("Strategy", "Id", "Runs", "Rank", "Devices", "Parameters", "Now"),
             (150, 110, 80, 110, 180, 240, 300), self._tell, stretch=6,
         )  # fmt: skip
-        self.column.addWidget(self.rows, 1)
+        self.column.addWidget(self.rows, 2)
+        self.column.addWidget(self._below(), 5)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self._look)
         self._timer.start()
+
+    def _below(self) -> QWidget:
+        """Of the strategy that is chosen: its parameters, and what it would have done."""
+        card = QFrame()
+        card.setObjectName("card")
+        self.head, self.value, self.change = QLabel(), QLineEdit(), QPushButton()
+        self.head.setProperty("heading", True)
+        self.change.clicked.connect(self._on_change)
+        self.value.textChanged.connect(lambda *_: self.show_rights())
+        titles, widths = ("Parameter", "Value", "Unit", "Default", "Meaning"), (120, 90, 45, 90, 200)
+        self.params = RowsTable(titles, widths, self._tell_param, stretch=4)
+        self.params.selectionModel().selectionChanged.connect(lambda *_: self._on_param())
+        row = QHBoxLayout()
+        row.addWidget(self.value, 1)
+        row.addWidget(self.change)
+        column = QVBoxLayout(card)
+        column.setContentsMargins(10, 8, 10, 8)
+        column.addWidget(self.head)
+        column.addWidget(self.params, 1)
+        column.addLayout(row)
+        self.trial = TrialCard(self.context)
+        split = QSplitter()
+        split.setChildrenCollapsible(False)
+        split.setHandleWidth(8)
+        split.addWidget(card)
+        split.addWidget(self.trial)
+        split.setSizes([560, 760])
+        self._of = ""
+        """The strategy whose parameters are shown."""
+        return split
+
+    def _tell_param(self, one: ParamRow) -> list[Cell | str]:
+        return [one.key, Cell(one.value or "–", bold=bool(one.value)), Cell(one.unit, "ink-soft"),
+                Cell(one.default or "–", "ink-soft"), one.meaning.in_(language.name())]  # fmt: skip
 
     def _tell(self, row: StrategyRow) -> list[Cell | str]:
         tongue = language.name()
@@ -53,16 +90,24 @@ class StrategiesTab(Tab):
     def read(self) -> None:
         rows = self.context.facade.control.state().strategies
         self.rows.rows_model.refresh(rows)
+        if rows and self.rows.chosen() is None:
+            self.rows.selectRow(0)
         if not rows:
             self.say(tr("The station has no strategies.yaml, or it names none."))
         self.show_rights()
 
     def clear(self) -> None:
         self.rows.rows_model.set_rows([])
+        self.params.rows_model.set_rows([])
+        self._of = ""
 
     def retranslate(self) -> None:
         self.reason.setPlaceholderText(tr("Reason, for the ledger"))
         self.reason.setAccessibleName(tr("Reason, for the ledger"))
+        self.value.setPlaceholderText(tr("Value; empty for the default"))
+        self.value.setAccessibleName(tr("Value; empty for the default"))
+        self.change.setText(tr("Change"))
+        self.trial.retranslate()
         words = {Running.LIVE: "Run live", Running.SHADOW: "Run in shadow", Running.OFF: "Switch off"}
         for how, button in self._run.items():
             button.setText(tr(words[how]))
@@ -72,6 +117,38 @@ class StrategiesTab(Tab):
         row: StrategyRow | None = self.rows.chosen()
         for how, button in self._run.items():
             self.may(button, "control.run_strategy", able=row is not None and row.running is not how)
+        self._show_params(row)
+        param: ParamRow | None = self.params.chosen()
+        self.may(self.change, "strategies.change", able=param is not None and self.value.text().strip() != param.value)
+        self.may(self.trial.run, "strategies.try_out", able=row is not None)
+        typed = param is not None and self.value.text().strip() not in ("", param.value)
+        key, value = (param.key, self.value.text().strip()) if param is not None and typed else ("", "")
+        self.trial.choose(row.id if row is not None else "", key, value)
+
+    def _show_params(self, row: StrategyRow | None) -> None:
+        """Of another strategy, or of the same one with other values."""
+        given = (row.id, str(row.params)) if row is not None else ("", "")
+        self.head.setText(tr("Parameters of {name}", name=row.id) if row is not None else tr("Parameters"))
+        if f"{given}" == self._of:
+            return
+        self._of = f"{given}"
+        self.params.rows_model.set_rows(self.context.facade.strategies.parameters(row.id) if row is not None else [])
+        self.value.clear()
+
+    def _on_param(self) -> None:
+        param: ParamRow | None = self.params.chosen()
+        self.value.setText(param.value if param is not None else "")
+        self.show_rights()
+
+    def _on_change(self) -> None:
+        row: StrategyRow = self.rows.chosen()
+        param: ParamRow = self.params.chosen()
+        value, reason = self.value.text().strip(), self.reason.text().strip()
+        words = tr("{name}: {key} is {value} now", name=row.id, key=param.key, value=value or param.default)
+        self.do(
+            lambda: self.context.facade.strategies.change(row.id, param.key, value, reason),
+            lambda _: self.say(words),
+        )
 
     def _on_run(self, how: Running) -> None:
         row: StrategyRow = self.rows.chosen()

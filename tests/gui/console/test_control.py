@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.console.control.devices import DevicesTab
 from app.console.control.ledger import LedgerTab, lives
+from app.console.control.plan import PlanTab
+from app.console.control.replay import ReplayTab
 from app.console.control.strategies import StrategiesTab
 from app.console.main import Console
 from app.console.pages.control import ControlPage
 from app.model.audit import AuditRow
+from app.model.clock import SECOND_NS
 from app.model.control import ChannelRow, Clip, ControlState, Mode, Quantity, Rank, Running, StrategyRow, Wanted
 from app.model.station import Station
 from app.model.text import Text
-from tests.support.fake_station import FakeControl, FakeStation
+from tests.support.fake_station import FakeControl, FakeStation, FakeStrategies
 
 INF, NAN = float("inf"), float("nan")
 
@@ -163,3 +171,105 @@ def test_a_command_is_one_line_from_the_wish_to_what_came_of_it(
     assert column(view.rows, 7) == ["–", "–", "2.00 s"] and column(view.rows, 8)[2] == "it is tagged"
     view.rows.selectRow(2)
     assert "#1" in view.details.toPlainText() and "#3" in view.details.toPlainText()
+
+
+# ------------------------------------------------------------------------------------------- parameters, plans, replay
+
+
+@pytest.fixture
+def strategies(facade: FakeStation) -> FakeStrategies:
+    return facade.strategies
+
+
+def test_a_parameter_is_read_with_its_meaning_changed_and_tried_before(
+    control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot
+) -> None:
+    view: StrategiesTab = tab(console, StrategiesTab)
+    view.rows.selectRow(0)
+    view.read()
+    assert column(view.params, 0) == ["limit_kw", "window"] and column(view.params, 3) == ["–", "15min"]
+    assert column(view.params, 4)[0] == "import is kept below this"
+    assert not view.change.isEnabled()
+    view.params.selectRow(0)
+    assert view.value.text() == "100" and not view.change.isEnabled(), "nothing is changed yet"
+    view.value.setText("80")
+    view.trial.run.click()
+    qtbot.waitUntil(lambda: bool(strategies.asked))
+    _, start, end, *what = strategies.asked[-1]
+    assert what == ["shave", "limit_kw", "80"] and end - start == 86400 * SECOND_NS
+    qtbot.waitUntil(lambda: view.trial.rows.rows_model.rowCount() > 0)
+    told = dict(zip(column(view.trial.rows, 0), zip(column(view.trial.rows, 1), column(view.trial.rows, 2), strict=True),
+                    strict=True))  # fmt: skip
+    assert told["Highest quarter of an hour, kW"] == ("700.0", "600.0")
+    assert "limit_kw 80" in view.trial.note.text() and view.trial.curves._curves[1].value.max() == 600
+    view.reason.setText("summer")
+    view.change.click()
+    qtbot.waitUntil(lambda: strategies.asked[-1] == ("change", "shave", "limit_kw", "80", "summer"))
+    qtbot.waitUntil(lambda: "limit_kw is 80 now" in view.note.text())
+
+
+def test_a_plan_is_drawn_with_the_mouse_and_with_keys_and_saved_by_hand(
+    control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot
+) -> None:
+    control.now = replace(control.now, strategies=(replace(control.now.strategies[0], kind="plan_tracking"),))
+    view: PlanTab = tab(console, PlanTab)
+    chart = view.chart
+    assert chart.values[:2] == [100.0, 100.0] and math.isnan(chart.values[95]) and not view._save.isEnabled()
+    area = chart._area()
+
+    def at(quarter: int, kw: float) -> QPoint:
+        low, high = chart._ends(area)
+        x = area.left() + area.width() * (quarter + 0.5) / 96
+        return QPoint(round(x), round(area.bottom() - area.height() * (kw - low) / (high - low)))
+
+    QTest.mousePress(chart, Qt.MouseButton.LeftButton, pos=at(60, -400))
+    move = QMouseEvent(QEvent.Type.MouseMove, QPointF(at(70, 400)), QPointF(at(70, 400)), Qt.MouseButton.NoButton,
+                       Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)  # fmt: skip
+    chart.mouseMoveEvent(move)
+    QTest.mouseRelease(chart, Qt.MouseButton.LeftButton, pos=at(70, 400))
+    drawn = chart.values[60:71]
+    assert (
+        drawn == sorted(drawn) and drawn[0] == pytest.approx(-400, abs=20) and drawn[-1] == pytest.approx(400, abs=20)
+    )
+    assert not any(map(math.isnan, drawn)), "a quick hand leaves no hole"
+    chart.setFocus()
+    chart.at = 70
+    before = chart.values[70]
+    QTest.keyClick(chart, Qt.Key.Key_Up)
+    assert chart.values[70] == before + 10
+    QTest.keyClick(chart, Qt.Key.Key_Right)
+    QTest.keyClick(chart, Qt.Key.Key_Down)
+    assert chart.values[71] == -10
+    qtbot.waitUntil(view._save.isEnabled)
+    assert "17:45: -10 kW" in view.now.text()
+    view.reload()
+    assert chart.values[71] == -10, "looking elsewhere loses nothing that is drawn"
+    view._save.click()
+    qtbot.waitUntil(lambda: bool(strategies.asked))
+    what, strategy, day, values, _ = strategies.asked[-1]
+    assert (what, strategy, day, values[71]) == ("draw_plan", "shave", "", -10.0)
+    qtbot.waitUntil(lambda: not chart.is_changed)
+    view.read_file(Path("plan.xlsx"))
+    qtbot.waitUntil(lambda: chart.values == [-50.0] * 96)
+    assert "2026-12-24" in view.note.text() and len(strategies.asked) == 1, "it is only looked at"
+    view._undo.click()
+    assert chart.values[71] == -10
+
+
+def test_any_minute_is_looked_at_again(control: FakeControl, console: Console, qtbot: QtBot) -> None:
+    view: ReplayTab = tab(console, ReplayTab)
+    qtbot.waitUntil(lambda: column(view.rows, 4) == ["+100.0"])
+    assert column(view.rows, 2) == ["shave"] and column(view.rows, 7) == ["a higher rank"]
+    assert view.meter.text() == "Grid meter: +120.0 kW"
+    moment = view.at_ns
+    view._move(-3600)
+    qtbot.waitUntil(lambda: control.asked[-1] == ("replay", moment - 3600 * SECOND_NS))
+
+
+def test_the_ledger_is_written_into_a_file(
+    control: FakeControl, console: Console, qtbot: QtBot, tmp_path: Path
+) -> None:
+    view: LedgerTab = tab(console, LedgerTab)
+    view.search.setText("pcs1")
+    view.write(tmp_path / "ledger.csv")
+    qtbot.waitUntil(lambda: control.asked[-1] == ("export_ledger", tmp_path / "ledger.csv", "pcs1", ()))
