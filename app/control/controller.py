@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,10 +22,11 @@ from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, coded
 from app.control.standing import Standing
 from app.control.strategies.contract import Wish, column
 from app.control.stuck_soc import StuckSoc
+from app.control.switching import Switch
 from app.control.trips import Trips
 from app.control.views import Moment, Places, claims_of, only, places_of, view_of, well_formed
 from app.model.clock import SECOND_NS, to_datetime
-from app.model.control import Clip, Mode, Rank, Running
+from app.model.control import RANKS, Clip, Mode, Rank, Running
 from app.model.station import Station
 from app.model.text import Text
 
@@ -82,6 +83,8 @@ class Outcome:
     """It leads to safety: it is sent before its row is written."""
     meter_kw: float
     """Of the grid meter, import positive; NaN where it may not be used."""
+    switches: tuple[Switch, ...] = ()
+    """What live strategies want started and stopped; of several that speak of one device the highest rank's."""
 
     def holder(self, i: int) -> str:
         """Who set the target of a channel."""
@@ -116,6 +119,10 @@ class Controller:
         self.meter_name = point.name if point is not None else None
         """Of the grid meter's power."""
         self._reader.need(self._meter)
+        for one in self.runners:
+            for id_ in one.bound.strategy.switches():
+                point = station.by_id[id_].role("active_power")
+                self._reader.need(np.array([NOWHERE if point is None else point.index], np.int64))
         self._policy = Policy(self.fleet)
         self.stuck_soc, self.hunting, self._dwell = StuckSoc(self.fleet), Hunting(self.fleet), Dwell(self.fleet)
         n = len(self.fleet)
@@ -185,7 +192,30 @@ class Controller:
         self._dwell.note(allowed, now_s)
         self.last = np.where(np.isfinite(allowed), allowed, np.where(blocked, np.nan, self.last))
         meter_kw = float(self._reader.good(self._meter)[0])
-        return Outcome(tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent, meter_kw)
+        return Outcome(
+            tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent, meter_kw,
+            self._switches(),
+        )  # fmt: skip
+
+    def _switches(self) -> tuple[Switch, ...]:
+        found: dict[str, tuple[int, Switch]] = {}
+        for runner in self.runners:
+            wish, bound = runner.wish, runner.bound
+            if wish is None or not wish.switch or not wish.sound or self.running(bound) is not Running.LIVE:
+                continue
+            rank, allowed = RANKS.index(bound.rank), bound.strategy.switches()
+            for device, on in wish.switch.items():
+                if device in allowed and rank < found.get(device, (len(RANKS), None))[0]:
+                    found[device] = rank, Switch(device, bool(on), bound.id, wish.why)
+        return tuple(one for _, one in found.values())
+
+    def powers(self, devices: Iterable[str]) -> dict[str, float]:
+        """kW that these devices give, NaN where it may not be used."""
+        rows = {id_: self.station.by_id[id_].role("active_power") for id_ in devices}
+        return {
+            id_: float(self._reader.good(np.array([NOWHERE if point is None else point.index], np.int64))[0])
+            for id_, point in rows.items()
+        }
 
     # ----------------------------------------------------------------------------------------------- who asks what
 

@@ -158,6 +158,8 @@ class _Loading:
         if strategy is None or len(self.faults) > before:
             return None
         self._judge_transformer(strategy, form, here)
+        for id_ in strategy.switches():
+            self._judge_switched(id_, form, here)
         for name in strategy.points():
             self._judge_point(name, form, here)
         rank = form.priority or kind.rank
@@ -225,6 +227,20 @@ class _Loading:
                 self._fault(at, Text(f"{form.id}: {id_} may not be commanded without {' and '.join(missing)}",
                                      f"{form.id}：{id_} 缺少控制所需内容：{'、'.join(missing)}"),
                             Text("add it in station.yaml", "请在 station.yaml 中补充"))  # fmt: skip
+
+    def _judge_switched(self, id_: str, form: StrategyForm, here: Steps) -> None:
+        """What is started and stopped must be there, have both commands, and tell whether it runs."""
+        device = self._station.by_id.get(id_)
+        missing = (
+            [] if device is None else [role for role in ("start", "stop", "active_power") if not device.role(role)]
+        )
+        if device is None:
+            self._fault((*here, "params"), Text(f"{form.id}: unknown device '{id_}'", f"{form.id}：未知设备“{id_}”"),
+                        Text("name a device of the station", "请指定本站设备"))  # fmt: skip
+        elif missing:
+            self._fault((*here, "params"), Text(f"{form.id}: {id_} has no point with the role {', '.join(missing)}",
+                                                f"{form.id}：{id_} 缺少角色 {', '.join(missing)} 的测点"),
+                        Text("give points these roles", "请为测点指定这些角色"))  # fmt: skip
 
     def _judge_transformer(self, strategy: Strategy[Any, Any], form: StrategyForm, here: Steps) -> None:
         """A limit that allows more than the transformers bear is none."""

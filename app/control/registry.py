@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Final
 
+from app.control.strategies.backup import BackupReserve
 from app.control.strategies.contract import Strategy
 from app.control.strategies.curtailment import Curtailment
 from app.control.strategies.demand import DemandControl
@@ -24,7 +25,7 @@ OURS: Final[dict[str, Kind]] = {
     kind.kind: kind
     for kind in (
         PeakShaving, DemandControl, TariffSchedule, SocManagement, PlanTracking, Curtailment, ZeroExport, ImportLimit,
-        ExportLimit, RampLimit, PowerFactor,
+        ExportLimit, RampLimit, PowerFactor, BackupReserve,
     )
 }  # fmt: skip
 

@@ -37,6 +37,7 @@ from app.control.replay import (
 )  # fmt: skip
 from app.control.showing import state_of
 from app.control.standing import Manual, Standing
+from app.control.switching import Switch, Switching
 from app.control.telling import Publish, Telling
 from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditEntry, AuditFilter, AuditRow, Result
@@ -64,6 +65,7 @@ Query = Callable[[Sequence[str], int, int, int], Future[list[Series]]]
 """Reads history: points, start, end, pixels."""
 _KEPT: Final = "control_kept"
 _ORDER: Final = "control.order"
+_SWITCH: Final = "control.switch"
 
 _log = logging.getLogger("gridroom.control")
 
@@ -106,6 +108,7 @@ class Control:
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
         self._dispatcher = self._new_dispatcher()
+        self._switching = Switching(station)
         self._publish = publish
         self._telling = Telling(self._controller.fleet, publish)
         self._watched = self._controller.watched()
@@ -180,7 +183,7 @@ class Control:
         controller.follow(self._controller)
         self._controller, self._station = controller, controller.station
         self._dispatcher, self._watched, self._outcome = self._new_dispatcher(), controller.watched(), None
-        self._telling = Telling(controller.fleet, self._publish)
+        self._telling, self._switching = Telling(controller.fleet, self._publish), Switching(controller.station)
         if self._stir is not None:
             self._dispatcher.start()
 
@@ -213,10 +216,42 @@ class Control:
         self._dispatcher.send(outcome)
         self._telling.tell(outcome.requested, outcome.allowed, self._dispatcher.sent, self._clock.now_ns())
         self._outcome = outcome
+        self._switch(outcome)
         if self._standing.trips != self._kept_trips:
             self._kept_trips = dict(self._standing.trips)
             task = asyncio.get_running_loop().create_task(self._keep(), name="control keeps")
             task.add_done_callback(lambda done: done.exception())
+
+    def _switch(self, outcome: Outcome) -> None:
+        """Start and stop what strategies want started and stopped."""
+        if not outcome.switches:
+            return
+        power = self._controller.powers([one.device for one in outcome.switches])
+        for one in self._switching.due(outcome.switches, power, self._standing, self._clock.monotonic_ns()):
+            task = asyncio.get_running_loop().create_task(self._do_switch(one), name=f"control switches {one.device}")
+            task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+
+    async def _do_switch(self, one: Switch) -> None:
+        """A row, the command, a row of how it ended."""
+        actor = Actor(one.who, "strategy", f"config {self._station.config_hash[:12]}")
+        role = "start" if one.on else "stop"
+        asked = AuditEntry(actor, _SWITCH, one.device, Result.ASKED, one.why.en, {"role": role})
+        try:
+            id_ = await asyncio.wrap_future(self._audit.write(asked))
+            await self._execute(one.device, role)
+        except GridroomError as error:
+            _log.warning("%s cannot %s %s: %s", one.who, role, one.device, error)
+            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
+            words = error.text
+            what = Text(f"{one.device} cannot be switched: {words.en}", f"{one.device} 无法启停：{words.zh}")
+            self._alarm(f"control_switch_{one.device}", what, Priority.HIGH)
+            return
+        self._alarm(f"control_switch_{one.device}", None, Priority.HIGH)
+        self._standing.started.pop(one.device, None)
+        if one.on:
+            self._standing.started[one.device] = one.who
+        await self._keep()
+        self._audit.write(replace(asked, result=Result.DONE, asks=id_, details=None))
 
     def _new_dispatcher(self) -> Dispatcher:
         ledger = Ledger(self._audit, self._clock, self._station.config_hash)
@@ -434,7 +469,8 @@ class Control:
 
     async def _set_mode(self, device: str, mode: Mode) -> Changed[None]:
         standing = self._standing
-        if device != STATION and device not in self._controller.fleet.by_device:
+        switched = {id_ for one in self._controller.runners for id_ in one.bound.strategy.switches()}
+        if device not in {STATION, *self._controller.fleet.by_device, *switched}:
             raise ControlError(Text(f"{device} cannot be commanded", f"{device} 不可控"))
         before = standing.mode if device == STATION else standing.modes.get(device, Mode.AUTO)
         if device == STATION:
@@ -445,7 +481,7 @@ class Control:
                 standing.modes[device] = mode
         devices = [device] if device != STATION else list(self._controller.fleet.by_device)
         for id_ in devices:
-            for i in self._controller.fleet.by_device[id_]:  # what was allowed last is where manual begins
+            for i in self._controller.fleet.by_device.get(id_, ()):  # what was allowed last is where manual begins
                 standing.manual.pop(self._controller.fleet.channels[i].point.name, None)
                 if standing.mode_of(id_) is not Mode.AUTO:  # a person takes it over
                     standing.orders.pop(self._controller.fleet.channels[i].point.name, None)

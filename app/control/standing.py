@@ -35,6 +35,8 @@ class Standing:
     """Full name of a setpoint, or `northbound.CENTRE.OBJECT` -> what a dispatch centre has ordered.
 
     `who` is the centre, `why` its address."""
+    started: dict[str, str] = field(default_factory=dict)
+    """Device -> the strategy that has started it."""
     tags: dict[str, str] = field(default_factory=dict)
     trips: dict[str, Text] = field(default_factory=dict)
     stopped: bool = False
@@ -61,6 +63,7 @@ class Standing:
             {name: Mode(mode) for name, mode in data["modes"].items()},
             {name: Manual(**one) for name, one in data["manual"].items()},
             {name: Manual(**one) for name, one in data.get("orders", {}).items()},
+            {str(name): str(who) for name, who in data.get("started", {}).items()},
             {str(name): str(why) for name, why in data["tags"].items()},
             {name: Text(**why) for name, why in data["trips"].items()},
             bool(data["stopped"]),

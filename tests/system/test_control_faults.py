@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from app.model.control import Mode, Quantity
 from app.model.errors import GridroomError
 from tests.support.control_site import LONG_S, ROOT, SHAVE, SecondReader, Site, until
+from tests.support.simulated_park import STORAGE
 
 
 @pytest.mark.slow
@@ -162,3 +164,24 @@ def test_a_station_that_would_overload_its_transformer_is_refused_at_check(tmp_p
     done = subprocess.run([sys.executable, "-m", "app", "check", str(tmp_path)], cwd=ROOT, capture_output=True, text=True,
                           check=False)  # fmt: skip
     assert done.returncode == 2 and "more than the transformers bear" in done.stdout + done.stderr
+
+
+def test_a_genset_is_started_before_the_reserve_is_used_up_and_stopped_by_who_started_it(
+    make: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.control.switching.AGAIN_S", 3.0)
+    params = {"reserve_pct": 5, "genset": "gen1", "start_below_pct": 6, "stop_above_pct": 99.5}
+    backup = {"id": "backup", "kind": "backup_reserve", "devices": ["pcs1", "pcs2"], "params": params}
+    site = make(strategies=[backup], only=(*STORAGE, "gen1"))
+    until(lambda: site.value("bms1.soc_pct") > 10)
+    site.door.strategies.change("backup", "start_below_pct", "99", "a trial").result(LONG_S)
+    until(lambda: site.value("gen1.p_kw") > 20, 60)
+    site.door.strategies.change("backup", "start_below_pct", "6").result(LONG_S)
+    site.stop()
+    site.start()  # who has started it is known after a restart
+    site.door.strategies.change("backup", "stop_above_pct", "7").result(LONG_S)
+    until(lambda: site.value("gen1.p_kw") < 5, 60)
+    asked = [row for row in site.ledger("control.switch") if row.result == "asked"]
+    assert {(row.actor, row.role, row.target) for row in asked} == {("backup", "strategy", "gen1")}
+    told = [json.loads(row.details)["role"] for row in asked]
+    assert told == sorted(told) and set(told) == {"start", "stop"}, "it is told again while it takes its time"

@@ -52,7 +52,7 @@ class ReplayTab(Tab):
         self.verbs.addWidget(self.meter)
         self.rows = self.table(
             ("Device", "Quantity", "Set by", "Requested", "Allowed", "Sent", "Flows", "Limited by", "Why"),
-            (140, 120, 130, 95, 95, 95, 95, 140, 300), self._tell, stretch=8,
+            (140, 160, 130, 95, 95, 95, 95, 140, 260), self._tell, stretch=8,
         )  # fmt: skip
         self.column.addWidget(self.rows, 1)
         self._seen: ReplayView | None = None

@@ -123,6 +123,8 @@ class Wish:
     reactive: Ask | None = None
     reason: str = ""
     """A word that stays the same while the reason does, such as `shave`: a new one opens a row of the ledger."""
+    switch: Mapping[str, bool] = field(default_factory=dict)
+    """Devices (of `Strategy.switches`) that shall run, or rest; one that is not named stays as it is."""
     sound: bool = True
     """False: its inputs may not be used; its devices then do what their policy says (`on_bad_input`)."""
 
@@ -151,6 +153,10 @@ class Strategy(ABC, Generic[P, S]):
 
     def points(self) -> tuple[str, ...]:
         """Full names of points that its parameters name: `View.values` has them."""
+        return ()
+
+    def switches(self) -> tuple[str, ...]:
+        """Ids of devices that it starts and stops."""
         return ()
 
     @abstractmethod
