@@ -46,7 +46,7 @@ def test_what_is_left_out_is_as_its_kind_says(station: Station) -> None:
     ("change", "words"),
     [
         ({"kind": "peak_shavin"}, "unknown kind 'peak_shavin'; did you mean 'peak_shaving'?"),
-        ({"kind": "magic"}, "unknown kind 'magic'; write one of: curtailment"),
+        ({"kind": "magic"}, "unknown kind 'magic'; write one of: backup_reserve"),
         ({"devices": ["pcs9"]}, "a: unknown device 'pcs9'; did you mean"),
         ({"devices": ["bms1"]}, "a: bms1 cannot be commanded"),
         ({"devices": []}, "devices"),
