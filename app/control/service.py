@@ -117,6 +117,7 @@ class Control:
         self._running: Future[Any] | None = None
         self._resolving: Future[Any] = Future()
         self._armed: dict[str, tuple[str, str, int]] = {}
+        self._keeping = asyncio.Lock()
         self._kept_trips: dict[str, Text] = {}
 
     # ---------------------------------------------------------------------------------------------------------- life
@@ -537,7 +538,8 @@ class Control:
 
     async def _keep(self) -> None:
         """What people decided is on the disk before they are told that it is so. Raises StorageError."""
-        await asyncio.to_thread(save, self._file, self._standing.to_json())
+        async with self._keeping:  # one after the other: the newest is written last
+            await asyncio.to_thread(save, self._file, self._standing.to_json())
 
     # -------------------------------------------------------------------------------------------------------- judging
 

@@ -34,6 +34,11 @@ def test_no_callback_holds_the_loop_while_a_device_comes_and_goes(tmp_path: Path
     assert worst[0][0] < LONGEST_S, worst
 
 
+def test_no_callback_holds_the_loop_while_strategies_run_live_and_people_command(tmp_path: Path) -> None:
+    worst = worst_of(tmp_path, "--seconds", "10", "--live")
+    assert worst[0][0] < LONGEST_S, worst
+
+
 def test_a_sink_that_blocks_is_caught(tmp_path: Path) -> None:
     """The check itself: it would be worth nothing if it never failed."""
     worst = worst_of(tmp_path, "--seconds", "2", "--block", "0.03")
@@ -82,7 +87,26 @@ class Blocking:
             pass
 
 
-def _run(data: Path, seconds: float, block_s: float, *, drop: bool) -> None:
+def _command(station: Any) -> None:
+    """Every strategy live, and what people do meanwhile."""
+    from app.model.access import Actor
+    from app.model.control import Mode, Quantity, Running
+
+    control, li = station.control, Actor("li", "engineer")
+    for one in control.state().strategies:
+        control.run_strategy(one.id, Running.LIVE).result(30)
+    for k in range(20):
+        control.set_mode("pcs1", Mode.MANUAL).result(30)
+        control.request("pcs1", Quantity.ACTIVE, 10.0 + k, "a trial", who=li).result(30)
+        control.set_mode("pcs1", Mode.AUTO).result(30)
+        control.tag("inv2", "work").result(30)
+        control.untag("inv2").result(30)
+        control.replay(station.now_ns()).result(30)
+    control.stop_all("smoke").result(30)
+    control.release_stop("over").result(30)
+
+
+def _run(data: Path, seconds: float, block_s: float, *, drop: bool, live: bool) -> None:
     from app.configuration import configure
     from app.demo import DEMO, DemoSimulator
     from app.history.folder import DataFolder
@@ -111,6 +135,8 @@ def _run(data: Path, seconds: float, block_s: float, *, drop: bool) -> None:
             wait_for(LinkState.LOST)
             simulator.tell(f"clear {DROPPED}")
             wait_for(LinkState.ONLINE)
+        if live:
+            _command(station)
         time.sleep(max(0.0, end - time.monotonic()))
         station.stop()
     simulator.stop()
@@ -126,5 +152,6 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--block", type=float, default=0.0)
     parser.add_argument("--drop", action="store_true")
+    parser.add_argument("--live", action="store_true")
     options = parser.parse_args()
-    _run(options.data, options.seconds, options.block, drop=options.drop)
+    _run(options.data, options.seconds, options.block, drop=options.drop, live=options.live)
