@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from app.control.standing import Standing
 from app.model.access import Actor, Denied
 from app.model.audit import AuditEntry, Result
 from app.model.control import Clip, Mode, Quantity, Running
@@ -196,6 +197,16 @@ def test_what_people_decided_is_true_after_a_restart(make: Callable[..., Site]) 
     assert state.tags == {"pcs1": "work"} and state.modes == {"pcs2": Mode.MANUAL}
     until(lambda: site.value("pcs2.p_kw") < -40)
     assert site.channel("pcs1").blocked is not None and site.channel("pcs1").sent_at == 0
+
+
+def test_what_people_decide_at_one_moment_is_all_kept(make: Callable[..., Site]) -> None:
+    site = make()
+    control = site.door.control
+    answers = [control.tag(device, f"work {k}") for k in range(15) for device in ("pcs1", "pcs2")]
+    for answer in answers:
+        answer.result(LONG_S)
+    kept = Standing.of_json((site.data / "control.json").read_text(encoding="utf-8"))
+    assert kept.tags == control.state().tags and set(kept.tags) == {"pcs1", "pcs2"}
 
 
 def test_only_who_may_commands_and_an_area_ends_where_it_ends(make: Callable[..., Site]) -> None:
