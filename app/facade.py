@@ -103,6 +103,11 @@ class ControlService(Protocol):
     def request(self, device: str, quantity: Quantity, value: float, reason: str = "") -> Future[float]:
         """Set a device that is in manual; done when the device holds what was allowed, which is the answer."""
 
+    def request_many(
+        self, values: Mapping[str, float], quantity: Quantity, reason: str = ""
+    ) -> Future[dict[str, float]]:
+        """Several devices in manual at one moment, or none; cancelled, each is led back to where it was."""
+
     def arm(self, device: str, role: str) -> str:
         """The first step of a command; the second takes the word within 30 s."""
 

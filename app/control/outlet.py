@@ -128,6 +128,8 @@ class Outlet:
             self._stir.clear()
             while self._commands:
                 point, value, answer = self._commands.popleft()
+                if answer.cancelled():  # who asked has called it off
+                    continue
                 sent = await self._write(point, value, renewal=False)
                 if not answer.done():
                     answer.set_result(sent)

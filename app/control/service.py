@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from app.control.controller import Controller, Outcome
 from app.control.dispatcher import Alarm, Dispatcher
 from app.control.inflight import LOOKED_AT, Open, ended, unanswered
+from app.control.judging import ControlError, Judge
 from app.control.kept import load, save
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
@@ -43,9 +44,9 @@ from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditEntry, AuditFilter, AuditRow, Result
 from app.model.clock import SECOND_NS, Clock
 from app.model.config import Priority
-from app.model.control import COMMAND_ROLES, ControlState, GridOrder, Mode, Quantity, ReplayView, Running
+from app.model.control import ControlState, GridOrder, Mode, Quantity, ReplayView, Running
 from app.model.errors import GridroomError, StorageError
-from app.model.station import Device, Point, Station
+from app.model.station import Station
 from app.model.text import Text
 from app.model.views import Series
 
@@ -70,13 +71,13 @@ _SWITCH: Final = "control.switch"
 _log = logging.getLogger("gridroom.control")
 
 
-class ControlError(GridroomError):
-    """A request that is refused: why, and what to do."""
-
-
 def _device(_: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
     """`*` is no device, and so in no area but the whole station."""
     return (str(arguments["device"]),)
+
+
+def _devices(_: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
+    return tuple(map(str, arguments["values"])) or (STATION,)
 
 
 class Control:
@@ -107,6 +108,7 @@ class Control:
         self._query, self._export = query, export
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
+        self._judge = Judge(lambda: self._controller, table)
         self._dispatcher = self._new_dispatcher()
         self._switching = Switching(station)
         self._publish = publish
@@ -288,14 +290,25 @@ class Control:
     def request(self, device: str, quantity: Quantity, value: float, reason: str = "", *, who: Actor) -> Future[Any]:
         """Set a device in manual. The answer comes when the device holds it, or says why it does not.
 
-        Fails with ControlError. Answers with the value that was allowed.
+        Fails with ControlError. Answers with the value that was allowed. Called off, it is led back to where it was.
         """
         return self._ask(self._request(device, Quantity(quantity), float(value), who, reason))
+
+    @permit(Action.COMMAND, where=_devices, changes=True)
+    def request_many(
+        self, values: Mapping[str, float], quantity: Quantity, reason: str = "", *, who: Actor
+    ) -> Future[Any]:
+        """Set several devices in manual at one moment, or none: device -> value. Answers with what was allowed of each.
+
+        Fails with ControlError; what then was set stays set. Called off, each is led back to where it was.
+        """
+        given = {str(device): float(value) for device, value in values.items()}
+        return self._ask(self._request_many(given, Quantity(quantity), who, reason))
 
     @permit(Action.COMMAND, where=_device)
     def arm(self, device: str, role: str) -> str:
         """The first of two steps of a command (start, stop, reset, open, close): a word that is good for 30 s."""
-        self._commanded(device, role)
+        self._judge.commanded(device, role)
         word = secrets.token_hex(8)
         until = self._clock.monotonic_ns() + round(ARMED_S * SECOND_NS)
         self._armed = {key: one for key, one in self._armed.items() if one[2] > self._clock.monotonic_ns()}
@@ -390,10 +403,10 @@ class Control:
     def _refuse_order(self, order: GridOrder, todo: tuple[str, str] | None) -> None:
         """As a person's request would be. Raises ControlError."""
         if todo is not None:
-            self._commanded(*todo)
-            self._refuse_blocked(todo[0], None)
+            self._judge.commanded(*todo)
+            self._judge.refuse_blocked(todo[0], None)
         elif (i := channel_of(order, self._controller)) is not None:
-            self._refuse_blocked(self._controller.fleet.channels[i].device.id, i)
+            self._judge.refuse_blocked(self._controller.fleet.channels[i].device.id, i)
 
     async def _stand(self, order: GridOrder) -> None:
         """It holds from now on, or no more."""
@@ -406,25 +419,42 @@ class Control:
         self._cycle()
 
     async def _request(self, device: str, quantity: Quantity, value: float, who: Actor, reason: str) -> Changed[float]:
-        i = self._channel(device, quantity)
-        one = self._controller.fleet.channels[i]
-        self._refuse_blocked(device, i)
-        low, high = float(self._controller.fleet.low[i]), float(self._controller.fleet.high[i])
-        if not (math.isfinite(value) and low <= value <= high):
-            raise ControlError(Text(f"{value:g} is not within {low:g} to {high:g} {one.point.unit}",
-                                    f"{value:g} 超出 {low:g} 至 {high:g} {one.point.unit}"))  # fmt: skip
-        if self._standing.mode_of(device) is not Mode.MANUAL:
-            raise ControlError(
-                Text(f"{device} is not in manual; put it in manual first", f"{device} 不在手动；请先切至手动")
-            )
-        before = self._standing.manual.get(one.point.name)
-        self._standing.manual[one.point.name] = Manual(value, who.name, reason, self._next())
-        await self._keep()
-        self._cycle()
-        allowed = await self._held(i, device)
+        name = self._controller.fleet.channels[self._judge.channel(device, quantity)].point.name
+        before = self._standing.manual.get(name)
+        answer = await self._request_many({device: value}, quantity, who, reason)
+        allowed = answer.answer[device]
         return Changed(
             allowed, before=None if before is None else before.value, after={"asked": value, "allowed": allowed}
         )
+
+    async def _request_many(
+        self, values: Mapping[str, float], quantity: Quantity, who: Actor, reason: str
+    ) -> Changed[dict[str, float]]:
+        """All are judged before one is set; called off, each is what it was before."""
+        at = {device: self._judge.setpoint(device, quantity, value) for device, value in values.items()}
+        before: dict[str, Manual] = {}
+        for device, i in at.items():
+            name, last = self._controller.fleet.channels[i].point.name, float(self._controller.last[i])
+            was = self._standing.manual.get(name)
+            if was is not None or math.isfinite(last):
+                before[name] = was or Manual(last, who.name, "as it was", self._next() + 1)
+            self._standing.manual[name] = Manual(values[device], who.name, reason, self._next())
+        await self._keep()
+        self._cycle()
+        try:
+            held = await asyncio.gather(*(self._held(i, device) for device, i in at.items()), return_exceptions=True)
+        except asyncio.CancelledError:
+            self._standing.manual.update(before)
+            self._cycle()
+            await asyncio.shield(self._keep())
+            raise
+        allowed: dict[str, float] = {}
+        for device, one in zip(at, held, strict=True):
+            if isinstance(one, BaseException):
+                raise one
+            allowed[device] = one
+        was_kw = {name: one.value for name, one in before.items()}
+        return Changed(allowed, before=was_kw, after={"asked": dict(values), "allowed": allowed})
 
     def _next(self) -> int:
         """Another number than any that stands: the same value set again is another row of the ledger."""
@@ -444,7 +474,7 @@ class Control:
             if not math.isnan(allowed) and sent == allowed:
                 return allowed
             await asyncio.sleep(0.005)
-        self._refuse_blocked(device, i)
+        self._judge.refuse_blocked(device, i)
         raise ControlError(Text(f"{one.point.name} did not take it in time; what it holds is not known",
                                 f"{one.point.name} 未在规定时间内接受，实际保持值未知"))  # fmt: skip
 
@@ -455,11 +485,11 @@ class Control:
         return await self._execute(device, role)
 
     async def _execute(self, device: str, role: str) -> Changed[float]:
-        point = self._commanded(device, role)
-        self._refuse_blocked(device, None)
+        point = self._judge.commanded(device, role)
+        self._judge.refuse_blocked(device, None)
         if self._standing.stopped and role in ("start", "close"):
             raise ControlError(Text("the emergency stop is in; release it first", "急停有效；请先解除"))
-        if role != "stop" and not self._interlocks_hold(device):
+        if role != "stop" and not self._judge.interlocks_hold(device):
             raise ControlError(Text(f"{device} is interlocked; see its interlocks", f"{device} 被闭锁；请查看闭锁条件"))
         states = point.form.states
         value = float(next(iter(states))) if states and len(states) == 1 else 1.0
@@ -540,51 +570,3 @@ class Control:
         """What people decided is on the disk before they are told that it is so. Raises StorageError."""
         async with self._keeping:  # one after the other: the newest is written last
             await asyncio.to_thread(save, self._file, self._standing.to_json())
-
-    # -------------------------------------------------------------------------------------------------------- judging
-
-    def _channel(self, device: str, quantity: Quantity) -> int:
-        for i in self._controller.fleet.by_device.get(device, ()):
-            if self._controller.fleet.channels[i].quantity is quantity:
-                return i
-        raise ControlError(Text(f"{device} has no setpoint of its {quantity.value}", f"{device} 没有该设定点"))
-
-    def _commanded(self, device: str, role: str) -> Point:
-        found = self._station.by_id.get(device)
-        point = found.role(role) if found is not None and role in COMMAND_ROLES else None
-        if point is None:
-            raise ControlError(Text(f"{device} has no command '{role}'", f"{device} 没有命令“{role}”"))
-        return point
-
-    def _refuse_blocked(self, device: str, i: int | None) -> None:
-        """Raises ControlError where nothing may be sent to a device now."""
-        if self._station.read_only:
-            raise ControlError(Text("the station is read-only", "本站为只读"))
-        if device in self._standing.tags:
-            why = self._standing.tags[device]
-            raise ControlError(Text(f"{device} is tagged: {why}", f"{device} 已挂牌：{why}"))
-        if i is not None and self._standing.stopped:
-            raise ControlError(Text("the emergency stop is in; release it first", "急停有效；请先解除"))
-        if i is not None and device in self._standing.trips:
-            why_ = self._standing.trips[device]
-            raise ControlError(
-                Text(f"{device} has tripped: {why_.en}; reset it first", f"{device} 已跳闸：{why_.zh}；请先复归")
-            )
-        if not self._is_remote(self._station.by_id[device]):
-            raise ControlError(Text(f"{device} is switched to local", f"{device} 处于就地"))
-
-    def _is_remote(self, device: Device) -> bool:
-        point = device.role("remote")
-        if point is None:
-            return True
-        table = self._table()
-        return bool(
-            table.value[point.index] != 0 and np.isfinite(table.value[point.index]) and not table.quality[point.index]
-        )
-
-    def _interlocks_hold(self, device: str) -> bool:
-        table, found = self._table(), self._station.by_id[device]
-        rows = [
-            self._station.by_name[f"{device}.{name}" if "." not in name else name] for name in found.control.interlocks
-        ]
-        return all(table.value[row] != 0 and not table.quality[row] for row in rows)

@@ -371,6 +371,8 @@ class FakeControl:
     def __init__(self) -> None:
         self.now = ControlState(Mode.AUTO, False, (), ())
         self.asked: list[tuple[Any, ...]] = []
+        self.slow: Future[Any] | None = None
+        """What is answered to everything that is asked, if it is there."""
 
     def state(self) -> ControlState:
         return self.now
@@ -391,7 +393,14 @@ class FakeControl:
     def __getattr__(self, name: str) -> Callable[..., Future[Any]]:
         def ask(*given: Any, **more: Any) -> Future[Any]:
             self.asked.append((name, *given, *more.values()))
-            return answered(given[2] if name == "request" else 7 if name == "export_ledger" else None)
+            if self.slow is not None:
+                return self.slow
+            answers = {
+                "request": given[2:3] and given[2],
+                "export_ledger": 7,
+                "request_many": given[0] if given else {},
+            }
+            return answered(answers.get(name))
 
         return ask
 

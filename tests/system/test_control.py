@@ -199,6 +199,41 @@ def test_what_people_decided_is_true_after_a_restart(make: Callable[..., Site]) 
     assert site.channel("pcs1").blocked is not None and site.channel("pcs1").sent_at == 0
 
 
+def test_several_are_set_at_one_moment_or_none(make: Callable[..., Site]) -> None:
+    site = make()
+    control = site.door.control
+    for device in ("pcs1", "pcs2"):
+        control.set_mode(device, Mode.MANUAL).result(LONG_S)
+    both = {"pcs1": 80.0, "pcs2": -60.0}
+    assert control.request_many(both, Quantity.ACTIVE, "a trial").result(LONG_S) == both
+    until(lambda: abs(site.value("pcs1.p_kw") - 80) < 6 and abs(site.value("pcs2.p_kw") + 60) < 6)
+    with pytest.raises(GridroomError, match="not within"):
+        control.request_many({"pcs1": 10.0, "pcs2": 9000.0}, Quantity.ACTIVE).result(LONG_S)
+    with pytest.raises(GridroomError, match="no setpoint"):
+        control.request_many({"pcs1": 10.0, "inv1": 10.0}, Quantity.ACTIVE).result(LONG_S)
+    assert site.channel("pcs1").allowed == 80, "none of them was set"
+
+
+@pytest.mark.expects_errors
+def test_what_is_called_off_before_it_is_held_is_led_back(make: Callable[..., Site]) -> None:
+    site = make()
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 50.0).result(LONG_S)
+    until(lambda: abs(site.value("pcs1.p_kw") - 50) < 6)
+    site.park.tell("fault pcs1 silent")
+    time.sleep(0.5)
+    asked = control.request("pcs1", Quantity.ACTIVE, 300.0)
+    until(lambda: site.channel("pcs1").requested == 300)
+    assert asked.cancel()
+    until(lambda: site.channel("pcs1").requested == 50)
+    site.park.tell("clear pcs1")
+    until(lambda: site.channel("pcs1").held == 50 and abs(site.value("pcs1.p_kw") - 50) < 6)
+    until(lambda: any(row.reason == "cancelled" for row in site.ledger("control.request")))
+    kept = Standing.of_json((site.data / "control.json").read_text(encoding="utf-8"))
+    assert kept.manual["pcs1.p_set_kw"].value == 50
+
+
 def test_what_people_decide_at_one_moment_is_all_kept(make: Callable[..., Site]) -> None:
     site = make()
     control = site.door.control

@@ -53,6 +53,7 @@ COMMANDS: Final = {
     "close": "Close the breaker",
 }
 STATION: Final = "*"
+_SETTING: Final = "setting"
 
 
 def number(value: float) -> str:
@@ -116,8 +117,12 @@ class DevicesTab(Tab):
         self.value = QLineEdit()
         self.value.setMaximumWidth(140)
         self.range = QLabel()
-        self.set = QPushButton()
+        self.set, self.set_all, self.call_off = QPushButton(), QPushButton(), QPushButton()
         self.set.clicked.connect(self._on_set)
+        self.set_all.clicked.connect(self._on_set_all)
+        self.call_off.clicked.connect(self._on_call_off)
+        self._setting = False
+        """A setpoint was asked for and is not confirmed."""
         self.value.returnPressed.connect(lambda: None)  # Enter is never the answer that moves power
         self.device_modes = {mode: QPushButton() for mode in MODES}
         self.tag, self.trip = QPushButton(), QPushButton()
@@ -133,6 +138,7 @@ class DevicesTab(Tab):
         column.addWidget(self.head)
         for widgets in (
             [*self.device_modes.values(), None, self.tag, self.trip], [self.value, self.range, None, self.set],
+            [None, self.set_all, self.call_off],
             [self.commands, self.arm, self.confirm, None],
         ):  # fmt: skip
             line = QHBoxLayout()
@@ -221,6 +227,7 @@ class DevicesTab(Tab):
         self.value.setAccessibleName(tr("Value"))
         self.value.setPlaceholderText(tr("Value"))
         self.commands.setAccessibleName(tr("Command"))
+        self.call_off.setText(tr("Call off"))
         self._stop.setText(tr("EMERGENCY STOP"))
         self._release.setText(tr("Release the stop"))
         self.arm.setText(tr("Arm…"))
@@ -252,6 +259,10 @@ class DevicesTab(Tab):
         manual = row is not None and row.mode is Mode.MANUAL and row.blocked is None and not stopped
         hint = "" if manual else tr("Put the device in manual first.")
         allow(self.set, "control.request", able=manual and value is not None, hint=hint, devices=device)
+        allow(self.set_all, "control.request_many", able=value is not None and not stopped and len(self._all()) > 1,
+              hint=tr("All devices in manual that have this setpoint."), devices=self._all() or None)  # fmt: skip
+        self.set_all.setText(tr("Set all {n} in manual", n=len(self._all())))
+        self.call_off.setEnabled(self._setting)
         self.value.setEnabled(manual)
         self.set.setText(self._set_words(row, value))
         role = self.commands.currentData()
@@ -300,17 +311,56 @@ class DevicesTab(Tab):
             lambda reason: control.set_mode(device, mode, reason), tr("It is in {mode} now.", mode=tr(MODES[mode]))
         )
 
+    def _all(self) -> tuple[str, ...]:
+        """Devices in manual that have the setpoint of the chosen row."""
+        row, state = self._row(), self.state
+        rows = state.channels if state is not None and row is not None else ()
+        return tuple(one.device for one in rows if row is not None and one.quantity is row.quantity
+                     and one.mode is Mode.MANUAL and one.blocked is None)  # fmt: skip
+
+    def _on_set_all(self) -> None:
+        row, value, devices = self._row(), self._value(), self._all()
+        if row is None or value is None:
+            return
+        control, reason, unit = self.context.facade.control, self.reason.text().strip(), UNITS[row.quantity]
+        self._send(
+            lambda: control.request_many(dict.fromkeys(devices, value), row.quantity, reason),
+            lambda allowed: ", ".join(f"{one} {number(kw)} {unit}" for one, kw in allowed.items()),
+        )
+
+    def _send(self, call: Callable[[], Future[Any]], words: Callable[[Any], str]) -> None:
+        """Ask, until it is confirmed, refused, or called off."""
+
+        def done(allowed: Any) -> None:
+            self._setting = False
+            self._done(tr("Confirmed: {value}", value=words(allowed)))
+
+        def refused(error: BaseException) -> None:
+            self._setting = False
+            self.refuse(error)
+            self.show_rights()
+
+        self._setting = True
+        self.say(tr("asked…"))
+        self.context.door.do(call, self, done, refused, slot=_SETTING)
+        self.show_rights()
+
+    def _on_call_off(self) -> None:
+        self._setting = False
+        self.context.bridge.forget(self, _SETTING)
+        self.say(tr("It is called off, and led back to where it was."))
+        self.show_rights()
+
     def _on_set(self) -> None:
         row, value = self._row(), self._value()
         if row is None or value is None:
             return
         control, unit = self.context.facade.control, UNITS[row.quantity]
         reason = self.reason.text().strip()
-        self.say(tr("asked…"))
-        self.context.door.do(
-            lambda: control.request(row.device, row.quantity, value, reason=reason), self,
-            lambda allowed: self._done(tr("Confirmed: {value}", value=f"{number(allowed)} {unit}")), self.refuse,
-        )  # fmt: skip
+        self._send(
+            lambda: control.request(row.device, row.quantity, value, reason=reason),
+            lambda allowed: f"{number(allowed)} {unit}",
+        )
 
     def _on_tag(self) -> None:
         device, control = self._device(), self.context.facade.control

@@ -21,6 +21,7 @@ WORDS: Final[dict[str, Text]] = {
     "alarms.export_rows": Text("Export the alarm journal", "导出告警日志"),
     "control.export_ledger": Text("Export the ledger", "导出命令台账"),
     "control.switch": Text("Start or stop by a strategy", "策略启停"),
+    "control.request_many": Text("Set several setpoints", "批量设定"),
     "control.order": Text("Order of a dispatch centre", "调度命令"),
     "control.setpoint": Text("Set a device", "设定设备"),
     "control.digest": Text("Digest of what was set", "设定值摘要"),

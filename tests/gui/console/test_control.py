@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,28 @@ def test_a_device_is_set_in_manual_only_and_never_by_enter(
     view.set.click()
     device = control.now.channels[1].device
     qtbot.waitUntil(lambda: control.asked == [("request", device, Quantity.ACTIVE, -120.0, "a trial")])
+
+
+def test_all_in_manual_are_set_at_once_and_what_is_not_confirmed_is_called_off(
+    control: FakeControl, console: Console, qtbot: QtBot
+) -> None:
+    view: DevicesTab = tab(console, DevicesTab)
+    first, second = (replace(one, mode=Mode.MANUAL) for one in control.now.channels)
+    control.now = replace(control.now, channels=(first, replace(second, device="inv1")))
+    view.read()
+    view.rows.selectRow(0)
+    view.value.setText("50")
+    view.read()
+    assert view.set_all.isEnabled() and view.set_all.text() == "Set all 2 in manual"
+    view.set_all.click()
+    values = {first.device: 50.0, "inv1": 50.0}
+    qtbot.waitUntil(lambda: control.asked == [("request_many", values, Quantity.ACTIVE, "")])
+    qtbot.waitUntil(lambda: not view._setting)
+    control.slow = Future()
+    view.set.click()
+    assert view.call_off.isEnabled()
+    view.call_off.click()
+    assert control.slow.cancelled() and not view.call_off.isEnabled() and "called off" in view.note.text()
 
 
 def test_a_command_has_two_steps(control: FakeControl, console: Console, qtbot: QtBot) -> None:
