@@ -35,6 +35,7 @@ class PlanTab(Tab):
         self.strategy.currentIndexChanged.connect(lambda *_: self._ask_plan())
         self.day.activated.connect(lambda *_: self._on_day())
         typed = QLineEdit()
+        typed.setStyleSheet("border: 0; padding: 0; background: transparent")  # the box around it has both
         typed.editingFinished.connect(self._on_day)
         self.day.setLineEdit(typed)
         self.verbs.addWidget(self.strategy)
