@@ -278,7 +278,7 @@ class Controller:
         for i in np.flatnonzero(manual).tolist():
             given = self.standing.manual.get(self.fleet.channels[i].point.name)
             target = given.value if given is not None else float(self.last[i])
-            if np.isnan(target):
+            if not np.isfinite(target):
                 continue
             claim = Claim(Rank.OPERATOR, np.array([i]), np.array([-np.inf]), np.array([np.inf]), np.array([target]))
             why = Text.of(given.why) if given is not None and given.why else Text("in manual", "手动")
@@ -291,7 +291,7 @@ class Controller:
         found = []
         for name, given in self.standing.orders.items():
             i = self._by_point.get(name)
-            if i is None or not auto[i]:
+            if i is None or not auto[i] or not np.isfinite(given.value):
                 continue
             most, target = (given.value, np.nan) if self.fleet.is_limit[i] else (np.inf, given.value)
             claim = Claim(Rank.GRID, np.array([i]), np.array([-np.inf]), np.array([most]), np.array([target]))

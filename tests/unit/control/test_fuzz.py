@@ -38,6 +38,7 @@ STRATEGIES: list[dict[str, Any]] = [
     {"id": "order", "kind": "curtailment", "devices": ALL, "params": {"order": "meter1.order"}},
     {"id": "soc", "kind": "soc_management", "devices": BOTH, "params": {"band_pct": [30, 70]}},
     {"id": "ramp", "kind": "ramp_limit", "devices": ALL, "params": {"kw_per_min": 10}},
+    {"id": "backup", "kind": "backup_reserve", "devices": BOTH, "params": {"reserve_pct": 20}},
     {"id": "pf", "kind": "power_factor", "devices": BOTH},
     {"id": "valley", "kind": "tariff_schedule", "devices": BOTH, "params": {"tariff": "demonstration"}},
 ]
@@ -67,6 +68,11 @@ def shake(bench: Bench, dice: random.Random) -> None:
             standing.modes[device] = dice.choice(list(Mode))
         if dice.random() < 0.1:
             standing.manual[f"{device}.p_set"] = Manual(number(dice, 300), "li", "", dice.randrange(9))
+        for name in (f"{device}.p_set", f"{device}.q_set", "inv1.p_lim"):
+            if dice.random() < 0.05:
+                standing.orders[name] = Manual(number(dice, 300), "d1", "10.0.0.5", dice.randrange(9))
+            elif dice.random() < 0.05:
+                standing.orders.pop(name, None)
         for kept, value in ((standing.tags, "work"), (standing.trips, Text("hot", "过热"))):
             if dice.random() < 0.02:
                 kept[device] = value  # type: ignore[assignment]
@@ -127,7 +133,16 @@ def nothing_stale() -> None:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(
-        park(tmp_path, limits={"import_kw": 150, "export_kw": 80}, ramp_kw_per_s=200, minimum_change_kw=1), STRATEGIES
+        park(
+            tmp_path,
+            limits={"import_kw": 150, "export_kw": 80},
+            ramp_kw_per_s=200,
+            minimum_change_kw=1,
+            minimum_on="2s",
+            minimum_off="1s",
+            throttle="300ms",
+        ),
+        STRATEGIES,
     )
 
 
