@@ -35,6 +35,7 @@ MOST_DAYS: Final = 400
 """Of a trial."""
 _LARGEST: Final = 10_000
 """Characters of a parameter."""
+_MOST_PARTS: Final = 1000
 
 
 class SettingError(GridroomError):
@@ -272,9 +273,23 @@ def _parsed(value: str) -> Any:
     try:
         if len(value) > _LARGEST:
             raise ValueError
-        return yaml.safe_load(value)
+        found = yaml.safe_load(value)
+        if _size(found, _MOST_PARTS) > _MOST_PARTS:  # a few aliases may stand for millions
+            raise ValueError
+        return found
     except (yaml.YAMLError, ValueError, RecursionError):
         raise SettingError(Text(f"'{value[:80]}' is no value", f"“{value[:80]}”不是有效的值")) from None
+
+
+def _size(value: object, most: int) -> int:
+    """Of how many parts a value consists; no more are counted than `most` and one."""
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    count = 1
+    for part in parts:
+        count += _size(part, most - count)
+        if count > most:
+            break
+    return count
 
 
 def _yaml(value: object) -> str:

@@ -16,6 +16,7 @@ from app.model.control import Mode, Quantity, ReplayRow, Running
 from app.model.errors import GridroomError
 from tests.support.control_site import LONG_S, SHAVE, Site, until
 
+_BOMB = "[" + ", ".join(["&a0 [1]", *(f"&a{k} [*a{k - 1}, *a{k - 1}]" for k in range(1, 60))]) + "]"
 PLAN = {"id": "plan", "kind": "plan_tracking", "devices": ["pcs1", "pcs2"], "params": {"plan": [0.0] * 96}}
 
 
@@ -39,7 +40,7 @@ def test_a_parameter_is_changed_at_once_and_told_before_and_after(make: Callable
     assert (asked.actor, asked.reason, asked.result, done.result) == ("ada", "summer tariff", "asked", "done")
     assert (done.before, done.after) == ('{"limit_kw":100}', '{"limit_kw":60}')
     for key, value in (("limit_kw", ".nan"), ("limit_kw", "many"), ("limit_kw", ""), ("colour", "red"),
-                       ("limit_kw", "[" * 5000), ("limit_kw", "!!python/object:os.system {}")):  # fmt: skip
+                       ("limit_kw", _BOMB), ("limit_kw", "[" * 5000), ("limit_kw", "!!python/object:os.system {}")):  # fmt: skip
         with pytest.raises(GridroomError):
             strategies.change("shave", key, value).result(LONG_S)
     assert "limit_kw: 60" in file.read_text(encoding="utf-8")
