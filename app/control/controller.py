@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.control.arbiter import Claim, Verdict, arbitrate
 from app.control.dwell import Dwell
 from app.control.fleet import NOWHERE, Fleet, Floats
+from app.control.full_charge import FullCharge
 from app.control.gates import gates_of
 from app.control.hunting import Hunting
 from app.control.inputs import Inputs, Reader, Table
@@ -125,6 +126,9 @@ class Controller:
                 self._reader.need(np.array([NOWHERE if point is None else point.index], np.int64))
         self._policy = Policy(self.fleet)
         self.stuck_soc, self.hunting, self._dwell = StuckSoc(self.fleet), Hunting(self.fleet), Dwell(self.fleet)
+        self.full_charge = FullCharge(self.fleet)
+        self.is_to_be_kept = False
+        """What stands has changed by itself, and belongs on the disk."""
         n = len(self.fleet)
         self.last: Floats = np.full(n, np.nan)
         self._last_ns = 0
@@ -172,11 +176,12 @@ class Controller:
         inputs = self._reader.read()
         self.stuck_soc.watch(inputs, dt_s, self.standing)
         self.trips.watch(monotonic_ns, self.standing)
+        self.is_to_be_kept |= self.full_charge.look(inputs, now_ns, self.standing)
         bounds = self._protection.bounds(inputs)
         modes = self._modes()
         blocked = self._blocked(inputs)
         local = to_datetime(now_ns).astimezone(self.station.zone)
-        moment = Moment(now_ns, local, inputs, self.last, bounds.low, bounds.high)
+        moment = Moment(now_ns, local, inputs, self.last, bounds.low, bounds.high, self.full_charge.age_s)
         claims, unsound = self._claims(moment, modes, blocked, monotonic_ns)
         bad = unsound | (~self.fleet.is_reactive & np.isnan(inputs.power))
         policy = self._policy.values(bad, self.last, monotonic_ns / SECOND_NS, dt_s)

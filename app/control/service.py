@@ -40,6 +40,7 @@ from app.control.showing import state_of
 from app.control.standing import Manual, Standing
 from app.control.switching import Switch, Switching
 from app.control.telling import Publish, Telling
+from app.history.whole import set_aside
 from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditEntry, AuditFilter, AuditRow, Result
 from app.model.clock import SECOND_NS, Clock
@@ -130,6 +131,8 @@ class Control:
             self._standing = load(self._file)
         except StorageError as error:
             _log.error("%s", error)
+            with suppress(OSError):  # a person may still make out the tags that stand in it
+                _log.error("it is put aside as %s", set_aside(self._file, self._clock.now_ns()))
             self._standing = Standing(mode=Mode.OFF)
             self._alarm(_KEPT, error.text, Priority.HIGH)
         self._controller.standing = self._standing
@@ -220,8 +223,8 @@ class Control:
         self._telling.tell(outcome.requested, outcome.allowed, self._dispatcher.sent, self._clock.now_ns())
         self._outcome = outcome
         self._switch(outcome)
-        if self._standing.trips != self._kept_trips:
-            self._kept_trips = dict(self._standing.trips)
+        if self._standing.trips != self._kept_trips or self._controller.is_to_be_kept:
+            self._kept_trips, self._controller.is_to_be_kept = dict(self._standing.trips), False
             task = asyncio.get_running_loop().create_task(self._keep(), name="control keeps")
             task.add_done_callback(lambda done: done.exception())
 

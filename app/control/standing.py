@@ -37,6 +37,9 @@ class Standing:
     `who` is the centre, `why` its address."""
     started: dict[str, str] = field(default_factory=dict)
     """Device -> the strategy that has started it."""
+    full: dict[str, int] = field(default_factory=dict)
+    """Device -> when its battery was last at the top of its band, UTC nanoseconds; before it ever was, since when that
+    is looked for."""
     tags: dict[str, str] = field(default_factory=dict)
     trips: dict[str, Text] = field(default_factory=dict)
     stopped: bool = False
@@ -64,6 +67,7 @@ class Standing:
             {name: Manual(**one) for name, one in data["manual"].items()},
             {name: Manual(**one) for name, one in data.get("orders", {}).items()},
             {str(name): str(who) for name, who in data.get("started", {}).items()},
+            {str(name): int(when) for name, when in data.get("full", {}).items()},
             {str(name): str(why) for name, why in data["tags"].items()},
             {name: Text(**why) for name, why in data["trips"].items()},
             bool(data["stopped"]),

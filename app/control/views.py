@@ -68,6 +68,7 @@ class Moment:
     low: Floats
     high: Floats
     """What protection allows of each channel by itself."""
+    full_age_s: Floats
     units: dict[tuple[int, int], Units] = field(default_factory=dict)
     """What was made in this cycle already, by the identity of its columns."""
 
@@ -91,7 +92,7 @@ def view_of(
 
 _NOTHING: Final = np.empty(0)
 _NONE: Final = Units(
-    (), *(_NOTHING,) * 10, np.empty(0, np.bool_)
+    (), *(_NOTHING,) * 11, np.empty(0, np.bool_)
 )  # fmt: skip
 
 
@@ -112,7 +113,8 @@ def _made(at: NDArray[np.intp], moment: Moment, free: NDArray[np.bool_], fleet: 
     return Units(
         fleet.names(at), fleet.rating[at], np.where(usable, inputs.power[at], np.nan), moment.last[at], soc,
         inputs.soh[at], np.where(soc < high, np.maximum(-moment.low[at], 0.0), 0.0),
-        np.where(soc > low, np.maximum(moment.high[at], 0.0), 0.0), fleet.energy_kwh[at], low, high, usable,
+        np.where(soc > low, np.maximum(moment.high[at], 0.0), 0.0), fleet.energy_kwh[at], low, high,
+        moment.full_age_s[at], usable,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -197,6 +198,29 @@ def test_what_people_decided_is_true_after_a_restart(make: Callable[..., Site]) 
     assert state.tags == {"pcs1": "work"} and state.modes == {"pcs2": Mode.MANUAL}
     until(lambda: site.value("pcs2.p_kw") < -40)
     assert site.channel("pcs1").blocked is not None and site.channel("pcs1").sent_at == 0
+
+
+@pytest.mark.expects_errors
+def test_what_people_decided_and_nobody_can_read_any_more_switches_control_off(make: Callable[..., Site]) -> None:
+    site = make(strategies=[SHAVE])
+    until(lambda: site.value("pcs1.p_kw") > 20)
+    site.door.control.tag("pcs2", "work on the cable").result(LONG_S)
+    site.stop()
+    file = site.data / "control.json"
+    broken = file.read_bytes()[:-9]
+    file.write_bytes(broken)
+    site.start()
+    state = site.door.control.state()
+    assert state.mode is Mode.OFF and "control_kept" in site.alarms()
+    time.sleep(1.5)
+    assert all(math.isnan(row.sent) or row.sent == 0 for row in site.door.control.state().channels)
+    (aside,) = site.data.glob("control.json.broken-*")
+    assert aside.read_bytes() == broken, "the tags can still be made out"
+    site.stop()
+    site.start()
+    assert site.door.control.state().mode is Mode.OFF, "also at the next start"
+    site.door.control.set_mode("*", Mode.AUTO, "looked at the cable").result(LONG_S)
+    until(lambda: site.value("pcs1.p_kw") > 20)
 
 
 def test_several_are_set_at_one_moment_or_none(make: Callable[..., Site]) -> None:

@@ -55,6 +55,8 @@ class Units:
     energy_kwh: Floats
     soc_low: Floats
     soc_high: Floats
+    full_age_s: Floats
+    """Since it was at the top of its band."""
     usable: Bools
     """It answers, is remote, not tripped and in auto."""
 

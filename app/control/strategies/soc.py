@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from app.control.strategies.contract import Ask, Bools, Params, Strategy, View, Wish, about
+from app.control.strategies.contract import Ask, Bools, Params, Strategy, Units, View, Wish, about
 from app.control.strategies.sharing import share
 from app.model.control import Rank
 from app.model.text import Text
 
+_DAY_S = 86400.0
 _BACK_PCT = 1.0
 """So far within the band a unit must be before it is used again."""
 
@@ -23,6 +24,10 @@ class SocParams(Params):
     power_kw: float | None = about(
         "kW", "with so much it is led back into the band", "回到区间的功率", default=None, gt=0
     )
+    calibrate_days: float | None = about(
+        "d", "so long after it was full a unit is charged to the top of its band",
+        "距上次充满超过此天数则充至区间上限校准", default=None, gt=0,
+    )  # fmt: skip
     balance: bool = about("", "units that differ are brought together", "单元之间均衡", default=True)
     balance_pct: float = about("%", "how far they may differ", "允许偏差", default=5.0, gt=0, le=100)
 
@@ -52,6 +57,11 @@ class SocManagement(Strategy[SocParams, tuple[str, ...]]):
             if mean < params.band_pct[0] or mean > params.band_pct[1]:
                 target = share(-power if mean < params.band_pct[0] else power, units)
                 why = Text(f"{mean:.0f} % is outside of the band", f"SOC {mean:.0f} % 超出区间")
+        if (due := self._due(units, known)).any():
+            power = params.power_kw or float(units.rating[np.isfinite(units.rating)].sum()) / 10.0
+            target = np.where(due, -np.minimum(power / due.sum(), units.charge), target)
+            names = ", ".join(np.array(units.device)[due])
+            why = Text(f"charged full, so that their SOC is told right again: {names}", f"充满以校准 SOC：{names}")
         if params.balance and np.isnan(target).all() and known.sum() > 1:
             target, why = self._balanced(view, why)
         if empty.any():
@@ -59,6 +69,12 @@ class SocManagement(Strategy[SocParams, tuple[str, ...]]):
             why = Text(f"at their reserve: {low}", f"已到备用下限：{low}")
         now = tuple(device for device, flag in zip(units.device, empty, strict=True) if flag)
         return Wish(why, storage=Ask(np.full(len(units), -np.inf), high, target)), now
+
+    def _due(self, units: Units, known: Bools) -> Bools:
+        """Which were not full for too long."""
+        days = self.params.calibrate_days
+        late: Bools = known & (units.full_age_s > (days if days is not None else math.inf) * _DAY_S)
+        return late
 
     def _balanced(self, view: View, why: Text) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Text]:
         """The fullest gives to the emptiest, while nothing else is wanted: the sum stays nothing."""

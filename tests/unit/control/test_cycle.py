@@ -10,7 +10,8 @@ import pytest
 
 from app.control.controller import Outcome
 from app.control.protection import CLIPS
-from app.control.standing import Manual
+from app.control.standing import Manual, Standing
+from app.model.clock import SECOND_NS
 from app.model.control import Clip, Mode, Quantity, Running
 from app.model.text import Text
 from tests.support.control_station import Bench, park
@@ -319,3 +320,18 @@ def test_what_a_trip_says_is_kept(bench: Bench) -> None:
     bench.standing.modes["pcs2"] = Mode.MANUAL
     bench.standing.manual["pcs2.p_set"] = Manual(5, "li", "try", 3)
     assert type(bench.standing).of_json(bench.standing.to_json()) == bench.standing
+
+
+def test_when_a_battery_was_full_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    strategy = {"id": "soc", "kind": "soc_management", "devices": ["pcs1"],
+                "params": {"calibrate_days": 10, "power_kw": 30, "balance": False}}  # fmt: skip
+    bench = Bench(park(tmp_path), [strategy])
+    bench.run()
+    assert set(bench.standing.full) == {"pcs1", "pcs2"} and bench.controller.is_to_be_kept, "it is looked for since now"
+    bench.standing = Standing.of_json(bench.standing.to_json())
+    bench.controller.standing = bench.standing
+    bench.now_ns += 11 * 86400 * SECOND_NS
+    assert bench.run()["pcs1.p_set"] == -30
+    bench.set(**{"bms1.soc": 94.6})  # the band ends at 95
+    assert "pcs1.p_set" not in bench.run() or bench.run()["pcs1.p_set"] == 0
+    assert bench.now_ns - bench.standing.full["pcs1"] < SECOND_NS and bench.run().get("pcs1.p_set", 0) == 0

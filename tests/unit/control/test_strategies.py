@@ -30,7 +30,7 @@ NOON = datetime(2026, 8, 3, 12, 0, tzinfo=ZONE)
 def units(*rows: dict[str, float], **all_: float) -> Units:
     """Storage of 100 kW and 200 kWh at 50 % each, unless a row says otherwise."""
     usual = {"rating": 100, "power": 0, "held": math.nan, "soc": 50, "soh": 100, "charge": 100, "discharge": 100,
-             "energy": 200, "low": 5, "high": 95, "usable": 1, **all_}  # fmt: skip
+             "energy": 200, "low": 5, "high": 95, "days": 0, "usable": 1, **all_}  # fmt: skip
     full = [{**usual, **row} for row in rows]
     for row in full:  # as the controller makes them
         able = row["usable"] and not math.isnan(row["soc"])
@@ -40,7 +40,7 @@ def units(*rows: dict[str, float], **all_: float) -> Units:
     return Units(
         tuple(f"pcs{i + 1}" for i in range(len(full))), column["rating"], column["power"], column["held"], column["soc"],
         column["soh"], column["charge"], column["discharge"], column["energy"], column["low"], column["high"],
-        column["usable"] > 0,
+        column["days"] * 86400, column["usable"] > 0,
     )  # fmt: skip
 
 
@@ -229,6 +229,17 @@ def test_soc_management_keeps_a_reserve_and_a_band() -> None:
     balance = made("soc_management", reserve_pct=5)
     assert targets(decided(balance, view(storage=units({"soc": 70}, {"soc": 50})))) == [10, -10]
     assert all(map(math.isnan, targets(decided(balance, view(storage=units({"soc": 52}, {"soc": 50}))))))
+
+
+def test_what_was_not_full_for_too_long_is_charged_to_the_top() -> None:
+    soc = made("soc_management", calibrate_days=30, power_kw=40, balance=False)
+    assert all(map(math.isnan, targets(decided(soc, view(storage=units({"days": 29}, {"days": 30}))))))
+    wish = decided(soc, view(storage=units({"days": 31}, {"days": 2})))
+    assert targets(wish)[0] == -40 and math.isnan(targets(wish)[1]) and "pcs1" in wish.why.en
+    assert targets(decided(soc, view(storage=units({"days": 31}, {"days": 40})))) == [-20, -20]
+    assert all(
+        map(math.isnan, targets(decided(made("soc_management", balance=False), view(storage=units({"days": 999})))))
+    )
 
 
 class TestPlan:
