@@ -132,7 +132,7 @@ class Controller:
         n = len(self.fleet)
         self.last: Floats = np.full(n, np.nan)
         self._last_ns = 0
-        self._rest = np.where(self.fleet.is_limit, self.fleet.high, 0.0)
+        self._rest = np.where(self.fleet.is_cap, self.fleet.high, 0.0)
         self._devices = [one.device.id for one in self.fleet.channels]
         self._by_point = {one.point.name: i for i, one in enumerate(self.fleet.channels)}
         self._steadies = bool((self.fleet.minimum_change > 0).any())
@@ -298,7 +298,7 @@ class Controller:
             i = self._by_point.get(name)
             if i is None or not auto[i] or not np.isfinite(given.value):
                 continue
-            most, target = (given.value, np.nan) if self.fleet.is_limit[i] else (np.inf, given.value)
+            most, target = (given.value, np.nan) if self.fleet.is_cap[i] else (np.inf, given.value)
             claim = Claim(Rank.GRID, np.array([i]), np.array([-np.inf]), np.array([most]), np.array([target]))
             why = Text(f"ordered by dispatch centre {given.who}", f"调度主站 {given.who} 下令")
             found.append(Claimed(given.who, f"ordered, {given.id}", why, True, claim))
@@ -337,9 +337,9 @@ class Controller:
         leaving = off & np.isfinite(self.last) & (np.abs(self.last - fleet.safe) > _TINY)
         value = np.where(off, np.where(leaving, fleet.safe, np.nan), value)
         # A limit that limits nothing is not written where none was before: writes may wear out what an inverter keeps.
-        full = fleet.is_limit & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY)
+        full = fleet.is_cap & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY)
         value = np.where(full, np.nan, value)
-        flows = np.where(fleet.is_limit, fleet.safe, inputs.power)
+        flows = np.where(fleet.is_cap, fleet.safe, inputs.power)
         value, dwells = self._dwell.hold(value, self.last, blind | off, now_s)
         value, by_ramp = ramped(value, self.last, flows, self.hunting.rates(fleet.ramp_per_s), dt_s)
         damped = coded((by_ramp != 0) & self.hunting.hunts, Clip.OSCILLATION)

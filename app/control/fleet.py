@@ -49,9 +49,14 @@ class Fleet:
         )
         channels = self.channels
         self._names: dict[int, tuple[str, ...]] = {}
-        self._of: dict[tuple[tuple[str, ...], Quantity], NDArray[np.intp]] = {}
+        self._of: dict[tuple[tuple[str, ...], Quantity, bool], NDArray[np.intp]] = {}
         self.is_active = np.array([one.quantity is Quantity.ACTIVE for one in channels], np.bool_)
-        self.is_limit = np.array([one.quantity is Quantity.LIMIT for one in channels], np.bool_)
+        self.is_cap = np.array([one.quantity is Quantity.LIMIT for one in channels], np.bool_)
+        """The most that may flow, and not what shall flow."""
+        self.is_load = np.array([one.device.kind is DeviceKind.CHARGER for one in channels], np.bool_) & self.is_cap
+        """What a charger may take, out of the busbar."""
+        self.is_limit = self.is_cap & ~self.is_load
+        """What an inverter may give."""
         self.is_reactive = np.array([one.quantity is Quantity.REACTIVE for one in channels], np.bool_)
         self.setpoint: Rows = np.array([one.point.index for one in channels], np.int64)
         self.feedback: Rows = self._rows(lambda one: FEEDBACK_ROLES[one.quantity])
@@ -81,16 +86,17 @@ class Fleet:
     def __len__(self) -> int:
         return len(self.channels)
 
-    def of(self, devices: Sequence[str], quantity: Quantity) -> NDArray[np.intp]:
-        """Positions of one quantity's channels of these devices, in the order in which the devices are named.
+    def of(self, devices: Sequence[str], quantity: Quantity, *, load: bool = False) -> NDArray[np.intp]:
+        """Positions of one quantity's channels of these devices, in the order in which the devices are named; of
+        chargers with `load`, of all others without.
 
         The same array for the same devices: what is made of it once a cycle can be kept by it.
         """
-        key = tuple(devices), quantity
+        key = tuple(devices), quantity, load
         if key not in self._of:
             place = {(one.device.id, one.quantity): i for i, one in enumerate(self.channels)}
             at = [place[id_, quantity] for id_ in devices if (id_, quantity) in place]
-            self._of[key] = np.array(at, np.intp)
+            self._of[key] = np.array([i for i in at if self.is_load[i] == load], np.intp)
         return self._of[key]
 
     def names(self, at: NDArray[np.intp]) -> tuple[str, ...]:

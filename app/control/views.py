@@ -27,6 +27,7 @@ class Places:
     storage: NDArray[np.intp]
     pv: NDArray[np.intp]
     reactive: NDArray[np.intp]
+    chargers: NDArray[np.intp]
     meter: Rows
     """Active and reactive power of its meter."""
     names: tuple[str, ...]
@@ -44,14 +45,17 @@ def places_of(station: Station, fleet: Fleet, bound: Bound) -> Places:
     powers = [meter.role(role) if meter is not None else None for role in ("active_power", "reactive_power")]
     names = bound.strategy.points()
     at = {quantity: fleet.of(bound.devices, quantity) for quantity in Quantity}
+    chargers = fleet.of(bound.devices, Quantity.LIMIT, load=True)
+    sets = [at[quantity] for quantity in bound.strategy.uses]
     return Places(
         at[Quantity.ACTIVE],
         at[Quantity.LIMIT],
         at[Quantity.REACTIVE],
+        chargers,
         np.array([NOWHERE if one is None else one.index for one in powers], np.int64),
         names,
         np.array([station.by_name.get(name, NOWHERE) for name in names], np.int64),
-        np.concatenate([at[quantity] for quantity in bound.strategy.uses]),
+        np.concatenate([*sets, *([chargers] if bound.strategy.uses_chargers else ())]),
         tuple(name for name in names if name.startswith(ORDERS)),
     )
 
@@ -85,7 +89,7 @@ def view_of(
     return View(
         moment.now_ns, moment.local, dt_s, float(kw), float(kvar),
         _units(places.storage, moment, free, fleet), _units(places.pv, moment, free, fleet),
-        _units(places.reactive, moment, free, fleet),
+        _units(places.reactive, moment, free, fleet), _units(places.chargers, moment, free, fleet),
         values,
     )  # fmt: skip
 
@@ -122,6 +126,7 @@ def claims_of(wish: Wish, rank: Rank, places: Places) -> list[Claim]:
     """A wish as claims on the fleet's channels. What is no number asks for nothing."""
     pairs: list[tuple[NDArray[np.intp], Ask | None]] = [
         (places.storage, wish.storage), (places.pv, wish.pv), (places.reactive, wish.reactive),
+        (places.chargers, wish.chargers),
     ]  # fmt: skip
     return [_claim(rank, at, ask) for at, ask in pairs if ask is not None and len(at)]
 
@@ -143,6 +148,7 @@ def well_formed(wish: object, places: Places) -> bool:
         return False
     sizes: list[tuple[Any, int]] = [
         (wish.storage, len(places.storage)), (wish.pv, len(places.pv)), (wish.reactive, len(places.reactive)),
+        (wish.chargers, len(places.chargers)),
     ]  # fmt: skip
     return all(
         ask is None or (np.shape(ask.low) == np.shape(ask.high) == np.shape(ask.target) == (m,)) for ask, m in sizes

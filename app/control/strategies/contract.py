@@ -84,6 +84,8 @@ class View:
     storage: Units
     pv: Units
     reactive: Units
+    chargers: Units
+    """`power` is what each takes, positive out of the busbar; `charge` and `discharge` mean nothing of them."""
     values: Mapping[str, float] = field(default_factory=dict)
     """Of the points that its parameters name; NaN where one may not be used."""
 
@@ -123,6 +125,8 @@ class Wish:
     storage: Ask | None = None
     pv: Ask | None = None
     reactive: Ask | None = None
+    chargers: Ask | None = None
+    """Of each what it may take: `high` binds, a charger takes what its vehicles ask below it."""
     reason: str = ""
     """A word that stays the same while the reason does, such as `shave`: a new one opens a row of the ledger."""
     switch: Mapping[str, bool] = field(default_factory=dict)
@@ -146,6 +150,8 @@ class Strategy(ABC, Generic[P, S]):
     """A limit of the site: it also binds devices in manual."""
     uses: ClassVar[tuple[Quantity, ...]] = (Quantity.ACTIVE,)
     """What it sets of its devices; what else they have it may see."""
+    uses_chargers: ClassVar[bool] = False
+    """It sets what chargers may take (load management)."""
     version: ClassVar[int] = 1
     """Of what it does with the same parameters."""
     form: ClassVar[type[Params]]

@@ -48,7 +48,7 @@ def view(local: datetime = NOON, *, meter: float = 0.0, kvar: float = 0.0, stora
          pv: Units | None = None, reactive: Units | None = None, dt_s: float = 1.0, **values: float) -> View:  # fmt: skip
     none = units()
     two = units({}, {}) if storage is None else storage
-    return View(from_datetime(local), local, dt_s, meter, kvar, two, pv or none, reactive or none, values)
+    return View(from_datetime(local), local, dt_s, meter, kvar, two, pv or none, reactive or none, none, values)
 
 
 def made(kind: str, **params: Any) -> Strategy[Any, Any]:
