@@ -146,10 +146,12 @@ def bench(tmp_path: Path) -> Bench:
     )
 
 
-def test_nothing_beyond_a_limit_is_ever_allowed(bench: Bench, cases: Cases) -> None:
-    dice = random.Random(7)
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_beyond_a_limit_is_ever_allowed(bench: Bench, cases: Cases, seed: int) -> None:
+    """A million cycles in a night, in parts that each end within the five minutes of a test."""
+    dice = random.Random(seed)
     allowed = 0
-    for _ in range(cases(3_000, 1_000_000)):
+    for _ in range(cases(200, 50_000)):
         bench.now_ns += 100_000_000
         bench.monotonic_ns += 100_000_000
         shake(bench, dice)
@@ -159,7 +161,7 @@ def test_nothing_beyond_a_limit_is_ever_allowed(bench: Bench, cases: Cases) -> N
         for name, value in bench.allowed(outcome).items():
             judge(bench, name, value)
             allowed += 1
-    assert allowed > 1_000
+    assert allowed > 50
 
 
 class Field:
@@ -193,16 +195,17 @@ class Audit:
         return answer
 
 
-def test_nothing_beyond_a_limit_is_ever_written(bench: Bench, cases: Cases) -> None:
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_beyond_a_limit_is_ever_written(bench: Bench, cases: Cases, seed: int) -> None:
     """The values that wait in a device's queue are the newest: an old one is never sent after a limit has changed."""
-    dice = random.Random(11)
+    dice = random.Random(seed)
     field, clock = Field(bench, dice), ManualClock(bench.now_ns)
 
     async def run() -> None:
         ledger = Ledger(Audit(dice), clock, "0" * 64)
         dispatcher = Dispatcher(bench.controller, field, ledger, clock, lambda key, what, priority: None)
         dispatcher.start()
-        for _ in range(cases(2_000, 100_000)):
+        for _ in range(cases(300, 10_000)):
             bench.now_ns += 100_000_000
             bench.monotonic_ns += 100_000_000
             shake(bench, dice)
