@@ -155,6 +155,7 @@ class RunningStation:
             alarm=self._on_control,
             journal=self.audit.rows,
             query=self.history.query,
+            accepting=lambda: {one.id for one in self._configuration.centres if one.accepts_orders},
             export=self.audit.export,
             publish=self._engine.publish,
         )

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -67,6 +67,8 @@ Query = Callable[[Sequence[str], int, int, int], Future[list[Series]]]
 """Reads history: points, start, end, pixels."""
 _KEPT: Final = "control_kept"
 _ORDER: Final = "control.order"
+_ORDER_S: Final = 5.0
+"""So long a centre waits for what it has ordered; its worker gives up after 8 s."""
 _SWITCH: Final = "control.switch"
 
 _log = logging.getLogger("gridroom.control")
@@ -98,15 +100,16 @@ class Control:
         alarm: Alarm,
         journal: Journal,
         query: Query,
+        accepting: Callable[[], Collection[str]],
         export: Callable[[Path, AuditFilter], Future[int]],
         publish: Publish,
     ) -> None:
         """`table` answers with the live table; `ask` runs a coroutine on the engine's loop; `file` keeps what people
-        decided."""
+        decided; `accepting` names the dispatch centres that may order."""
         self._clock, self._audit, self._file = clock, audit, file
         self._field, self._table, self._ask, self._alarm, self._journal = field, table, ask, alarm, journal
         self._station, self._strategies = station, tuple(strategies)
-        self._query, self._export = query, export
+        self._query, self._export, self._accepting = query, export, accepting
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
         self._judge = Judge(lambda: self._controller, table)
@@ -218,6 +221,7 @@ class Control:
             await asyncio.sleep(max(0.0, LEAST_S - (self._clock.monotonic_ns() - began) / SECOND_NS))
 
     def _cycle(self) -> None:
+        self._forget_orders()
         outcome = self._controller.cycle(self._table(), self._clock.now_ns(), self._clock.monotonic_ns())
         self._dispatcher.send(outcome)
         self._telling.tell(outcome.requested, outcome.allowed, self._dispatcher.sent, self._clock.now_ns())
@@ -258,6 +262,14 @@ class Control:
             self._standing.started[one.device] = one.who
         await self._keep()
         self._audit.write(replace(asked, result=Result.DONE, asks=id_, details=None))
+
+    def _forget_orders(self) -> None:
+        """Of centres that may not order any more."""
+        orders = self._standing.orders
+        if orders and (gone := {one.who for one in orders.values()} - set(self._accepting())):
+            self._standing.orders = {name: one for name, one in orders.items() if one.who not in gone}
+            self._controller.is_to_be_kept = True
+            _log.warning("orders of %s stand no more: it may not order here any longer", ", ".join(sorted(gone)))
 
     def _new_dispatcher(self) -> Dispatcher:
         ledger = Ledger(self._audit, self._clock, self._station.config_hash)
@@ -396,7 +408,12 @@ class Control:
             return None
         try:
             id_ = await asyncio.wrap_future(self._audit.write(asked))
-            await (self._execute(*todo) if todo is not None and not order.cancel else self._stand(order))
+            doing = self._execute(*todo) if todo is not None and not order.cancel else self._stand(order)
+            await asyncio.wait_for(doing, _ORDER_S)
+        except TimeoutError:
+            late = Text("the device did not take it in time", "设备未在规定时间内接受")
+            self._audit.write(replace(asked, result=Result.FAILED, reason=late.en))
+            return late
         except GridroomError as error:
             self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
             return error.text

@@ -178,7 +178,11 @@ class Northbound:
         elif not order.number:
             self._end(order, NOT_SELECTED)
         else:
-            decided = self._decide(order.for_control(self._offer.station))
+            try:
+                decided = self._decide(order.for_control(self._offer.station))
+            except RuntimeError as error:  # the engine's loop has ended
+                self._end(order, Text.of(str(error)))
+                return
             decided.add_done_callback(lambda done: self._end(order, _why(done)))
 
     def _end(self, order: Order, refused: Text | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -94,6 +95,18 @@ def test_an_order_stands_over_a_restart_and_protection_outranks_it(ordered: Call
     site.start()
     until(lambda: abs(site.value("pcs1.p_kw") - 120) < 6)
     assert site.channel("pcs1").holder == "dispatch1"
+    file = site.park.folder / "northbound.yaml"
+    file.write_text(OFFER.replace("ORDERS", "refuse"), encoding="utf-8")
+    site.door.apply().result(LONG_S)
+    until(lambda: site.channel("pcs1").holder != "dispatch1")
+    assert not json.loads((site.data / "control.json").read_text(encoding="utf-8"))["orders"], "it may order no more"
+    file.write_text(OFFER.replace("ORDERS", "accept"), encoding="utf-8")
+    site.door.apply().result(LONG_S)
+    until(lambda: site.door.northbound.status()[0].port)
+    with ForeignCentre(site.door.northbound.status()[0].port) as centre:
+        centre.connect()
+        assert setpoint(centre, 25089, 120.0)
+    until(lambda: abs(site.value("pcs1.p_kw") - 120) < 6)
     site.door.control.stop_all("smoke").result(LONG_S)
     until(lambda: abs(site.value("pcs1.p_kw")) < 5)
 
