@@ -6,15 +6,29 @@ follow by its name (`curtailment: {order: northbound.CENTRE.OBJECT}`); what a co
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
+from typing import Any, Final
 
 from app.control.controller import Controller
-from app.control.standing import Standing
+from app.control.judging import ControlError, Judge
+from app.control.ledger import Writer
+from app.control.standing import Manual, Standing
+from app.model.access import Actor
+from app.model.audit import AuditEntry, Result
 from app.model.control import COMMAND_ROLES, GridOrder, Mode
+from app.model.errors import GridroomError
 from app.model.station import Point
 from app.model.text import Text
 
+WITHIN_S: Final = 5.0
+"""So long a centre waits for what it has ordered; its worker gives up after 8 s."""
+_WHAT: Final = "control.order"
+_LATE: Final = Text("the device did not take it in time", "设备未在规定时间内接受")
+_log = logging.getLogger("gridroom.control")
 _OPPOSITE: Final = {"open": "close", "close": "open", "start": "stop", "stop": "start"}
 
 
@@ -67,3 +81,88 @@ def channel_of(order: GridOrder, controller: Controller) -> int | None:
 def _point(order: GridOrder, controller: Controller) -> Point | None:
     index = controller.station.by_name.get(order.point)
     return None if index is None else controller.station.points[index]
+
+
+class Orders:
+    """Takes or refuses orders, each with its rows of the audit. On the engine's loop."""
+
+    def __init__(
+        self,
+        controller: Callable[[], Controller],
+        judge: Judge,
+        audit: Writer,
+        accepting: Callable[[], Collection[str]],
+        *,
+        execute: Callable[[str, str], Awaitable[Any]],
+        settle: Callable[[], Awaitable[None]],
+        number: Callable[[], int],
+    ) -> None:
+        """`accepting` names the centres that may order; `execute` does a command (device, role); `settle` keeps what
+        stands and lets it be done; `number` is another than any that stands."""
+        self._controller, self._judge, self._audit, self._accepting = controller, judge, audit, accepting
+        self._execute, self._settle, self._number = execute, settle, number
+
+    async def take(self, order: GridOrder) -> Text | None:
+        """None where it is taken, else why it is not."""
+        controller = self._controller()
+        why, todo = why_not(order, controller, controller.standing), commanded(order, controller)
+        try:
+            if why is None and not order.cancel:
+                self._refuse_blocked(order, todo)
+        except ControlError as error:
+            why = error.text
+        actor = Actor(order.centre, "dispatch centre", order.peer)
+        asked = AuditEntry(actor, _WHAT, order.point or order.key, Result.ASKED,
+                           details={"value": order.value, "select": order.select, "cancel": order.cancel})  # fmt: skip
+        if why is not None:
+            self._audit.write(replace(asked, result=Result.DENIED, reason=why.en))
+            return why
+        if order.select:
+            return None
+        try:
+            id_ = await asyncio.wrap_future(self._audit.write(asked))
+            doing = self._execute(*todo) if todo is not None and not order.cancel else self._stand(order)
+            await asyncio.wait_for(doing, WITHIN_S)
+        except TimeoutError:
+            self._audit.write(replace(asked, result=Result.FAILED, reason=_LATE.en))
+            return _LATE
+        except GridroomError as error:
+            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
+            return error.text
+        self._audit.write(replace(asked, result=Result.DONE, asks=id_, details=None))
+        return None
+
+    def _refuse_blocked(self, order: GridOrder, todo: tuple[str, str] | None) -> None:
+        """As a person's request would be. Raises ControlError."""
+        controller = self._controller()
+        if todo is not None:
+            self._judge.commanded(*todo)
+            self._judge.refuse_blocked(todo[0], None)
+        elif (i := channel_of(order, controller)) is not None:
+            self._judge.refuse_blocked(controller.fleet.channels[i].device.id, i)
+
+    async def _stand(self, order: GridOrder) -> None:
+        """It holds from now on, or no more; what cannot be kept does not hold."""
+        name, orders = order.point or order.key, self._controller().standing.orders
+        before = orders.get(name)
+        if order.cancel:
+            orders.pop(name, None)
+        else:
+            orders[name] = Manual(order.value, order.centre, order.peer, self._number())
+        try:
+            await self._settle()
+        except GridroomError:
+            orders.pop(name, None)
+            if before is not None:
+                orders[name] = before
+            raise
+
+    def forget(self) -> None:
+        """Those of centres that may not order any more."""
+        controller = self._controller()
+        orders = controller.standing.orders
+        if orders and (gone := {one.who for one in orders.values()} - set(self._accepting())):
+            for name in [name for name, one in orders.items() if one.who in gone]:
+                del orders[name]
+            controller.is_to_be_kept = True
+            _log.warning("orders of %s stand no more: it may not order here any longer", ", ".join(sorted(gone)))

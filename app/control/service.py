@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,7 +22,7 @@ from app.control.judging import ControlError, Judge
 from app.control.kept import load, save
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
-from app.control.orders import channel_of, commanded, why_not
+from app.control.orders import Orders
 from app.control.outlet import Field
 from app.control.replay import (
     FAR_NS,
@@ -38,15 +37,15 @@ from app.control.replay import (
 )  # fmt: skip
 from app.control.showing import state_of
 from app.control.standing import Manual, Standing
-from app.control.switching import Switch, Switching
+from app.control.switching import Switcher, Switching
 from app.control.telling import Publish, Telling
 from app.history.whole import set_aside
 from app.model.access import Action, Actor, Changed, permit
-from app.model.audit import AuditEntry, AuditFilter, AuditRow, Result
+from app.model.audit import AuditFilter, AuditRow
 from app.model.clock import SECOND_NS, Clock
 from app.model.config import Priority
 from app.model.control import ControlState, GridOrder, Mode, Quantity, ReplayView, Running
-from app.model.errors import GridroomError, StorageError
+from app.model.errors import StorageError
 from app.model.station import Station
 from app.model.text import Text
 from app.model.views import Series
@@ -66,10 +65,6 @@ Journal = Callable[[AuditFilter, int, int | None], Future[list[AuditRow]]]
 Query = Callable[[Sequence[str], int, int, int], Future[list[Series]]]
 """Reads history: points, start, end, pixels."""
 _KEPT: Final = "control_kept"
-_ORDER: Final = "control.order"
-_ORDER_S: Final = 5.0
-"""So long a centre waits for what it has ordered; its worker gives up after 8 s."""
-_SWITCH: Final = "control.switch"
 
 _log = logging.getLogger("gridroom.control")
 
@@ -109,12 +104,17 @@ class Control:
         self._clock, self._audit, self._file = clock, audit, file
         self._field, self._table, self._ask, self._alarm, self._journal = field, table, ask, alarm, journal
         self._station, self._strategies = station, tuple(strategies)
-        self._query, self._export, self._accepting = query, export, accepting
+        self._query, self._export = query, export
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
         self._judge = Judge(lambda: self._controller, table)
         self._dispatcher = self._new_dispatcher()
         self._switching = Switching(station)
+        self._switcher = Switcher(audit, alarm, execute=self._execute, keep=self._keep)
+        self._orders = Orders(
+            lambda: self._controller, self._judge, audit, accepting,
+            execute=self._execute, settle=self._settle, number=self._next,
+        )  # fmt: skip
         self._publish = publish
         self._telling = Telling(self._controller.fleet, publish)
         self._watched = self._controller.watched()
@@ -221,55 +221,19 @@ class Control:
             await asyncio.sleep(max(0.0, LEAST_S - (self._clock.monotonic_ns() - began) / SECOND_NS))
 
     def _cycle(self) -> None:
-        self._forget_orders()
+        self._orders.forget()
         outcome = self._controller.cycle(self._table(), self._clock.now_ns(), self._clock.monotonic_ns())
         self._dispatcher.send(outcome)
         self._telling.tell(outcome.requested, outcome.allowed, self._dispatcher.sent, self._clock.now_ns())
         self._outcome = outcome
-        self._switch(outcome)
+        if outcome.switches:
+            power = self._controller.powers([one.device for one in outcome.switches])
+            due = self._switching.due(outcome.switches, power, self._standing, self._clock.monotonic_ns())
+            self._switcher.begin(due, self._standing, f"config {self._station.config_hash[:12]}")
         if self._standing.trips != self._kept_trips or self._controller.is_to_be_kept:
             self._kept_trips, self._controller.is_to_be_kept = dict(self._standing.trips), False
             task = asyncio.get_running_loop().create_task(self._keep(), name="control keeps")
             task.add_done_callback(lambda done: done.exception())
-
-    def _switch(self, outcome: Outcome) -> None:
-        """Start and stop what strategies want started and stopped."""
-        if not outcome.switches:
-            return
-        power = self._controller.powers([one.device for one in outcome.switches])
-        for one in self._switching.due(outcome.switches, power, self._standing, self._clock.monotonic_ns()):
-            task = asyncio.get_running_loop().create_task(self._do_switch(one), name=f"control switches {one.device}")
-            task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-
-    async def _do_switch(self, one: Switch) -> None:
-        """A row, the command, a row of how it ended."""
-        actor = Actor(one.who, "strategy", f"config {self._station.config_hash[:12]}")
-        role = "start" if one.on else "stop"
-        asked = AuditEntry(actor, _SWITCH, one.device, Result.ASKED, one.why.en, {"role": role})
-        try:
-            id_ = await asyncio.wrap_future(self._audit.write(asked))
-            await self._execute(one.device, role)
-        except GridroomError as error:
-            _log.warning("%s cannot %s %s: %s", one.who, role, one.device, error)
-            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
-            words = error.text
-            what = Text(f"{one.device} cannot be switched: {words.en}", f"{one.device} 无法启停：{words.zh}")
-            self._alarm(f"control_switch_{one.device}", what, Priority.HIGH)
-            return
-        self._alarm(f"control_switch_{one.device}", None, Priority.HIGH)
-        self._standing.started.pop(one.device, None)
-        if one.on:
-            self._standing.started[one.device] = one.who
-        await self._keep()
-        self._audit.write(replace(asked, result=Result.DONE, asks=id_, details=None))
-
-    def _forget_orders(self) -> None:
-        """Of centres that may not order any more."""
-        orders = self._standing.orders
-        if orders and (gone := {one.who for one in orders.values()} - set(self._accepting())):
-            self._standing.orders = {name: one for name, one in orders.items() if one.who not in gone}
-            self._controller.is_to_be_kept = True
-            _log.warning("orders of %s stand no more: it may not order here any longer", ", ".join(sorted(gone)))
 
     def _new_dispatcher(self) -> Dispatcher:
         ledger = Ledger(self._audit, self._clock, self._station.config_hash)
@@ -373,7 +337,7 @@ class Control:
     def order(self, order: GridOrder) -> Future[Text | None]:
         """A dispatch centre orders: None where it is taken, else why it is not. Not for people: it asks no gate, for
         `northbound.yaml` says who may."""
-        return self._ask(self._order(order))
+        return self._ask(self._orders.take(order))
 
     # -------------------------------------------------------------------------------------------- on the engine's loop
 
@@ -389,54 +353,6 @@ class Control:
                 values |= {one.point: value_at(one, at_ns) for one in found if len(one.time)}
         columns = [values.get(name, math.nan) for name in names]
         return await asyncio.to_thread(view_of, fleet, columns, rows, at_ns, meter=meter is not None)
-
-    async def _order(self, order: GridOrder) -> Text | None:
-        why = why_not(order, self._controller, self._standing)
-        todo = commanded(order, self._controller)
-        try:
-            if why is None and not order.cancel:
-                self._refuse_order(order, todo)
-        except ControlError as error:
-            why = error.text
-        actor = Actor(order.centre, "dispatch centre", order.peer)
-        asked = AuditEntry(actor, _ORDER, order.point or order.key, Result.ASKED,
-                           details={"value": order.value, "select": order.select, "cancel": order.cancel})  # fmt: skip
-        if why is not None:
-            self._audit.write(replace(asked, result=Result.DENIED, reason=why.en))
-            return why
-        if order.select:
-            return None
-        try:
-            id_ = await asyncio.wrap_future(self._audit.write(asked))
-            doing = self._execute(*todo) if todo is not None and not order.cancel else self._stand(order)
-            await asyncio.wait_for(doing, _ORDER_S)
-        except TimeoutError:
-            late = Text("the device did not take it in time", "设备未在规定时间内接受")
-            self._audit.write(replace(asked, result=Result.FAILED, reason=late.en))
-            return late
-        except GridroomError as error:
-            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
-            return error.text
-        self._audit.write(replace(asked, result=Result.DONE, asks=id_, details=None))
-        return None
-
-    def _refuse_order(self, order: GridOrder, todo: tuple[str, str] | None) -> None:
-        """As a person's request would be. Raises ControlError."""
-        if todo is not None:
-            self._judge.commanded(*todo)
-            self._judge.refuse_blocked(todo[0], None)
-        elif (i := channel_of(order, self._controller)) is not None:
-            self._judge.refuse_blocked(self._controller.fleet.channels[i].device.id, i)
-
-    async def _stand(self, order: GridOrder) -> None:
-        """It holds from now on, or no more."""
-        name = order.point or order.key
-        if order.cancel:
-            self._standing.orders.pop(name, None)
-        else:
-            self._standing.orders[name] = Manual(order.value, order.centre, order.peer, self._next())
-        await self._keep()
-        self._cycle()
 
     async def _request(self, device: str, quantity: Quantity, value: float, who: Actor, reason: str) -> Changed[float]:
         name = self._controller.fleet.channels[self._judge.channel(device, quantity)].point.name
@@ -459,12 +375,15 @@ class Control:
             if was is not None or math.isfinite(last):
                 before[name] = was or Manual(last, who.name, "as it was", self._next() + 1)
             self._standing.manual[name] = Manual(values[device], who.name, reason, self._next())
-        await self._keep()
-        self._cycle()
+        try:
+            await self._settle()
+        except StorageError:  # what cannot be kept is not set
+            self._take_back(at.values(), before)
+            raise
         try:
             held = await asyncio.gather(*(self._held(i, device) for device, i in at.items()), return_exceptions=True)
         except asyncio.CancelledError:
-            self._standing.manual.update(before)
+            self._take_back(at.values(), before)
             self._cycle()
             await asyncio.shield(self._keep())
             raise
@@ -475,6 +394,11 @@ class Control:
             allowed[device] = one
         was_kw = {name: one.value for name, one in before.items()}
         return Changed(allowed, before=was_kw, after={"asked": dict(values), "allowed": allowed})
+
+    def _take_back(self, channels: Iterable[int], before: Mapping[str, Manual]) -> None:
+        for i in channels:
+            self._standing.manual.pop(self._controller.fleet.channels[i].point.name, None)
+        self._standing.manual.update(before)
 
     def _next(self) -> int:
         """Another number than any that stands: the same value set again is another row of the ledger."""
@@ -585,6 +509,10 @@ class Control:
         await self._keep()
         self._cycle()
         return Changed(None, before=before.value, after=running.value)
+
+    async def _settle(self) -> None:
+        await self._keep()
+        self._cycle()
 
     async def _keep(self) -> None:
         """What people decided is on the disk before they are told that it is so. Raises StorageError."""

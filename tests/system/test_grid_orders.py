@@ -74,9 +74,17 @@ def test_setpoints_curtailment_and_commands_are_followed_and_written_down(ordere
         site.door.control.request("pcs1", Quantity.ACTIVE, -40.0).result(LONG_S)
         until(lambda: abs(site.value("pcs1.p_kw") + 40) < 6)
         assert not setpoint(centre, 25089, 10.0), "it is not in auto"
-    rows = [row for row in site.ledger("control.order") if row.result != "asked"]
+
+    def ended() -> list[Any]:
+        return [row for row in site.ledger("control.order") if row.result != "asked"]
+
+    def count(result: str) -> int:
+        return [(row.target, row.result) for row in ended()].count(("pcs1.p_set_kw", result))
+
+    until(lambda: count("denied") == 2)  # how it ended is written after the answer
+    rows = ended()
     told = [(row.target, row.result) for row in rows]
-    assert told.count(("pcs1.p_set_kw", "done")) == 1 and told.count(("pcs1.p_set_kw", "denied")) == 2
+    assert count("done") == 1
     assert ("northbound.dispatch1.25091", "done") in told and ("pcs2.stop", "done") in told
     assert all((row.actor, row.role) == ("dispatch1", "dispatch centre") for row in rows)
     words = [row.message.en for row in site.door.events.journal().result(LONG_S) if row.what == "order"]
