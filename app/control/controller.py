@@ -193,7 +193,7 @@ class Controller:
         now_s = monotonic_ns / SECOND_NS
         allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, now_s, modes, policy)
         allowed[blocked] = np.nan
-        self.hunting.look(allowed, now_s)
+        self.hunting.look(allowed, modes == _AUTO, now_s)
         self._dwell.note(allowed, now_s)
         self.last = np.where(np.isfinite(allowed), allowed, np.where(blocked, np.nan, self.last))
         meter_kw = float(self._reader.good(self._meter)[0])

@@ -35,9 +35,9 @@ class Hunting:
         self.hunts: NDArray[np.bool_] = np.zeros(n, np.bool_)
         """bool[n]: it is damped now."""
 
-    def look(self, allowed: Floats, now_s: float) -> None:
-        """`allowed` float64[n] of this cycle, NaN where nothing is sent: there, it begins anew."""
-        known = np.isfinite(allowed)
+    def look(self, allowed: Floats, automatic: NDArray[np.bool_], now_s: float) -> None:
+        """`allowed` float64[n] of this cycle. Where nothing is sent, or a person sets it, it begins anew."""
+        known = np.isfinite(allowed) & automatic
         extreme = np.where(np.isnan(self._extreme), allowed, self._extreme)
         further = np.where(self._upwards, allowed > extreme, allowed < extreme)
         turned = known & (np.abs(allowed - extreme) >= self._large) & ~further

@@ -98,6 +98,13 @@ class TestHunting:
                 bench.run(1.0)
         assert not bench.controller.hunting.hunts.any()
 
+    def test_what_a_person_does_is_no_oscillation(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path))
+        for k in range(40):
+            by_hand(bench, 90.0 if k % 2 else -90.0)
+            bench.run(1.0)
+        assert not bench.controller.hunting.hunts.any()
+
     def test_a_limit_of_the_site_and_a_trip_are_not_damped(self, tmp_path: Path) -> None:
         bench = Bench(park(tmp_path, limits={"import_kw": 100}), [SHAVE])
         self.swing(bench, TURNS + 3)
