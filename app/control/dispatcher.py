@@ -16,9 +16,10 @@ from app.control.fleet import Floats
 from app.control.ledger import Ledger
 from app.control.outlet import Field, Outlet, Sent
 from app.control.protection import CLIPS
-from app.model.clock import Clock
+from app.model.clock import SECOND_NS, Clock
 from app.model.config import Priority
-from app.model.control import CLIP_NAMES
+from app.model.control import CLIP_NAMES, Clip
+from app.model.station import Point
 from app.model.text import Text
 
 Alarm = Callable[[str, Text | None, Priority], None]
@@ -27,6 +28,10 @@ _HUNTS: Final = Text(
     "its setpoint goes up and down again and again; it is damped: check meter, loads and parameters",
     "设定值反复振荡，已限速；请检查电表、负荷与参数",
 )
+CLIPPED_S: Final = 30.0
+"""What protection clips for so long is told."""
+_TOLD: Final = np.array([one not in {Clip.NONE, Clip.RANK, Clip.RAMP, Clip.OFF, Clip.TRIP, Clip.STOP} for one in CLIPS])
+"""bool[clips]: those that no alarm of their own tells."""
 _TRIES: Final = 2
 """Writes that fail one after the other until it is an alarm: one may be noise."""
 
@@ -44,12 +49,14 @@ class Dispatcher:
         self._alarm = alarm
         fleet, by_id = self._fleet, controller.station.by_id
         self._outlets: dict[str, Outlet] = {
-            id_: Outlet(by_id[id_], field, clock, self._told) for id_ in fleet.by_device
+            id_: Outlet(by_id[id_], field, clock, self._told, self._expired) for id_ in fleet.by_device
         }
         self._field = field
         self._tasks: list[asyncio.Task[None]] = []
         self._row = {one.point.name: i for i, one in enumerate(fleet.channels)}
         n = len(fleet)
+        self._clipped_ns: NDArray[np.int64] = np.zeros(n, np.int64)
+        self._long_clipped = np.zeros(n, np.bool_)
         self.sent: Floats = np.full(n, np.nan)
         self.sent_at: NDArray[np.int64] = np.zeros(n, np.int64)
         self.held: Floats = np.full(n, np.nan)
@@ -97,6 +104,7 @@ class Dispatcher:
         self._tell_doubts()
         self._tell_trips()
         self._tell_hunting()
+        self._tell_clips(outcome)
         self._ledger.tick()
 
     def _begin(self, id_: str) -> None:
@@ -156,6 +164,24 @@ class Dispatcher:
             self._raise(key, Text(f"{name.en} {words.en}", f"{name.zh}{words.zh}"))
             if doubt is Doubt.OPPOSITE:
                 self._controller.standing.trips.setdefault(one.device.id, words)
+
+    def _expired(self, point: Point, expired: bool) -> None:
+        what = Text(f"{point.name} is not renewed any more, for nobody says what it shall be; see the log",
+                    f"{point.name} 已不再刷新：控制未给出设定值；请查看日志")  # fmt: skip
+        self._raise(f"control_expired_{point.name}", what if expired else None)
+
+    def _tell_clips(self, outcome: Outcome) -> None:
+        """What protection has kept from what was asked for so long that somebody should know."""
+        now = self._clock.monotonic_ns()
+        told = _TOLD[outcome.clip] & np.isfinite(outcome.allowed)
+        self._clipped_ns = np.where(told, np.where(self._clipped_ns > 0, self._clipped_ns, now), 0)
+        long = told & (now - self._clipped_ns >= CLIPPED_S * SECOND_NS)
+        for i in np.flatnonzero(long != self._long_clipped).tolist():
+            one, words = self._fleet.channels[i], CLIP_NAMES[CLIPS[int(outcome.clip[i])]]
+            what = Text(f"{one.point.name} is kept from what is asked of it: {words.en}",
+                        f"{one.point.name} 受限，未达请求值：{words.zh}")  # fmt: skip
+            self._raise(f"control_clip_{one.point.name}", what if long[i] else None, Priority.LOW)
+        self._long_clipped = long
 
     def _tell_hunting(self) -> None:
         for i in np.flatnonzero(self._fleet.is_active):

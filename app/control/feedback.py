@@ -17,6 +17,8 @@ OPPOSITE: Final = 0.1
 """Share of the rating by which a device must do the opposite, and have been told to, before it trips."""
 LARGE: Final = 0.2
 MISSING: Final = 0.7
+METER_SCANS: Final = 1.5
+"""So many scans of the grid meter, and half of `confirm: within`, it has to show what a device says that it does."""
 STILL: Final = 0.02
 """Share of the rating within which a setpoint counts as the same."""
 
@@ -48,6 +50,8 @@ class _Step:
     meter_kw: float
     power: Floats
     """float64[n]: what the grid meter and every device showed before the step."""
+    near_ns: int = 0
+    """Monotonic, since when what flows is what was sent; 0 before."""
     proved: bool = False
     """The grid meter was asked."""
 
@@ -57,6 +61,9 @@ class Feedback:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        meter = fleet.station.by_id.get(fleet.station.grid_meter or "")
+        point = meter.role("active_power") if meter is not None else None
+        self._meter_s = METER_SCANS * point.form.scan if point is not None else 0.0
         self._steps: dict[int, _Step] = {}
         n = len(fleet)
         self.doubt: list[Doubt] = [Doubt.NONE] * n
@@ -85,7 +92,9 @@ class Feedback:
             near = abs(flows - value) <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
             late = now_ns - step.since_ns > confirm.within * SECOND_NS
             self.confirmed[i] |= near
-            if near and late and not step.proved:
+            step.near_ns = (step.near_ns or now_ns) if near else 0
+            proof_s = max(confirm.within / 2.0, self._meter_s)
+            if near and not step.proved and now_ns - step.near_ns >= proof_s * SECOND_NS:
                 step.proved = True
                 self.doubt[i] = Doubt.UNSEEN if self._unseen(i, step, power, meter_kw) else Doubt.NONE
             elif near and self.doubt[i] is not Doubt.UNSEEN:

@@ -69,6 +69,7 @@ class _Want:
     failed_ns: int = 0
     fresh_ns: int = 0
     """When it was said last that this is to be held."""
+    expired: bool = False
 
     def may_go(self) -> bool:
         """No row, no command."""
@@ -79,8 +80,13 @@ class _Want:
 class Outlet:
     """One device's queue. On the engine's loop."""
 
-    def __init__(self, device: Device, field: Field, clock: Clock, told: Callable[[Sent], None]) -> None:
-        """`told` hears of each write that ended."""
+    def __init__(
+        self, device: Device, field: Field, clock: Clock, told: Callable[[Sent], None],
+        on_expired: Callable[[Point, bool], None] = lambda point, expired: None,
+    ) -> None:  # fmt: skip
+        """`told` hears of each write that ended; `on_expired` when nobody has said for too long what is to be held, and
+        when it is said again."""
+        self._on_expired = on_expired
         self.device = device
         self._field, self._clock, self._told = field, clock, told
         self._wants: dict[str, _Want] = {}
@@ -98,6 +104,9 @@ class Outlet:
         if want is None:
             want = self._wants[point.name] = _Want(point, value, ticket)
         want.fresh_ns = self._clock.monotonic_ns()
+        if want.expired:
+            want.expired = False
+            self._on_expired(point, False)
         if want.sent_ns and want.value == value and want.ticket is ticket:
             return
         want.value, want.ticket = value, ticket
@@ -150,6 +159,9 @@ class Outlet:
             return self._renew_ns
         now = self._clock.monotonic_ns()
         if now - want.fresh_ns > self._expiry_ns:
+            if not want.expired:
+                want.expired = True
+                self._on_expired(want.point, True)
             return self._renew_ns
         if want.failed_ns:
             return max(0, want.failed_ns + round(AGAIN_S * SECOND_NS) - now)

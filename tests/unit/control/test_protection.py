@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from app.control.dispatcher import Dispatcher
 from app.control.dwell import Dwell
 from app.control.hunting import CALM_S, TURNS
+from app.control.ledger import Ledger
 from app.control.outlet import Outlet, Sent
 from app.control.protection import CLIPS
 from app.control.standing import Manual
-from app.model.clock import SystemClock
+from app.model.audit import AuditEntry
+from app.model.clock import ManualClock, SystemClock
+from app.model.config import Priority
 from app.model.control import Clip, Mode
 from app.model.station import Point
+from app.model.text import Text
 from tests.support.control_station import Bench, park
 
 SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": ["pcs1"], "params": {"limit_kw": 100}}
@@ -177,5 +182,64 @@ def test_values_are_sent_no_closer_than_they_may_and_the_last_one_is_sent(tmp_pa
         await until(0)
         assert len(written) == before + 1
         task.cancel()
+
+    asyncio.run(run())
+
+
+class Told(dict[str, Text | None]):
+    """Alarms by their key."""
+
+    def __call__(self, key: str, what: Text | None, priority: Priority) -> None:
+        self[key] = what
+
+
+class Rows:
+    """The audit, which writes."""
+
+    def write(self, entry: AuditEntry, *, later: bool | None = None) -> Future[int]:
+        done: Future[int] = Future()
+        done.set_result(1)
+        return done
+
+
+class Taking:
+    async def write(self, point: Point, value: float) -> float:
+        return value
+
+
+def test_what_protection_clips_for_long_and_what_nobody_renews_is_told(tmp_path: Path) -> None:
+    bench, told = Bench(park(tmp_path, expiry="2s"), [SHAVE]), Told()
+    clock = ManualClock(bench.now_ns)
+
+    async def run() -> None:
+        ledger = Ledger(Rows(), clock, "0" * 64)
+        dispatcher = Dispatcher(bench.controller, Taking(), ledger, clock, told)
+        dispatcher.start()
+
+        async def cycle(seconds: float) -> None:
+            clock.advance(seconds)
+            dispatcher.send(bench.cycle(seconds))
+            await asyncio.sleep(0.01)
+
+        by_hand(bench, 60.0)
+        bench.set(**{"bms1.d_lim": 20})
+        for _ in range(29):
+            await cycle(1.0)
+        assert not told.get("control_clip_pcs1.p_set")
+        for _ in range(3):
+            await cycle(1.0)
+        clip = told["control_clip_pcs1.p_set"]
+        assert clip is not None and "battery limit" in clip.en
+        bench.set(**{"bms1.d_lim": 100})
+        await cycle(1.0)
+        assert told["control_clip_pcs1.p_set"] is None
+        clock.advance(3.0)  # nobody says anything any more
+        outlet = dispatcher.outlet("pcs1")
+        outlet._stir.set()
+        await asyncio.sleep(0.05)
+        assert told["control_expired_pcs1.p_set"] is not None
+        await cycle(0.1)
+        assert told["control_expired_pcs1.p_set"] is None
+        dispatcher.halt("over")
 
     asyncio.run(run())
