@@ -55,7 +55,10 @@ def load_strategies(
     if text is None and not file.exists():
         return (), [], station.config_hash
     loading = _Loading(station, YamlSource(file, text) if text is not None else YamlSource(file), orders)
-    return tuple(loading.run()), loading.faults, loading.digest
+    bound = tuple(loading.run())
+    # What the same parameters do may change with Gridroom: that is another configuration.
+    versions = "".join(f"\n{one.id} {one.strategy.kind} {one.strategy.version}" for one in bound)
+    return bound, loading.faults, hashlib.sha256(f"{loading.digest}{versions}".encode()).hexdigest()
 
 
 def site_faults(station: Station) -> list[tuple[str, Text]]:

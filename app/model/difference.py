@@ -87,7 +87,8 @@ def outline(
     for centre in centres:
         parts[f"centre {centre.id}"] = dict(_flat(_centre(centre, station)))
     for one in strategies:
-        told = {"kind": one.strategy.kind, "name": one.name, "mode": one.running, "priority": one.rank,
+        told = {"kind": one.strategy.kind, "version": one.strategy.version, "name": one.name, "mode": one.running,
+                "priority": one.rank,
                 "meter": one.meter, "devices": list(one.devices), "params": one.given}  # fmt: skip
         parts[f"strategy {one.id}"] = dict(_flat(told))
     return parts

@@ -12,7 +12,9 @@ import yaml
 from app.configuration import configure
 from app.control.fleet import Fleet
 from app.control.loading import load_strategies, unsafe_alone
+from app.control.strategies.peak_shaving import PeakShaving
 from app.model.control import Quantity, Rank, Running
+from app.model.difference import differences, outline
 from app.model.errors import ConfigFaults
 from app.model.named_files import STRATEGIES_FILE
 from app.model.station import Station
@@ -173,3 +175,16 @@ def test_the_schema_takes_what_is_good_and_nothing_else() -> None:
     assert list(validator.iter_errors({"strategies": good})) == []
     for wrong in ({**GOOD, "kind": "magic"}, {**GOOD, "params": {"limt_kw": 5}}, {**GOOD, "mode": "on"}, {"id": "x"}):
         assert list(validator.iter_errors({"strategies": [wrong]})), wrong
+
+
+def test_another_version_of_a_kind_is_another_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    station = park(tmp_path)
+    text = "strategies:\n  - {id: a, kind: peak_shaving, devices: [pcs1], params: {limit_kw: 100}}\n"
+    bound, _, before = load_strategies(station, text)
+    assert load_strategies(station, text)[2] == before
+    was = outline(station, (), bound)
+    monkeypatch.setattr(PeakShaving, "version", 2)
+    bound, _, after = load_strategies(station, text)
+    assert after != before
+    (row,) = differences(was, outline(station, (), bound))
+    assert (row.where, row.key, row.before, row.after) == ("strategy a", "version", "1", "2")
