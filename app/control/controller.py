@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.control.arbiter import Claim, Verdict, arbitrate
 from app.control.dwell import Dwell
-from app.control.fleet import NOWHERE, Fleet, Floats
+from app.control.fleet import NOWHERE, Fleet, Floats, clamp
 from app.control.full_charge import FullCharge
 from app.control.gates import gates_of
 from app.control.hunting import Hunting
@@ -34,6 +34,7 @@ from app.model.text import Text
 OPERATOR: Final = "operator"
 POLICY: Final = "policy"
 _TINY: Final = 1e-6
+_FAR: Final = 1e9
 _AUTO, _MANUAL, _OFF = range(3)
 _MODES: Final = {Mode.AUTO: _AUTO, Mode.MANUAL: _MANUAL, Mode.OFF: _OFF}
 
@@ -328,7 +329,9 @@ class Controller:
         modes: NDArray[np.int8], policy: Floats,
     ) -> tuple[Floats, Codes, NDArray[np.bool_]]:  # fmt: skip
         fleet, standing = self.fleet, self.standing
-        value = verdict.value.copy()
+        value = clamp(
+            verdict.value, -_FAR, _FAR
+        )  # what somebody asks may be infinite, and no difference of it is a number
         by_rank = coded(verdict.clipper >= 0, Clip.RANK)
         blind = ~fleet.is_reactive & np.isnan(inputs.power) & np.isfinite(value)
         value = np.where(blind, policy, value)
