@@ -363,7 +363,8 @@ class Controller:
         return value, first_of(codes), tripped | stopped
 
     def _steady(self, value: Floats, bounds: Bounds) -> Floats:
-        """A change smaller than the device's least is none, while what was set may stay."""
+        """Nothing within the dead zone; no change smaller than the device's least, while what was set may stay."""
+        value = np.where(np.abs(value) < self.fleet.dead_zone, 0.0, value)
         last, least = self.last, self.fleet.minimum_change
         if not self._steadies:
             return value

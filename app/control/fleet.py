@@ -81,6 +81,7 @@ class Fleet:
         self.ramp_per_s: Floats = np.array([control.ramp_kw_per_s or np.inf for control in controls])
         self.soc_low: Floats = np.array([control.soc[0] for control in controls])
         self.soc_high: Floats = np.array([control.soc[1] for control in controls])
+        self.dead_zone: Floats = np.where(self.is_active, np.array([control.dead_zone_kw for control in controls]), 0.0)
         self.minimum_change: Floats = np.array([control.minimum_change_kw for control in controls])
 
     def __len__(self) -> int:

@@ -116,7 +116,8 @@ def _sheet(file: Path) -> list[tuple[int, tuple[object, object]]]:
 
 def _body(file: Path, lines: Sequence[tuple[int, Sequence[object]]]) -> list[tuple[int, tuple[object, object]]]:
     head = [str(cell).strip().lower() for cell in lines[0][1]] if lines else []
-    if "time" not in head or "power_kw" not in head:
+    column = "power_kvar" if "power_kvar" in head else "power_kw"
+    if "time" not in head or column not in head:
         raise Wrong(
             Text(
                 f"{file.name}: the first line does not name 'time' and 'power_kw'",
@@ -124,7 +125,7 @@ def _body(file: Path, lines: Sequence[tuple[int, Sequence[object]]]) -> list[tup
             ),
             Text("write time,power_kw there", "请写 time,power_kw"),
         )
-    when, what = head.index("time"), head.index("power_kw")
+    when, what = head.index("time"), head.index(column)
     found = []
     for number, line in lines[1:]:
         if len(line) <= max(when, what):

@@ -368,6 +368,7 @@ class ControlForm(Form):
     ramp_kw_per_s: Annotated[float, Field(gt=0)] | None = None
     soc: Annotated[tuple[Finite, Finite], AfterValidator(_rising)] = (5.0, 95.0)
     minimum_change_kw: Annotated[float, Field(ge=0)] = 0.0
+    dead_zone_kw: Annotated[float, Field(ge=0)] = 0.0
     minimum_on: DurationS | None = None
     minimum_off: DurationS | None = None
     throttle: DurationS | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
@@ -16,6 +16,9 @@ from app.model.control import Rank
 from app.model.errors import Wrong
 from app.model.text import Text
 
+QUARTER_NS: Final = 900 * 10**9
+_LEAST_S: Final = 30.0
+"""At the end of a quarter of an hour nothing is made up for faster."""
 _WRITTEN: Final = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "number"}, "minItems": 96, "maxItems": 96}]
 }
@@ -38,29 +41,53 @@ def _plan(value: object, info: ValidationInfo) -> Plan:
     )
 
 
+PlanOf = Annotated[Plan, BeforeValidator(_plan), WithJsonSchema(_WRITTEN)]
+"""A file of the station's folder, or 96 numbers."""
+
+
 class PlanParams(Params):
-    plan: Annotated[Plan, BeforeValidator(_plan), WithJsonSchema(_WRITTEN)] = about(
-        "", "file of 96 points a day, or the points", "每日 96 点计划文件"
-    )
+    plan: PlanOf = about("", "file of 96 points a day, or the points", "每日 96 点计划文件")
+    by: Literal["power", "energy"] = about(
+        "", "power is followed, or the energy of each quarter of an hour is met",
+        "按功率跟踪，或按每刻钟电量跟踪", default="power",
+    )  # fmt: skip
     tolerance_kw: float = about("kW", "so far from it is near enough", "允许偏差", default=0.0, ge=0)
 
 
-class PlanTracking(Strategy[PlanParams, None]):
+class PlanTracking(Strategy[PlanParams, tuple[int, float]]):
+    """Remembers which quarter of an hour it is, and what was given in it, kWh."""
+
     kind = "plan_tracking"
     name = Text("Plan tracking", "计划跟踪")
     rank = Rank.PLAN
     form = PlanParams
 
-    def begin(self) -> None:
-        return None
+    def begin(self) -> tuple[int, float]:
+        return 0, 0.0
 
-    def decide(self, view: View, state: None) -> tuple[Wish, None]:
+    def decide(self, view: View, state: tuple[int, float]) -> tuple[Wish, tuple[int, float]]:
         planned, free = self.params.plan.at(view.local), Ask.free(len(view.storage))
+        quarter, given = _given(view, state)
         if math.isnan(planned):
-            return Wish(Text("nothing is planned now", "当前无计划")), None
-        near = abs(view.storage.total - planned) <= self.params.tolerance_kw and bool(
+            return Wish(Text("nothing is planned now", "当前无计划")), (quarter, given)
+        total = planned
+        if self.params.by == "energy":
+            left_s = max((quarter + QUARTER_NS - view.now_ns) / 1e9, _LEAST_S)
+            total = (planned / 4.0 - given) * 3600.0 / left_s
+        near = abs(view.storage.total - total) <= self.params.tolerance_kw and bool(
             np.isfinite(view.storage.held).all()
         )
-        target = view.storage.held if near else share(planned, view.storage)
+        target = view.storage.held if near else share(total, view.storage)
         why = Text(f"planned are {planned:.0f} kW", f"计划 {planned:.0f} kW")
-        return Wish(why, storage=Ask(free.low, free.high, target)), None
+        return Wish(why, storage=Ask(free.low, free.high, target)), (quarter, given)
+
+
+def _given(view: View, state: tuple[int, float]) -> tuple[int, float]:
+    """The beginning of the quarter of an hour that it is, and what was given since, kWh; what nobody saw is as planned
+    by what flows now."""
+    quarter = view.now_ns - view.now_ns % QUARTER_NS
+    if quarter != state[0]:
+        seen_s = min(view.dt_s, (view.now_ns - quarter) / 1e9)
+        begun_s = (view.now_ns - quarter) / 1e9 if not state[0] else seen_s
+        return quarter, view.storage.total * begun_s / 3600.0
+    return quarter, state[1] + view.storage.total * view.dt_s / 3600.0

@@ -291,6 +291,12 @@ def test_a_ramp_and_the_least_change(tmp_path: Path) -> None:
     assert set_to(bench, meter1_p_kw=188)["pcs1.p_set"] == 44
 
 
+def test_what_is_near_to_nothing_is_nothing(tmp_path: Path) -> None:
+    bench = Bench(park(tmp_path, dead_zone_kw=5), [SHAVE])
+    assert set_to(bench, meter1_p_kw=109) == {"pcs1.p_set": 0, "pcs2.p_set": 0}
+    assert set_to(bench, meter1_p_kw=112) == {"pcs1.p_set": 6, "pcs2.p_set": 6}
+
+
 def test_the_first_value_begins_where_the_device_is(tmp_path: Path) -> None:
     bench = Bench(park(tmp_path, ramp_kw_per_s=10), [SHAVE])
     bench.standing.tags["pcs1"] = "work"

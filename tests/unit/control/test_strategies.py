@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -253,6 +253,20 @@ class TestPlan:
         storage = units({"power": 24, "held": 24}, {"power": 24, "held": 24})
         assert targets(decided(plan, view(storage=storage))) == [24, 24]
 
+    def test_by_energy_what_was_missed_in_a_quarter_is_made_up_for_within_it(self) -> None:
+        plan = made("plan_tracking", plan=[40.0] * 96, by="energy")
+        at = NOON.replace(hour=7, minute=30)
+        views = [
+            view(at + timedelta(seconds=60 * k), dt_s=60.0, storage=units({"power": 0}, {"power": 0})) for k in range(8)
+        ]
+        assert sum(targets(decided(plan, views[0]))) == pytest.approx(40)
+        late = sum(targets(decided(plan, *views)))
+        assert late == pytest.approx(10 * 3600 / (8 * 60)), "7 of 15 minutes gave nothing"
+        following = view(at + timedelta(seconds=905), dt_s=5.0, storage=units({"power": 20}, {"power": 20}))
+        assert sum(targets(decided(plan, *views, following))) == pytest.approx(40, abs=0.5), "the next one begins anew"
+        last = view(at + timedelta(seconds=899), dt_s=60.0)
+        assert sum(targets(decided(plan, view(at, dt_s=1.0), last))) <= 200, "nothing absurd at its end"
+
     def test_what_is_not_planned_is_not_wanted(self) -> None:
         wish = decided(made("plan_tracking", plan=[math.nan] * 96), view())
         assert wish.sound and wish.storage is None
@@ -345,6 +359,14 @@ def test_the_power_factor_is_met_by_what_it_takes() -> None:
     assert wish.reactive.target[0] == pytest.approx(2 * wish.reactive.target[1])
     wish = decided(pf, view(meter=100, kvar=20, reactive=two))
     assert wish.reactive is not None and float(wish.reactive.target.sum()) == 0
+
+
+def test_reactive_power_follows_a_plan_without_any_meter() -> None:
+    pf = made("power_factor", plan=[30.0] * 48 + [math.nan] * 48)
+    two = units({"rating": 100}, {"rating": 50})
+    wish = decided(pf, view(NOON.replace(hour=8), meter=math.nan, kvar=math.nan, reactive=two))
+    assert wish.sound and wish.reactive is not None and wish.reactive.target.tolist() == pytest.approx([20, 10])
+    assert decided(pf, view(NOON.replace(hour=20), reactive=two)).reactive is None
 
 
 @pytest.mark.parametrize("kind", sorted(OURS))
