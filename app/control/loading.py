@@ -17,6 +17,7 @@ from app.control.fleet import Fleet
 from app.control.gates import transformers_kva
 from app.control.registry import Kind, kinds
 from app.control.strategies.contract import Strategy
+from app.model.config import PointKind
 from app.model.control import ORDERS, Quantity, Rank, Running, StrategiesForm, StrategyForm
 from app.model.errors import Fault
 from app.model.explaining import explain
@@ -84,6 +85,13 @@ def device_faults(station: Station) -> list[tuple[str, Text, Text]]:
                 what = Text(f"control: neither {device.id} nor its bms has a point with the role {role}",
                             f"control：{device.id} 及其 bms 均无角色为 {role} 的测点")  # fmt: skip
                 found.append((device.id, what, Text("give a point this role", "请为测点指定该角色")))
+        for one in control.enable:
+            point = next((point for point in device.points if point.id == one.point), None)
+            if point is None or point.kind not in (PointKind.SETPOINT, PointKind.COMMAND):
+                what = Text(f"control: enable names '{one.point}', which {device.id} cannot be told",
+                            f"control：enable 中的“{one.point}”不是 {device.id} 的可写测点")  # fmt: skip
+                found.append((device.id, what, Text("name a setpoint or a command of the device",
+                                                    "请写该设备的设定点或命令")))  # fmt: skip
         for name in control.interlocks:
             whole = name if "." in name else f"{device.id}.{name}"
             if whole not in station.by_name:

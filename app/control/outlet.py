@@ -96,6 +96,10 @@ class Outlet:
         self._expiry_ns = round((control.expiry or EXPIRY_S) * SECOND_NS)
         own_s = min(RENEW_S, control.expiry / 3.0) if control.expiry is not None else ASSERT_S
         self._renew_ns = round((control.renew or own_s) * SECOND_NS)
+        points = {point.id: point for point in device.points}
+        self._enabling = [(points[one.point], one.value) for one in control.enable if one.point in points]
+        self._enabled_ns = 0
+        """Monotonic, when it was told all of that last; 0 where it must be told first."""
         self._throttle_ns = round((control.throttle or 0.0) * SECOND_NS)
 
     def want(self, point: Point, value: float, ticket: Future[int] | None) -> None:
@@ -173,11 +177,26 @@ class Outlet:
     async def _hold(self, want: _Want) -> None:
         value = want.value
         sent = await self._write(want.point, value, renewal=value == want.sent)
+        if sent.error is None:  # the value first: a switch must not make an old one true
+            sent = await self._enable() or sent
         now = self._clock.monotonic_ns()
+        self._enabled_ns = self._enabled_ns if sent.error is None else 0
         if sent.error is None:
             want.sent, want.sent_ns, want.failed_ns = value, now, 0
         else:
             want.sent, want.failed_ns = math.nan, now
+
+    async def _enable(self) -> Sent | None:
+        """Make the device take setpoints, where that is due; how it failed, where it did."""
+        now = self._clock.monotonic_ns()
+        if not self._enabling or (self._enabled_ns and now - self._enabled_ns < ASSERT_S * SECOND_NS):
+            return None
+        for point, value in self._enabling:
+            sent = await self._write(point, value, renewal=self._enabled_ns > 0)
+            if sent.error is not None:
+                return sent
+        self._enabled_ns = now
+        return None
 
     async def _write(self, point: Point, value: float, *, renewal: bool) -> Sent:
         began, at = self._clock.monotonic_ns(), self._clock.now_ns()

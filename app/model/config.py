@@ -358,6 +358,14 @@ class TripForm(Form):
         return self
 
 
+class EnableForm(Form):
+    """What a device must be told so that it takes setpoints."""
+
+    point: str
+    """Id of a point of the same device that can be written."""
+    value: Finite
+
+
 class ControlForm(Form):
     """How a device is commanded."""
 
@@ -376,6 +384,8 @@ class ControlForm(Form):
     confirm: ConfirmForm = ConfirmForm()
     derate: tuple[DerateForm, ...] = ()
     trips: tuple[TripForm, ...] = ()
+    enable: tuple[EnableForm, ...] = ()
+    """Written in this order right after the first setpoint, and again each minute and after each failure."""
     interlocks: tuple[str, ...] = ()
     """Points, of the device by id or of others by full name, that must be usable and not 0."""
 

@@ -13,6 +13,7 @@ from app.control.dispatcher import Dispatcher
 from app.control.dwell import Dwell
 from app.control.hunting import CALM_S, TURNS
 from app.control.ledger import Ledger
+from app.control.loading import device_faults, load_strategies
 from app.control.outlet import Outlet, Sent
 from app.control.protection import CLIPS
 from app.control.standing import Manual
@@ -20,6 +21,7 @@ from app.model.audit import AuditEntry
 from app.model.clock import ManualClock, SystemClock
 from app.model.config import Priority
 from app.model.control import Clip, Mode
+from app.model.errors import RefusedByDevice
 from app.model.station import Point
 from app.model.text import Text
 from tests.support.control_station import Bench, park
@@ -243,3 +245,47 @@ def test_what_protection_clips_for_long_and_what_nobody_renews_is_told(tmp_path:
         dispatcher.halt("over")
 
     asyncio.run(run())
+
+
+def test_a_device_is_told_to_take_setpoints_right_after_the_first_and_after_a_failure(tmp_path: Path) -> None:
+    station = park(tmp_path, enable=[{"point": "q_set", "value": 4}])
+    written: list[tuple[str, float]] = []
+    fails = False
+
+    class Field:
+        async def write(self, point: Point, value: float) -> float:
+            if fails:
+                raise RefusedByDevice(Text.of("busy"))
+            written.append((point.id, value))
+            return value
+
+    ticket: Future[int] = Future()
+    ticket.set_result(1)
+    point = station.points[station.by_name["pcs1.p_set"]]
+    clock = ManualClock()
+
+    async def run() -> None:
+        nonlocal fails
+        outlet = Outlet(station.by_id["pcs1"], Field(), clock, lambda sent: None)
+        task = asyncio.create_task(outlet.run())
+
+        async def want(value: float, seconds: float = 1.5) -> list[tuple[str, float]]:
+            written.clear()
+            clock.advance(seconds)
+            outlet.want(point, value, ticket)
+            await asyncio.sleep(0.05)
+            return list(written)
+
+        assert await want(10.0) == [("p_set", 10.0), ("q_set", 4.0)], "no old value becomes true"
+        assert await want(20.0) == [("p_set", 20.0)]
+        assert await want(30.0, 61.0) == [("p_set", 30.0), ("q_set", 4.0)], "it may have started again meanwhile"
+        fails = True
+        await want(40.0)
+        fails = False
+        assert await want(40.5) == [("p_set", 40.5), ("q_set", 4.0)]
+        task.cancel()
+
+    asyncio.run(run())
+    text = "strategies: [{id: a, kind: peak_shaving, devices: [pcs1], params: {limit_kw: 1}}]"
+    other = park(tmp_path / "other", enable=[{"point": "soc", "value": 1}])
+    assert load_strategies(other, text)[1] == [] and len(device_faults(other)) == 2
