@@ -15,7 +15,7 @@ import pytest
 
 from app.model.control import Mode, Quantity
 from app.model.errors import GridroomError
-from tests.support.control_site import LONG_S, ROOT, SHAVE, SecondReader, Site, until
+from tests.support.control_site import CONTROL, LONG_S, ROOT, SHAVE, SecondReader, Site, until
 from tests.support.simulated_park import STORAGE
 
 
@@ -114,7 +114,7 @@ with running(folder, data, overlay, "a console") as station:
 def test_a_console_that_hangs_controls_on_and_one_that_is_closed_or_killed_leaves_all_safe(
     make: Callable[..., Site], tmp_path: Path
 ) -> None:
-    site = make(strategies=[SHAVE])
+    site = make(strategies=[SHAVE], control={**CONTROL, "expiry": "2s", "renew": "500ms"})
     until(lambda: site.value("pcs1.p_kw") > 20)
     site.close()
     reader = SecondReader(site.park, tmp_path / "reader")
@@ -131,7 +131,7 @@ def test_a_console_that_hangs_controls_on_and_one_that_is_closed_or_killed_leave
             while console.stdout.readline().strip() != "hung":
                 assert console.poll() is None
             until(lambda: reader.value("pcs1.p_kw") > 20)
-            time.sleep(7)  # longer than a setpoint lasts
+            time.sleep(3.5)  # longer than a setpoint lasts
             assert reader.value("pcs1.p_kw") > 20, "the engine goes on without the screen"
             if end == "closed":
                 console.stdin.write("\n")

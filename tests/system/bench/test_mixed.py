@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -88,7 +89,12 @@ def test_a_relay_is_well_garbling_dead_and_well_again(echo: socket.socket) -> No
         relays.make(0, "well")
         ours, theirs = through(relays.ports[0])
         with ours, theirs:
-            assert asked(10) == b"question"
+            for _ in range(20):  # the relay may hear of it after the first words, and swallow those
+                with suppress(TimeoutError):
+                    assert asked(1).startswith(b"question")
+                    break
+            else:
+                pytest.fail("it is dead for ever")
 
 
 def test_the_command_line_knows_them() -> None:
