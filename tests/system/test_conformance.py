@@ -189,6 +189,7 @@ async def http(closing: Closing) -> Rig:
         return device(id_, connection, forms, driver="http", first_index=first)
 
     def silence(silent: bool) -> None:
+        time.sleep(0.002)  # a page that is younger than `every` is not asked for again
         server.speaking.clear() if silent else server.speaking.set()
 
     second = {"e": {"path": "$.e[1]", "url": "/more"}, "none": {"path": "$.none"}}
