@@ -52,6 +52,11 @@ class Dispatcher:
             id_: Outlet(by_id[id_], field, clock, self._told, self._expired) for id_ in fleet.by_device
         }
         self._field = field
+        self._beating = [
+            one.id for one in controller.station.devices
+            if one.control.heartbeat is not None and one.id not in fleet.by_device
+        ]  # fmt: skip
+        """Devices with a heartbeat and no setpoint of control's, such as a battery of its own."""
         self._tasks: list[asyncio.Task[None]] = []
         self._row = {one.point.name: i for i, one in enumerate(fleet.channels)}
         n = len(fleet)
@@ -100,6 +105,10 @@ class Dispatcher:
                 why=self._why(outcome, i), urgent=bool(outcome.urgent[i]), person=self._person(outcome, i),
             )  # fmt: skip
             outlet.want(one.point, value, ticket)
+            outlet.alive()
+        for id_ in self._beating:
+            if id_ not in self._controller.standing.tags and not self._controller.station.read_only:
+                self.outlet(id_).alive()
         self.feedback.look(self.sent, outcome.inputs.power, outcome.meter_kw, self._clock.monotonic_ns())
         self._tell_doubts()
         self._tell_trips()
@@ -125,6 +134,9 @@ class Dispatcher:
 
     def _told(self, sent: Sent) -> None:
         name, device = sent.point.name, sent.point.device
+        if sent.renewal and sent.point.form.role == "heartbeat":
+            self._tell_heartbeat(sent)
+            return
         row = self._row.get(name)
         if row is not None:
             self._ledger.sent(sent)
@@ -145,6 +157,13 @@ class Dispatcher:
         if self._failures[device] >= _TRIES or row is None:
             what = Text(f"{name} cannot be set: {sent.error.en}", f"{name} 无法设定：{sent.error.zh}")
             self._raise(f"control_{device}", what)
+
+    def _tell_heartbeat(self, sent: Sent) -> None:
+        """It moves nothing, and has no row in the ledger; that it is not taken must be known."""
+        key, name, error = f"control_heartbeat_{sent.point.device}", sent.point.name, sent.error
+        self._raise(key, None if error is None else Text(
+            f"{name} cannot be counted up, and the device may fall back by itself: {error.en}",
+            f"{name} 心跳写入失败，设备可能自行回退：{error.zh}"))  # fmt: skip
 
     def _holds_another(self, row: int, sent: Sent) -> bool:
         one = self._fleet.channels[row]

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from app.control.fleet import Fleet
 from app.control.gates import transformers_kva
+from app.control.heartbeat import point_of
 from app.control.registry import Kind, kinds
 from app.control.strategies.contract import Strategy
 from app.model.config import PointKind
@@ -92,6 +93,11 @@ def device_faults(station: Station) -> list[tuple[str, Text, Text]]:
                             f"control：enable 中的“{one.point}”不是 {device.id} 的可写测点")  # fmt: skip
                 found.append((device.id, what, Text("name a setpoint or a command of the device",
                                                     "请写该设备的设定点或命令")))  # fmt: skip
+        if control.heartbeat is not None and point_of(device) is None:
+            what = Text(f"control: {device.id} has no setpoint with the role heartbeat",
+                        f"control：{device.id} 没有角色为 heartbeat 的设定点")  # fmt: skip
+            found.append((device.id, what, Text("give a setpoint this role, or leave 'heartbeat' out",
+                                                "请为设定点指定该角色，或删除 heartbeat")))  # fmt: skip
         for name in control.interlocks:
             whole = name if "." in name else f"{device.id}.{name}"
             if whole not in station.by_name:

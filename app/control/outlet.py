@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from app.control.heartbeat import NEVER, Heartbeat, point_of
 from app.model.clock import SECOND_NS, Clock
 from app.model.errors import DeviceError, GridroomError, ReadOnlyError
 from app.model.station import Device, Point
@@ -101,6 +102,8 @@ class Outlet:
         self._enabled_ns = 0
         """Monotonic, when it was told all of that last; 0 where it must be told first."""
         self._throttle_ns = round((control.throttle or 0.0) * SECOND_NS)
+        beaten, every_s = point_of(device), control.heartbeat
+        self._heartbeat = Heartbeat(beaten, every_s, self._expiry_ns, clock) if beaten and every_s else None
 
     def want(self, point: Point, value: float, ticket: Future[int] | None) -> None:
         """This is to be held from now on. Of several values that wait the last one is sent."""
@@ -118,6 +121,13 @@ class Outlet:
             loop = asyncio.get_running_loop()
             ticket.add_done_callback(lambda _: _call(loop, self._stir.set))
         self._stir.set()
+
+    def alive(self) -> None:
+        """The device is commanded: its heartbeat may rise for another while, where it has one."""
+        if self._heartbeat is not None:
+            if self._heartbeat.due() == NEVER:
+                self._stir.set()
+            self._heartbeat.alive()
 
     def release(self, point: Point) -> None:
         """Nothing more is sent to it; what it holds ends by its own timer."""
@@ -151,9 +161,13 @@ class Outlet:
                     break
                 if self._due(want) == 0:
                     await self._hold(want)
+            if self._heartbeat is not None and self._heartbeat.due() == 0:
+                await self._write(self._heartbeat.point, self._heartbeat.beat(), renewal=True)
             if self._commands or self._stir.is_set():
                 continue
             ahead_ns = min((self._due(want) for want in self._wants.values()), default=SECOND_NS)
+            if self._heartbeat is not None:
+                ahead_ns = min(ahead_ns, self._heartbeat.due())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stir.wait(), max(ahead_ns, 1_000_000) / SECOND_NS)
 

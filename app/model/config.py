@@ -386,6 +386,8 @@ class ControlForm(Form):
     trips: tuple[TripForm, ...] = ()
     enable: tuple[EnableForm, ...] = ()
     """Written in this order right after the first setpoint, and again each minute and after each failure."""
+    heartbeat: DurationS | None = None
+    """So often the setpoint of the role heartbeat is counted up while the device is commanded."""
     interlocks: tuple[str, ...] = ()
     """Points, of the device by id or of others by full name, that must be usable and not 0."""
 

@@ -48,6 +48,7 @@ class Verb:
     TRIP: Final = "trip"
     DEAF: Final = "deaf"
     BACKWARDS: Final = "backwards"
+    HEARTBEAT: Final = "heartbeat"
 
 
 class Machines:
@@ -69,6 +70,10 @@ class Machines:
         self.expiry_s: Floats = np.full(count, math.inf)
         """After so long without a write, setpoints revert, as SunSpec's timers do (models 704, 123); inf never."""
         self._unwritten_s: Floats = np.zeros(count)
+        self.patience_s: Floats = np.full(count, math.inf)
+        """After so long without another count of its heartbeat, setpoints revert as well; inf where it wants none."""
+        self._unbeaten_s: Floats = np.zeros(count)
+        self._beat: Floats = np.full(count, NEVER)
         self.deaf = np.zeros(count, np.bool_)
         """It takes what is written, and does nothing."""
         self.backwards = np.zeros(count, np.bool_)
@@ -79,6 +84,9 @@ class Machines:
         if verb in self.setpoints:
             self.setpoints[verb][row] = value
             self._unwritten_s[row] = 0.0
+        elif verb == Verb.HEARTBEAT:
+            self._unbeaten_s[row] = 0.0 if value != self._beat[row] else self._unbeaten_s[row]
+            self._beat[row] = value
         elif verb == Verb.DEAF:
             self.deaf[row] = bool(value)
         elif verb == Verb.BACKWARDS:
@@ -100,7 +108,8 @@ class Machines:
     def expire(self, dt_s: float) -> None:
         """Setpoints that nobody renewed revert: power and reactive power to nothing, a limit to none."""
         self._unwritten_s = self._unwritten_s + dt_s
-        over = self._unwritten_s > self.expiry_s
+        self._unbeaten_s = self._unbeaten_s + dt_s
+        over = (self._unwritten_s > self.expiry_s) | (self._unbeaten_s > self.patience_s)
         for verb, safe in ((Verb.POWER, 0.0), (Verb.REACTIVE, 0.0), (Verb.LIMIT, NEVER)):
             column = self.setpoints[verb]
             self.setpoints[verb] = np.where(over & ~np.isnan(column), safe, column)

@@ -94,7 +94,7 @@ def order(device: Device, point: Point) -> Order | None:
         return None
     states = tuple(float(code) for code in point.form.states or ())
     role, id_ = point.form.role, _bare(point)
-    if role in _SETPOINTS:
+    if role in _SETPOINTS or (role == Verb.HEARTBEAT and point.kind is PointKind.SETPOINT):
         return Order(role)
     if role in _ORDERS:
         return Order(role, only=states)

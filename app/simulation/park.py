@@ -28,6 +28,8 @@ STEP_S: Final = 1.0
 MOST_STEPS: Final = 60
 """A plain step is cut into pieces of a second, but into no more than this many."""
 WARM_UP_STEP_S: Final = 300.0
+PATIENCE: Final = 4.0
+"""Periods of its heartbeat after which a device misses it."""
 
 Source = tuple[Sequence[str | None], Callable[[], dict[str, Floats]]]
 
@@ -70,8 +72,11 @@ class Park:
             (self.pv, [device.id for device in layout.pv]), (self.storage, [unit.pcs for unit in layout.storage]),
         ):  # fmt: skip
             for row, id_ in enumerate(ids):
-                if id_ is not None and (expiry_s := station.by_id[id_].control.expiry) is not None:
-                    group.expiry_s[row] = expiry_s
+                control = station.by_id[id_].control if id_ is not None else None
+                if control is not None and control.expiry is not None:
+                    group.expiry_s[row] = control.expiry
+                if control is not None and control.heartbeat is not None:
+                    group.patience_s[row] = PATIENCE * control.heartbeat
         self._wire(seed)
         self._day = -1
         local = self._local(start_s)

@@ -14,6 +14,10 @@ import yaml
 from app.demo import DEMO
 
 ROOT = Path(__file__).resolve().parents[2]
+BEAT = {
+    "id": "beat", "name": "Heartbeat", "kind": "setpoint", "role": "heartbeat", "scan": "100ms",
+    "address": {"table": "holding", "register": 64000, "type": "u16"},
+}  # fmt: skip
 STORAGE = ("meter1", "pcs1", "bms1", "pcs2", "bms2", "load1", "inv1", "inv2")
 
 
@@ -36,6 +40,8 @@ class SimulatedPark:
                 device["parent"] = "bus_main"
             if device["kind"] == "pcs":
                 device["control"] = dict(control or {})
+                if "heartbeat" in device["control"]:
+                    device.setdefault("points", []).append(BEAT)
             if device["id"] in ("meter1", "pcs1", "pcs2"):
                 points = device.setdefault("points", [])
                 known = next((one for one in points if one["id"] == "p_kw"), None)

@@ -37,6 +37,23 @@ def test_a_state_of_charge_that_stands_still_trips_its_converter(make: Callable[
     until(lambda: site.value("pcs1.p_kw") < -470)
 
 
+def test_a_converter_that_wants_a_heartbeat_gets_it_and_falls_back_without(make: Callable[..., Site]) -> None:
+    site = make(control={**CONTROL, "expiry": "60s", "heartbeat": "500ms"})
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 100.0).result(LONG_S)
+    until(lambda: abs(site.value("pcs1.p_kw") - 100) < 5)
+    before = site.value("pcs1.beat")
+    until(lambda: site.value("pcs1.beat") > before + 6)  # longer than it waits for the next
+    assert abs(site.value("pcs1.p_kw") - 100) < 5
+    site.stop()
+    other = SecondReader(site.park, site.data.parent / "other")
+    try:
+        until(lambda: abs(other.value("pcs1.p_kw")) < 5, 10)  # long before its setpoint expires
+    finally:
+        other.close()
+
+
 def test_answers_that_come_twice_confuse_nobody(make: Callable[..., Site]) -> None:
     site = make(strategies=[SHAVE])
     until(lambda: site.value("pcs1.p_kw") > 20)

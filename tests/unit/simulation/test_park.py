@@ -193,6 +193,27 @@ def test_a_converter_may_be_deaf_or_do_the_opposite() -> None:
     assert shows(living, "pcs2", "active_power") == pytest.approx(-200, abs=1)
 
 
+def test_a_converter_that_misses_its_heartbeat_falls_back_however_often_it_is_set() -> None:
+    living = park()
+    living.storage.expiry_s[:] = math.inf
+    living.storage.patience_s[0] = 4.0
+
+    def live(seconds: int, beat: bool) -> None:
+        for k in range(seconds):
+            for pcs in PCS:
+                living.command(pcs, Verb.POWER, 100.0)
+            living.command("pcs1", Verb.HEARTBEAT, float(k) if beat else -1.0)
+            living.advance(1)
+
+    live(10, beat=True)
+    assert shows(living, "pcs1", "active_power") == pytest.approx(100, abs=1)
+    live(10, beat=False)
+    assert shows(living, "pcs1", "active_power") == pytest.approx(0, abs=1), "a counter that stands is none"
+    assert shows(living, "pcs2", "active_power") == pytest.approx(100, abs=1), "it wants none"
+    live(5, beat=True)
+    assert shows(living, "pcs1", "active_power") == pytest.approx(100, abs=1)
+
+
 def test_a_setpoint_moves_charge_and_grid() -> None:
     living = park()
     living.storage.expiry_s[:] = math.inf
