@@ -66,6 +66,7 @@ class Dispatcher:
         self.sent_at: NDArray[np.int64] = np.zeros(n, np.int64)
         self.held: Floats = np.full(n, np.nan)
         self._failures: dict[str, int] = {}
+        """By device, and by the key of its heartbeat's alarm: writes that failed one after the other."""
         self._raised: set[str] = set()
         self.feedback = Feedback(fleet)
 
@@ -107,8 +108,11 @@ class Dispatcher:
             outlet.want(one.point, value, ticket)
             outlet.alive()
         for id_ in self._beating:
-            if id_ not in self._controller.standing.tags and not self._controller.station.read_only:
-                self.outlet(id_).alive()
+            outlet = self.outlet(id_)
+            if id_ in self._controller.standing.tags or self._controller.station.read_only:
+                outlet.rest()
+            else:
+                outlet.alive()
         self.feedback.look(self.sent, outcome.inputs.power, outcome.meter_kw, self._clock.monotonic_ns())
         self._tell_doubts()
         self._tell_trips()
@@ -134,7 +138,7 @@ class Dispatcher:
 
     def _told(self, sent: Sent) -> None:
         name, device = sent.point.name, sent.point.device
-        if sent.renewal and sent.point.form.role == "heartbeat":
+        if sent.point.form.role == "heartbeat":
             self._tell_heartbeat(sent)
             return
         row = self._row.get(name)
@@ -161,6 +165,9 @@ class Dispatcher:
     def _tell_heartbeat(self, sent: Sent) -> None:
         """It moves nothing, and has no row in the ledger; that it is not taken must be known."""
         key, name, error = f"control_heartbeat_{sent.point.device}", sent.point.name, sent.error
+        self._failures[key] = 0 if error is None else self._failures.get(key, 0) + 1
+        if 0 < self._failures[key] < _TRIES:
+            return
         self._raise(key, None if error is None else Text(
             f"{name} cannot be counted up, and the device may fall back by itself: {error.en}",
             f"{name} 心跳写入失败，设备可能自行回退：{error.zh}"))  # fmt: skip

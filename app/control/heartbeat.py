@@ -16,7 +16,8 @@ NEVER: Final = 1 << 62
 
 def point_of(device: Device) -> Point | None:
     """Where its heartbeat is written; None where it has no such setpoint."""
-    return next((one for one in device.points if one.form.role == "heartbeat" and one.kind is PointKind.SETPOINT), None)
+    point = device.role("heartbeat")
+    return point if point is not None and point.kind is PointKind.SETPOINT else None
 
 
 class Heartbeat:
@@ -34,6 +35,10 @@ class Heartbeat:
 
     def alive(self) -> None:
         self._alive_ns = self._clock.monotonic_ns()
+
+    def rest(self) -> None:
+        """It is not commanded any more: nothing is written to it from now on."""
+        self._alive_ns = 0
 
     def due(self) -> int:
         """Nanoseconds until it is to be written; 0 now."""

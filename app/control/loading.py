@@ -110,9 +110,12 @@ def device_faults(station: Station) -> list[tuple[str, Text, Text]]:
 
 
 def unsafe_alone(station: Station, strategies: Sequence[Bound]) -> list[str]:
-    """Devices that strategies set and that have no timer: nothing makes them safe when the engine is gone."""
+    """Devices that strategies set, without timer or heartbeat: nothing makes them safe when the engine is gone."""
     used = {id_ for one in strategies for id_ in one.devices}
-    return [device.id for device in station.devices if device.id in used and device.control.expiry is None]
+    return [
+        device.id for device in station.devices
+        if device.id in used and device.control.expiry is None and device.control.heartbeat is None
+    ]  # fmt: skip
 
 
 class _Loading:

@@ -132,6 +132,13 @@ class Outlet:
     def release(self, point: Point) -> None:
         """Nothing more is sent to it; what it holds ends by its own timer."""
         self._wants.pop(point.name, None)
+        if not self._wants:
+            self.rest()
+
+    def rest(self) -> None:
+        """The device is not commanded: its heartbeat stands at once."""
+        if self._heartbeat is not None:
+            self._heartbeat.rest()
 
     def command(self, point: Point, value: float) -> asyncio.Future[Sent]:
         """One command, ahead of every setpoint. The answer never raises: how it went is in it."""

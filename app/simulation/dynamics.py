@@ -85,8 +85,8 @@ class Machines:
             self.setpoints[verb][row] = value
             self._unwritten_s[row] = 0.0
         elif verb == Verb.HEARTBEAT:
-            self._unbeaten_s[row] = 0.0 if value != self._beat[row] else self._unbeaten_s[row]
-            self._beat[row] = value
+            if value != self._beat[row]:
+                self._beat[row], self._unbeaten_s[row] = value, 0.0
         elif verb == Verb.DEAF:
             self.deaf[row] = bool(value)
         elif verb == Verb.BACKWARDS:

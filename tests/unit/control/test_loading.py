@@ -135,8 +135,9 @@ def test_who_has_no_timer_of_its_own_is_named(tmp_path: Path) -> None:
     station = park(tmp_path)
     bound = load_strategies(station, yaml.safe_dump({"strategies": [GOOD]}))[0]
     assert unsafe_alone(station, bound) == ["pcs1"]
-    timed = park(tmp_path, expiry="10s")
-    assert unsafe_alone(timed, load_strategies(timed, yaml.safe_dump({"strategies": [GOOD]}))[0]) == []
+    for own in ({"expiry": "10s"}, {"heartbeat": "1s"}):
+        safe = park(tmp_path, **own)
+        assert unsafe_alone(safe, load_strategies(safe, yaml.safe_dump({"strategies": [GOOD]}))[0]) == [], own
 
 
 def test_the_channels_of_a_park(station: Station) -> None:
