@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from app.access.outbox import FILE_NAME, Outbox, rows_in
 from app.model.access import Actor
@@ -76,6 +77,32 @@ def test_it_waits_in_a_file_and_is_stored_with_its_own_time(tmp_path: Path) -> N
     assert told(chain) == [(began, "late.0"), (began, "late.1"), (began, "late.2"), (began + 60, "soon")]
     assert chain.verdict().sound
     chain.close()
+
+
+@pytest.mark.expects_errors
+def test_a_late_row_is_looked_for_among_those_of_its_time(tmp_path: Path) -> None:
+    """Not among all of its actor's: after an outage there may be 200,000, each looked for among a million."""
+    asked: list[tuple[str, object]] = []
+    chain = opened(tmp_path)
+
+    def heard(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        with locked(chain.path):
+            late = chain.audit.write(AuditEntry(LI, "late"))
+            until(lambda: rows_in(tmp_path / "outbox" / FILE_NAME))
+        late.result(WAIT_S)
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
+    chain.close()
+    with closing(sqlite3.connect(chain.path)) as file:
+        plans = [
+            file.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()  # type: ignore[arg-type]
+            for statement, parameters in asked if "FROM audit" in statement and "WHERE" in statement
+        ]  # fmt: skip
+    assert plans and all("USING INDEX audit_time" in str(plan) for plan in plans), plans
 
 
 @pytest.mark.expects_errors
