@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import yaml
@@ -199,7 +199,7 @@ class Field:
     def put(self, register: int, value: float) -> None:
         self.registers[2 * register : 2 * register + 4] = struct.pack(">f", value)
 
-    def __enter__(self) -> Field:
+    def __enter__(self) -> Self:
         self._threads[0].start()
         return self
 
