@@ -135,6 +135,7 @@ def _within(wire: Wire) -> None:
     assert not wrong.any(), [*zip(address[wrong], value[wrong], strict=True)][:5]
 
 
+@pytest.mark.timeout(7200)
 def test_no_limit_is_passed_on_the_wire_whoever_asks_for_whatever(
     tmp_path: Path, wire: Wire, request: pytest.FixtureRequest
 ) -> None:
@@ -151,6 +152,7 @@ def test_no_limit_is_passed_on_the_wire_whoever_asks_for_whatever(
     _within(wire)
 
 
+@pytest.mark.timeout(7200)
 @pytest.mark.expects_errors
 def test_no_limit_is_passed_on_the_wire_whatever_strategies_ask(
     tmp_path: Path, wire: Wire, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
