@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
 os.environ.setdefault("GRIDROOM_TRACEBACK", "1")  # an error that nobody foresaw fails a test as it is
 
+import faulthandler
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,11 @@ def _leave_out(config: pytest.Config, items: list[pytest.Item], marker: str) -> 
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.config.getoption("--nightly"):
+        faulthandler.cancel_dump_traceback_later()  # the longest take an hour
 
 
 @pytest.fixture(autouse=True)

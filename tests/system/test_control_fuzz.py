@@ -135,7 +135,6 @@ def _within(wire: Wire) -> None:
     assert not wrong.any(), [*zip(address[wrong], value[wrong], strict=True)][:5]
 
 
-@pytest.mark.timeout(7200)
 def test_no_limit_is_passed_on_the_wire_whoever_asks_for_whatever(
     tmp_path: Path, wire: Wire, request: pytest.FixtureRequest
 ) -> None:
@@ -152,7 +151,6 @@ def test_no_limit_is_passed_on_the_wire_whoever_asks_for_whatever(
     _within(wire)
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.expects_errors
 def test_no_limit_is_passed_on_the_wire_whatever_strategies_ask(
     tmp_path: Path, wire: Wire, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -171,7 +169,7 @@ def test_no_limit_is_passed_on_the_wire_whatever_strategies_ask(
         try:
             chief = station.facade("a test")
             chief.access.name_administrator("administrator", GOOD).result(30)
-            end = time.monotonic() + max(120.0, frames / 100)
+            end = time.monotonic() + max(120.0, frames / 250)
             while len(wire.values) < frames:
                 assert time.monotonic() < end, f"{len(wire.values)} frames only"
                 nonsense(dice, wire)
