@@ -43,9 +43,15 @@ def sunspec_map(device: Device) -> SunSpecMap:
     points = [point for point in (*device.points, *device.texts) if point.form.address is not None]
     addresses = [_with_one_model(Address.of(point.form.address or {})) for point in points]
     base = int(device.connection.get("base", BASES[0]))
-    chain = _chain(base, addresses)
+    shares = {
+        point.name: _with_one_model(address.whole)
+        for point, address in zip(points, addresses, strict=True) if address.whole is not None
+    }  # fmt: skip
+    chain = _chain(base, [*addresses, *shares.values()])
     places = {point.name: _place(chain, address) for point, address in zip(points, addresses, strict=True)}
-    exponents = _exponents(device, points, places)
+    wholes = {name: _place(chain, address) for name, address in shares.items()}
+    exponents = _exponents(device, points, places, wholes)
+    words = _words(chain, exponents)
     bits = {point.name: address.bit for point, address in zip(points, addresses, strict=True)}
 
     def moved(point: Point) -> Point:
@@ -54,11 +60,16 @@ def sunspec_map(device: Device) -> SunSpecMap:
             return point
         exponent = exponents.get(place.scale_factor or -1, place.field.scale_factor)
         scale = point.form.scale * 10.0 ** (exponent if isinstance(exponent, int) else 0)
+        if (whole := wholes.get(point.name)) is not None:
+            power = 10.0 ** exponents.get(whole.scale_factor or -1, 0)
+            raw = round(rating_kw(device) / point.form.scale / power)
+            words[whole.register - base] = raw
+            scale *= raw * power / 100.0
         address = _modbus(place, bits[point.name])
         return replace(point, form=point.form.model_copy(update={"address": address, "scale": scale}))
 
     served = replace(device, points=tuple(map(moved, device.points)), texts=tuple(map(moved, device.texts)))
-    return SunSpecMap(served, base, _words(chain, exponents))
+    return SunSpecMap(served, base, words)
 
 
 def nothing(field: Field) -> Sequence[int]:
@@ -118,15 +129,23 @@ def _place(chain: Chain, address: Address) -> Place:
     return place
 
 
-def _exponents(device: Device, points: Sequence[Point], places: Mapping[str, Place]) -> dict[int, int]:
+def _exponents(
+    device: Device, points: Sequence[Point], places: Mapping[str, Place], wholes: Mapping[str, Place]
+) -> dict[int, int]:
     """Register of a scale factor -> the finest power of ten with which all its points have room."""
     found: dict[int, int] = {}
-    for point in points:
-        place = places[point.name]
+
+    def make_room(place: Place, most: float) -> None:
         if place.scale_factor is not None:
-            room = _LARGEST.get(place.field.type, 2**53)
-            least = math.ceil(math.log10(_most(device, point) / abs(point.form.scale) / room))
+            least = math.ceil(math.log10(most / _LARGEST.get(place.field.type, 2**53)))
             found[place.scale_factor] = max(found.get(place.scale_factor, _FINEST), least)
+
+    for point in points:
+        most = _most(device, point) / abs(point.form.scale)
+        whole = wholes.get(point.name)
+        make_room(places[point.name], most if whole is None else _MOST["%"])
+        if whole is not None:
+            make_room(whole, most)
     return found
 
 

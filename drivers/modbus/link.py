@@ -134,15 +134,19 @@ class ModbusLink(Link):
         address = Address.of(point.form.address or {})
         if not address.table.writable or address.type is Type.STRING:
             raise ValueError(f"{point.name} cannot be written: {address.type} in table {address.table}")
-        content = _content(point, address, value)
-        peer = self._peers[point.device]
-        request = requests.write(peer, address, content)
+        content = content_of(point, address, value)
         if address.bit is None:
-            _judge(request, await self._line.ask(request, Precedence.COMMAND))
+            await self._put(point.device, address, content)
         else:
+            peer = self._peers[point.device]
             async with self._line.turn(peer, Precedence.COMMAND) as ask:
                 await self._write_bit(ask, peer, address, bool(content[0]))
-        return await self._read_back(peer, point, address)
+        return await self._read_back(self._peers[point.device], point, address)
+
+    async def _put(self, device: str, address: Address, content: Sequence[int]) -> None:
+        """Write registers in one request, ahead of all polls."""
+        request = requests.write(self._peers[device], address, content)
+        _judge(request, await self._line.ask(request, Precedence.COMMAND))
 
     async def _write_bit(self, ask: Ask, peer: Peer, address: Address, state: bool) -> None:
         """Change one bit of a register within one turn, so that no other command of ours comes in between."""
@@ -172,7 +176,7 @@ class ModbusLink(Link):
         return codec.decode(address, registers) * point.form.scale + point.form.offset
 
 
-def _content(point: Point, address: Address, value: float) -> list[int]:
+def content_of(point: Point, address: Address, value: float) -> list[int]:
     """What goes into the registers. Raises ValueError naming point, value and what the registers hold."""
     form = point.form
     try:

@@ -4,6 +4,8 @@ address: {model: 103, point: W}
 address: {model: [103, 102, 101], point: W}      the first of these models that the device has
 address: {model: 160, point: DCW, group: 2}      the second repetition of the model's repeating group
 address: {model: 804, point: V, instance: 3}     the third such model in the chain
+address: {model: 123, point: WMaxLimPct, of: {model: 121, point: WMax}}       percent of another point
+address: {model: 124, point: OutWRte, opposite: InWRte, of: {model: 124, point: WChaMax}}
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from app.model.text import Text
 from drivers.judging import KeyFault, unknown_key
 from drivers.sunspec.models import Field, models
 
-KEYS: Final = ("model", "point", "instance", "group", "bit")
+KEYS: Final = ("model", "point", "instance", "group", "bit", "of", "opposite")
+_OF_KEYS: Final = ("model", "point")
+_PERCENT: Final = ("%", "Pct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,10 @@ class Address:
     group: int = 0
     """Which repetition, 1-based; 0 where none is said: the fixed part, or else the first repetition."""
     bit: int | None = None
+    whole: Address | None = None
+    """What the point is percent of; the value is then as much of it."""
+    opposite: str = ""
+    """The point right behind it that takes the negative of what is written, in the same request."""
 
     @staticmethod
     def of(mapping: Mapping[str, Any]) -> Address:
@@ -44,6 +52,8 @@ class Address:
             mapping.get("instance", 1),
             mapping.get("group", 0),
             mapping.get("bit"),
+            Address.of(mapping["of"]) if "of" in mapping else None,
+            mapping.get("opposite", ""),
         )
 
     def __str__(self) -> str:
@@ -124,7 +134,41 @@ def _use_faults(field: Field, model: int, mapping: Mapping[str, Any]) -> list[Ke
                 else Text("leave `bit` out", "请删除 bit"),
             )
         )
-    return found
+    return found + _of_faults(field, model, mapping) + _opposite_faults(field, model, mapping)
+
+
+def _of_faults(field: Field, model: int, mapping: Mapping[str, Any]) -> list[KeyFault]:
+    if "of" not in mapping:
+        return []
+    of = mapping["of"]
+    if not isinstance(of, Mapping) or not set(of) <= set(_OF_KEYS):
+        what = Text(f"of '{of}' is not a model and a point", f"of“{of}”不是模型与点")
+        mend = Text("write such as {model: 121, point: WMax}", "请写例如 {model: 121, point: WMax}")
+        return [KeyFault("of", what, mend)]
+    if found := faults(of):
+        return [KeyFault("of", found[0].what, found[0].mend)]
+    if "bit" in mapping or not field.units.startswith(_PERCENT):
+        unit = field.units or "1"
+        what = Text(f"point {field.name} of model {model} is no percentage, its unit is {unit}",
+                    f"模型 {model} 的点 {field.name} 不是百分比，其单位为 {unit}")  # fmt: skip
+        return [KeyFault("of", what, Text("leave `of` out", "请删除 of"))]
+    return []
+
+
+def _opposite_faults(field: Field, model: int, mapping: Mapping[str, Any]) -> list[KeyFault]:
+    if "opposite" not in mapping:
+        return []
+    name = str(mapping["opposite"])
+    other = field_of(model, name)
+    if other is None:
+        found = _unknown_point(model, name)
+        return [KeyFault("opposite", found.what, found.mend)]
+    behind = other.at == field.at + field.size and other.writable
+    if not behind or (other.kind, other.scale_factor) != (field.kind, field.scale_factor) or field.kind[:3] != "int":
+        what = Text(f"point {name} of model {model} does not stand right behind {field.name}, of the same kind",
+                    f"模型 {model} 的点 {name} 并非紧接在 {field.name} 之后的同类型点")  # fmt: skip
+        return [KeyFault("opposite", what, Text("leave `opposite` out", "请删除 opposite"))]
+    return []
 
 
 def _unknown_point(model: int, point: str) -> KeyFault:

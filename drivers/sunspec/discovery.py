@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
@@ -29,8 +29,9 @@ from drivers.sunspec.chain import Chain
 from drivers.sunspec.link import SunSpecLink
 from drivers.sunspec.models import Field, models
 
-VOCABULARY: Final = ("inverter", "der", "battery", "meter", "weather")
+VOCABULARY: Final = ("inverter", "der", "storage", "battery", "meter", "weather")
 MOST_REPETITIONS: Final = 64
+_COMMANDED: Final = ("active_power_setpoint", "power_limit_setpoint")
 _NO_POINTS: Final = ("ID", "L")
 _STORAGE: Final = frozenset({124, 713, 801, 802, 803, 804, 805})
 _KINDS: Final[tuple[tuple[DeviceKind, frozenset[int]], ...]] = (
@@ -97,6 +98,9 @@ async def _propose(link: SunSpecLink, device: Device, chain: Chain, connection: 
     texts = await link.texts_of(whole)
     implemented |= {i for i, form in enumerate(forms) if texts.get(form.id)}
     points = list(_unique(places[i] for i in sorted(implemented)))
+    kind = _kind(chain)
+    if kind is DeviceKind.PCS:  # it is told its power; a limit beside it, that nobody switches on, would say nothing
+        points = [{k: v for k, v in one.items() if v != "power_limit_setpoint"} for one in points]
     maker = " ".join(texts[id_] for id_ in ("m1_mn", "m1_md") if texts.get(id_))
     found = " ".join(str(each.model) for each in chain.found)
     why = Text(
@@ -106,9 +110,10 @@ async def _propose(link: SunSpecLink, device: Device, chain: Chain, connection: 
     proposal = {
         "id": _id(texts.get("m1_md", "")) or "sunspec",
         "name": maker or "SunSpec",
-        "kind": _kind(chain).value,
+        "kind": kind.value,
         "connection": dict(connection),
         "points": points,
+        **_control(points),
     }
     return Proposal(proposal, joined([why, chain.trouble]) if chain.trouble else why)
 
@@ -159,7 +164,8 @@ def _known(place: _Place) -> list[dict[str, Any]]:
         group = point["address"].get("group", 0)
         if group > 1 or bool(group) != bool(place.group):
             continue
-        own = {**point, "address": place.address}
+        more = {key: point["address"][key] for key in ("opposite", "of") if key in point["address"]}
+        own = {**point, "address": {**place.address, **more}}
         if place.group > 1:
             own["id"] = _numbered(own["id"], place.group, "_")
             own["name"] = {key: _numbered(text, place.group, " ") for key, text in own["name"].items()}
@@ -170,6 +176,22 @@ def _known(place: _Place) -> list[dict[str, Any]]:
 def _numbered(text: str, number: int, between: str) -> str:
     """`mppt1_u_v` as `mppt2_u_v`; what has no 1 gets the number behind it."""
     return text.replace("1", str(number), 1) if "1" in text else f"{text}{between}{number}"
+
+
+def _control(points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How it is commanded, as the template says whose setpoint it has; what it cannot be told is left out, and without
+    a time-out it has no expiry."""
+    there = {(point["id"], point.get("role"), point["address"]["model"]) for point in points}
+    for name in ("der", "storage", "inverter"):
+        template = YamlSource(TEMPLATES / "sunspec" / f"{name}.yaml").data
+        own = {one["id"]: (one["id"], one.get("role"), one["address"]["model"]) for one in template["points"]}
+        if not any(key in there for key in own.values() if key[1] in _COMMANDED):
+            continue
+        control = template["control"]
+        enable = [one for one in control["enable"] if own[one["point"]] in there]
+        whole = len(enable) == len(control["enable"])
+        return {"control": {**({"expiry": control["expiry"]} if whole else {}), "enable": enable}}
+    return {}
 
 
 @cache

@@ -16,7 +16,7 @@ from drivers.contract import Plan
 from drivers.modbus.address import Address as ModbusAddress
 from drivers.modbus.codec import decode
 from drivers.modbus.line import Endpoint
-from drivers.modbus.link import ModbusLink
+from drivers.modbus.link import ModbusLink, content_of
 from drivers.sunspec.address import Address
 from drivers.sunspec.chain import BASES, Chain, Place, walk
 from drivers.sunspec.models import NOT_IMPLEMENTED
@@ -115,6 +115,8 @@ class SunSpecLink(ModbusLink):
                 f"{point.name} cannot be written: model {place.found.model} has {place.field.name} to read only"
             )
         scale = point.form.scale * 10.0 ** await self._exponent(point, place)
+        if address.whole is not None:
+            scale *= await self._whole(point, address.whole) / 100.0
         raw = (value - point.form.offset) / scale
         if round(raw) == NOT_IMPLEMENTED.get(place.field.kind) and address.bit is None:
             raise ValueError(
@@ -122,7 +124,35 @@ class SunSpecLink(ModbusLink):
             )
         registers = modbus_address(place.register, place.field.type, place.field.size, address.bit)
         form = point.form.model_copy(update={"address": registers, "scale": scale})
-        return await super().write(replace(point, form=form), value)
+        own = replace(point, form=form)
+        return await (self._write_both(own, value) if address.opposite else super().write(own, value))
+
+    async def _write_both(self, point: Point, value: float) -> float:
+        """The value at its registers and its negative right behind them, in one request. Of what both then hold, as
+        values, the one that is farther from what was asked for."""
+        first = ModbusAddress.of(point.form.address or {})
+        second = replace(first, register=first.end)
+        behind = replace(point, form=point.form.model_copy(update={"scale": -point.form.scale}))
+        content = [*content_of(point, first, value), *content_of(behind, second, value)]
+        await self._put(point.device, replace(first, write="multiple"), content)
+        peer = self._peers[point.device]
+        held, opposite = await self._read_back(peer, point, first), await self._read_back(peer, behind, second)
+        return opposite if abs(opposite - value) > abs(held - value) else held
+
+    async def _whole(self, point: Point, whole: Address) -> float:
+        """What a point is percent of, asked for. Raises ValueError where that is nothing."""
+        place = (await self.chain(point.device)).place(whole)
+        if isinstance(place, Text):
+            raise ValueError(f"{point.name} cannot be written: {place.en}")
+        content = await self.registers(point.device, place.register, place.field.size, Precedence.COMMAND)
+        address = ModbusAddress.of(modbus_address(place.register, place.field.type, place.field.size))
+        words = [int.from_bytes(content[i : i + 2], "big") for i in range(0, len(content), 2)] if content else []
+        raw = decode(address, words) if words else float("nan")
+        if raw == NOT_IMPLEMENTED.get(place.field.kind) or not raw > 0:
+            what = f"{whole.point} of {whole}, of which it is a percentage, is {raw:g} there"
+            raise ValueError(f"{point.name} cannot be written: {what}; set it in the device")
+        exponent: float = await self._exponent(point, place)
+        return float(raw * 10.0**exponent)
 
     async def _exponent(self, point: Point, place: Place) -> float:
         """The scale factor of a point, asked for. Raises ValueError where it is not implemented."""

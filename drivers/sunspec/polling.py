@@ -28,6 +28,7 @@ _ANY: Final = PointForm.model_validate(
 )
 _MISSING: Final = Text("the device does not implement it", "设备未实现此点")
 _NO_SCALE: Final = Text("its scale factor is not implemented", "设备未实现其比例因子")
+_NO_WHOLE: Final = Text("what it is percent of is not implemented", "设备未实现其百分比的基准")
 _LARGEST_SCALE: Final = 10
 """A scale factor is -10 to 10 (SunSpec Device Information Model Specification, sunssf)."""
 
@@ -62,14 +63,17 @@ class Resolved:
     def __init__(self, plan: SunSpecPlan, chain: Chain, peer: Peer, limits: BlocksForm) -> None:
         self.chain = chain
         self._plan = plan
-        places = [chain.place(address) for address in plan.addresses]
+        places = [_whole_of(chain, address) or chain.place(address) for address in plan.addresses]
         self.absent = {plan.points[i].name: place for i, place in enumerate(places) if isinstance(place, Text)}
         self._rows = np.array([i for i, place in enumerate(places) if isinstance(place, Place)], np.intp)
-        present = [place for place in places if isinstance(place, Place)]
-        asked = [
-            _at(plan.points[i], place.register, place.field.type, place.field.size)
-            for i, place in zip(self._rows.tolist(), present, strict=True)
-        ]
+        own = [place for place in places if isinstance(place, Place)]
+        shares = [(k, of) for k, i in enumerate(self._rows.tolist()) if (of := plan.addresses[i].whole) is not None]
+        wholes = [place for _, of in shares if isinstance(place := chain.place(of), Place)]
+        self._share_rows = np.array([k for k, _ in shares], np.intp)
+        """Of the points that are percent of another; behind all points stand those others, in this order."""
+        present = [*own, *wholes]
+        asked = [_at(plan.points[i], place) for i, place in zip(self._rows.tolist(), own, strict=True)]
+        asked += [_at(None, place) for place in wholes]
         self._scale_row, self._fixed = self._add_scales(asked, present)
         self._headers = self._add_headers(asked, present)
         self.modbus = ModbusPlan(plan.device, peer, asked, limits)
@@ -81,7 +85,7 @@ class Resolved:
         self._factor = np.array([form.scale for form in forms])
         self._offset = np.array([form.offset for form in forms])
         self._index = np.array([point.index for point in plan.points], np.int32)
-        self._bad: NDArray[np.bool_] = np.zeros(len(present), np.bool_)
+        self._bad: NDArray[np.bool_] = np.zeros(len(own), np.bool_)
         self.remarks: Mapping[str, Text] = dict(self.absent)
 
     @staticmethod
@@ -91,7 +95,7 @@ class Resolved:
         for place in present:
             if place.scale_factor is not None and place.scale_factor not in row_of:
                 row_of[place.scale_factor] = len(asked)
-                asked.append(_at(None, place.scale_factor, Type.I16, 1))
+                asked.append(_registers(None, place.scale_factor, Type.I16, 1))
         rows = [-1 if place.scale_factor is None else row_of[place.scale_factor] for place in present]
         fixed = [
             float(place.field.scale_factor) if isinstance(place.field.scale_factor, int) else 0.0 for place in present
@@ -103,29 +107,50 @@ class Resolved:
         headers = []
         for found in sorted({place.found for place in present}, key=lambda found: found.start):
             headers.append(_Header(len(asked), (found.model, found.length)))
-            asked += [_at(None, found.start + k, Type.U16, 1) for k in (0, 1)]
+            asked += [_registers(None, found.start + k, Type.U16, 1) for k in (0, 1)]
         return headers
 
     def updates(self, now_ns: int) -> Updates:
         """All points, a row each. Raises ProtocolError where the chain is not the one that was walked."""
         read = self.modbus.updates(now_ns)
         self._check_headers(read.value)
-        count = len(self._rows)
-        raw = read.value[:count].copy()
+        count, every = len(self._rows), len(self._missing)
+        raw = read.value[:every].copy()
         missing = np.isnan(raw) | (raw == self._missing)
         exponent, bad_scale = self._exponents(read.value)
         bad = missing | bad_scale
         if len(self._bit_rows):
-            whole = np.where(bad, 0.0, raw)[self._bit_rows].astype(np.uint64)
+            whole = np.where(bad[:count], 0.0, raw[:count])[self._bit_rows].astype(np.uint64)
             raw[self._bit_rows] = (whole >> self._bits) & np.uint64(1)
         with np.errstate(over="ignore", invalid="ignore"):
             # Divided where the exponent is negative: 3 / 10 is 0.3, and 3 * 10**-1 is not.
             power = 10.0 ** np.abs(exponent)
-            value = np.where(exponent < 0, raw / power, raw * power) * self._factor + self._offset
-        value[bad] = np.nan
-        if (bad != self._bad).any():
-            self._note(bad, missing)
+            scaled = np.where(exponent < 0, raw / power, raw * power)
+            scaled[self._share_rows] *= scaled[count:] / 100.0
+            value = scaled[:count] * self._factor + self._offset
+        no_whole = np.zeros(count, np.bool_)
+        no_whole[self._share_rows] = bad[count:]
+        self._judge(value, missing[:count], bad[:count], no_whole)
         return self._spread(value, read.time[:count], now_ns)
+
+    def _judge(
+        self,
+        value: NDArray[np.float64],
+        missing: NDArray[np.bool_],
+        bad: NDArray[np.bool_],
+        no_whole: NDArray[np.bool_],
+    ) -> None:
+        """What is no value is none, and says why."""
+        every = bad | no_whole
+        value[every] = np.nan
+        if (every == self._bad).all():
+            return
+        self._bad = every
+        found = dict(self.absent)
+        for k in np.flatnonzero(every).tolist():
+            why = _MISSING if missing[k] else _NO_SCALE if bad[k] else _NO_WHOLE
+            found[self._plan.points[int(self._rows[k])].name] = why
+        self.remarks = found
 
     def _exponents(self, value: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Each point's scale factor as it is now, and where that is none."""
@@ -148,14 +173,6 @@ class Resolved:
                     f"模型链已变化：原为模型 {model}（{length} 个寄存器），现为 {now}（{size} 个）；将重新遍历",
                 )
                 raise ProtocolError(text)
-
-    def _note(self, bad: NDArray[np.bool_], missing: NDArray[np.bool_]) -> None:
-        self._bad = bad
-        found = dict(self.absent)
-        for k in np.flatnonzero(bad).tolist():
-            why = _MISSING if missing[k] else _NO_SCALE
-            found[self._plan.points[int(self._rows[k])].name] = why
-        self.remarks = found
 
     def _spread(self, value: NDArray[np.float64], time: NDArray[np.int64], now_ns: int) -> Updates:
         """To the rows of all points; those that the device has not are NaN."""
@@ -181,7 +198,17 @@ def modbus_address(register: int, type_: Type, size: int, bit: int | None = None
     return {"table": "holding", "register": register, "type": str(type_), **length}
 
 
-def _at(point: Point | None, register: int, type_: Type, size: int) -> Point:
+def _whole_of(chain: Chain, address: Address) -> Text | None:
+    """Why the device has not what a point is percent of."""
+    place = chain.place(address.whole) if address.whole is not None else None
+    return place if isinstance(place, Text) else None
+
+
+def _at(point: Point | None, place: Place) -> Point:
+    return _registers(point, place.register, place.field.type, place.field.size)
+
+
+def _registers(point: Point | None, register: int, type_: Type, size: int) -> Point:
     """A point of raw registers."""
     form = _ANY.model_copy(update={"address": modbus_address(register, type_, size)})
     return Point(-1, point.name if point else f"register {register}", point.device if point else "", form)

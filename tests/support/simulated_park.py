@@ -27,8 +27,10 @@ class SimulatedPark:
     def __init__(
         self, folder: Path, *, strategies: Sequence[Mapping[str, Any]] = (), control: Mapping[str, Any] | None = None,
         only: Sequence[str] = STORAGE, scan: str = "100ms", start: str = "2026-06-01T12:00",
-        energy_kwh: float | None = None, files: Mapping[str, str] | None = None, **station: Any,
+        energy_kwh: float | None = None, files: Mapping[str, str] | None = None,
+        devices: Sequence[Mapping[str, Any]] = (), **station: Any,
     ) -> None:  # fmt: skip
+        """`devices` stand beside those of the demo, as they are given."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.overlay = folder, folder / "overlay.yaml"
         whole = yaml.safe_load((DEMO / "station.yaml").read_text(encoding="utf-8"))
@@ -49,6 +51,7 @@ class SimulatedPark:
                     points.append({"id": "p_kw", "scan": scan})
                 else:
                     known["scan"] = scan
+        whole["devices"] += [{"parent": "bus_main", **device} for device in devices]
         (folder / "station.yaml").write_text(yaml.safe_dump(whole, allow_unicode=True), encoding="utf-8")
         for name, text in (files or {}).items():
             (folder / name).write_text(text, encoding="utf-8")

@@ -30,7 +30,7 @@ IDLE = [64001, 3, 1, 2, 3]
 
 
 def w(id_: str = "w", model: Any = 103, name: str = "W", **form: Any) -> dict[str, Any]:
-    keys = {key: form.pop(key) for key in ("group", "instance", "bit") if key in form}
+    keys = {key: form.pop(key) for key in ("group", "instance", "bit", "of", "opposite") if key in form}
     return point(id_, {"model": model, "point": name, **keys}, **form)
 
 
@@ -269,6 +269,84 @@ async def test_setpoints_are_scaled_by_the_device_and_read_back() -> None:
         assert await served.get(40002 + 24, 2) == [0xFFFF, 0x10000 - 12300]
 
 
+LIMIT = {"model": 123, "name": "WMaxLimPct", "of": {"model": 121, "point": "WMax"}, "kind": "setpoint", "scale": 0.001}
+POWER = {
+    "model": 124, "name": "OutWRte", "of": {"model": 124, "point": "WChaMax"}, "opposite": "InWRte", "kind": "setpoint",
+    "scale": 0.001,
+}  # fmt: skip
+
+
+@pytest.mark.asyncio
+async def test_a_percentage_is_as_much_of_what_the_device_says_that_it_is_of() -> None:
+    settings = model(121, WMax=6000, WMax_SF=1)
+    limits = model(123, WMaxLimPct=8000, WMaxLimPct_SF=-2)
+    async with serve(chain(settings, limits)) as served, linked(served, w("limit", **LIMIT)) as (link, its):
+        (limit,) = its.points
+        assert await values(link, its) == {"limit": pytest.approx(48.0)}
+        assert await link.write(limit, 15.0) == pytest.approx(15.0)
+        at = 40002 + len(settings)
+        assert await served.get(at + 5) == [2500]
+        await served.put(40002 + 2, 3000)  # its owner has lowered it
+        assert await values(link, its) == {"limit": pytest.approx(7.5)}
+        assert await link.write(limit, 15.0) == pytest.approx(15.0)
+        assert await served.get(at + 5) == [5000]
+        await served.put(40002 + 2, 0xFFFF)
+        assert math.isnan((await values(link, its))["limit"])
+        assert "percent of" in link.remarks(its)["d.limit"].en
+        await served.put(40002 + 2, 0)
+        with pytest.raises(ValueError, match="WMax of model 121, of which it is a percentage, is 0 there"):
+            await link.write(limit, 15.0)
+        assert await served.get(at + 5) == [5000]
+
+
+@pytest.mark.asyncio
+async def test_a_percentage_of_what_the_device_has_not_is_none() -> None:
+    async with (
+        serve(chain(model(123, WMaxLimPct=80, WMaxLimPct_SF=0))) as served,
+        linked(served, w("limit", **LIMIT)) as (link, its),
+    ):
+        assert math.isnan((await values(link, its))["limit"])
+        assert "no model 121" in link.remarks(its)["d.limit"].en
+        with pytest.raises(ValueError, match="no model 121"):
+            await link.write(its.points[0], 5)
+
+
+@pytest.mark.asyncio
+async def test_both_rates_of_a_storage_are_written_at_once_one_the_negative_of_the_other() -> None:
+    storage = model(124, WChaMax=5000, WChaMax_SF=1, OutWRte=10000, InWRte=10000, InOutWRte_SF=-2)
+    seen: list[tuple[int, int]] = []
+    async with serve(chain(storage)) as served, linked(served, w("p", **POWER)) as (link, its):
+        put = link._put
+
+        async def heard(device: str, address: Any, content: Sequence[int]) -> None:
+            seen.append((address.register, len(content)))
+            await put(device, address, content)
+
+        setattr(link, "_put", heard)  # noqa: B010 (mypy)
+        (p,) = its.points
+        for power, out, in_ in ((-20.0, 0x10000 - 4000, 4000), (12.5, 2500, 0x10000 - 2500), (0.0, 0, 0)):
+            assert await link.write(p, power) == pytest.approx(power)
+            assert await served.get(40002 + 12, 2) == [out, in_]
+            assert await values(link, its) == {"p": pytest.approx(power)}
+        assert seen == [(40002 + 12, 2)] * 3
+        with pytest.raises(ValueError, match="cannot be set to 1000 "):
+            await link.write(p, 1000)
+        assert await served.get(40002 + 12, 2) == [0, 0]
+
+
+@pytest.mark.asyncio
+async def test_a_storage_that_takes_one_rate_alone_is_found_out_by_reading_back() -> None:
+    storage = model(124, WChaMax=5000, WChaMax_SF=1, OutWRte=10000, InWRte=10000, InOutWRte_SF=-2)
+    async with serve(chain(storage)) as served, linked(served, w("p", **POWER)) as (link, its):
+        put = link._put
+
+        async def half(device: str, address: Any, content: Sequence[int]) -> None:
+            await put(device, address, [content[0], 10000])
+
+        setattr(link, "_put", half)  # noqa: B010 (mypy)
+        assert await link.write(its.points[0], 10.0) == pytest.approx(-50.0)
+
+
 @pytest.mark.asyncio
 async def test_what_cannot_be_written_says_why_and_sends_nothing() -> None:
     points = [
@@ -324,6 +402,27 @@ async def test_a_device_is_proposed_with_what_it_implements_and_the_proposal_loa
         await link.close()
         assert seen["p_kw"] == 15.234 and seen["p_kw_m203"] == -2.5 and seen["mppt2_p_kw"] == 0.008
         assert not [id_ for id_, value in seen.items() if math.isnan(value)]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("timeout", [True, False])
+async def test_a_storage_is_proposed_as_it_is_commanded(timeout: bool) -> None:
+    basic = {"WChaMax": 5000, "WChaMax_SF": 1, "OutWRte": 0, "InWRte": 0, "InOutWRte_SF": -2, "StorCtl_Mod": 0}
+    storage = model(124, ChaState=55, ChaState_SF=0, **basic, **({"InOutWRte_RvrtTms": 0} if timeout else {}))
+    limits = model(123, WMaxLimPct=80, WMaxLimPct_SF=0, WMaxLim_Ena=0)
+    async with serve(chain(COMMON, INVERTER_103, model(121, WMax=6000, WMax_SF=1), limits, storage)) as served:
+        connection = {"host": "127.0.0.1", "port": served.port}
+        (proposal,) = await tcp().discover(connection, ManualClock(), 10.0)  # type: ignore[attr-defined]
+    found = {each["id"]: each for each in proposal.device["points"]}
+    assert proposal.device["kind"] == "pcs" and found["soc_pct"]["role"] == "soc"
+    assert found["p_set_kw"]["role"] == "active_power_setpoint"
+    assert found["p_set_kw"]["address"]["opposite"] == "InWRte"
+    assert "role" not in found["p_limit_kw"]  # two masters are one too many
+    switch = {"point": "control", "value": 3}
+    assert proposal.device["control"] == (
+        {"expiry": "10s", "enable": [{"point": "rate_timeout_s", "value": 10}, switch]}
+        if timeout else {"enable": [switch]}
+    )  # fmt: skip
 
 
 async def values_of_polled(link: SunSpecLink, its: Device) -> dict[str, float]:

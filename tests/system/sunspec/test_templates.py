@@ -44,6 +44,7 @@ async def test_every_point_of_the_template_is_read_back(name: str, tmp_path: Pat
     its = load_station(tmp_path).station.devices[0]
     assert its.driver == "sunspec-tcp"
     addresses = [Address.of(point.form.address or {}) for point in (*its.points, *its.texts) if point.form.address]
+    addresses += [address.whole for address in addresses if address.whole is not None]
     numbers = sorted({address.models[0] for address in addresses})
     put: dict[tuple[int, str, int], float | str] = {}
     parts = []
@@ -79,7 +80,9 @@ async def test_every_point_of_the_template_is_read_back(name: str, tmp_path: Pat
         if isinstance(raw, str):
             assert texts[point.id] == raw
         else:
-            expected[point.id] = raw * 10.0**exponent * point.form.scale + point.form.offset
+            whole = address.whole
+            share = 1.0 if whole is None else float(put[whole.models[0], whole.point, 0]) * 10.0**EXPONENT / 100.0
+            expected[point.id] = raw * 10.0**exponent * share * point.form.scale + point.form.offset
     assert {point.id: value for point, value in zip(polled, updates.value.tolist(), strict=True)} == pytest.approx(
         expected
     )

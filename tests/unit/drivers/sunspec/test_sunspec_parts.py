@@ -73,6 +73,13 @@ def test_every_scale_factor_that_a_point_names_is_in_its_model() -> None:
         ({"model": 103, "point": "W", "bit": 1}, "bit", "int16 and has no bit 1"),
         ({"model": 103, "point": "Evt1", "bit": 32}, "bit", "write 0 to 31"),
         ({"model": 103, "point": "W", "register": 5}, "register", "unknown key"),
+        ({"model": 103, "point": "W", "of": {"model": 121, "point": "WMax"}}, "of", "no percentage, its unit is W"),
+        ({"model": 123, "point": "WMaxLimPct", "of": "WMax"}, "of", "not a model and a point"),
+        ({"model": 123, "point": "WMaxLimPct", "of": {"model": 121, "point": "WMux"}}, "of", "write 'WMax'"),
+        ({"model": 123, "point": "WMaxLimPct", "of": {"model": 121, "point": "WMax", "group": 1}}, "of", "not a model"),
+        ({"model": 124, "point": "OutWRte", "opposite": "InWRt"}, "opposite", "write 'InWRte'"),
+        ({"model": 124, "point": "InWRte", "opposite": "OutWRte"}, "opposite", "right behind InWRte"),
+        ({"model": 124, "point": "WChaMax", "opposite": "WChaGra"}, "opposite", "right behind WChaMax"),
     ],
 )
 def test_a_wrong_address_is_told_with_its_key_and_the_mend(address: dict[str, Any], key: str, said: str) -> None:
