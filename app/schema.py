@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -11,6 +11,8 @@ from app.model.config import ConnectionForm, ControlForm, PointForm, StationForm
 from app.model.control import StrategiesForm, StrategyForm
 from app.model.durations import format_duration
 from app.northbound.form import NorthboundForm
+
+_REFERENCE: Final = "#/$defs/{model}"
 
 
 def schema(form: str) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def schema(form: str) -> dict[str, Any]:
         device["connection"] = {"$ref": "#/$defs/ConnectionForm"}
     if form == "strategies":
         result["properties"]["strategies"]["items"] = {
-            "anyOf": [_of_kind(name, definitions) for name in sorted(kinds())]
+            "anyOf": [*(_of_kind(name, definitions) for name in sorted(kinds())), _of_template(definitions)]
         }
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     result["title"] = f"Gridroom {form} file, version 1"
@@ -52,13 +54,26 @@ def schema(form: str) -> dict[str, Any]:
 
 def _of_kind(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """An entry of `strategies` of one kind, with its own parameters."""
-    reference = "#/$defs/{model}"
-    entry = StrategyForm.model_json_schema(by_alias=True, ref_template=reference)
-    params = kinds()[name].form.model_json_schema(by_alias=True, ref_template=reference)
-    for part in (entry, params):
-        definitions.update(part.pop("$defs", {}))
-    entry["properties"]["kind"] = {"const": name}
+    entry = _entry(definitions, "kind", {"const": name}, without="template")
+    params = kinds()[name].form.model_json_schema(by_alias=True, ref_template=_REFERENCE)
+    definitions.update(params.pop("$defs", {}))
     entry["properties"]["params"] = params
+    return entry
+
+
+def _of_template(definitions: dict[str, Any]) -> dict[str, Any]:
+    """An entry of `strategies` that is made of a template."""
+    return _entry(
+        definitions, "template", {"type": "string", "pattern": "^[a-z][a-z0-9_]*@[1-9][0-9]*$"}, without="kind"
+    )
+
+
+def _entry(definitions: dict[str, Any], key: str, says: dict[str, Any], *, without: str) -> dict[str, Any]:
+    entry = StrategyForm.model_json_schema(by_alias=True, ref_template=_REFERENCE)
+    definitions.update(entry.pop("$defs", {}))
+    del entry["properties"][without]
+    entry["properties"][key] = says
+    entry["required"].append(key)
     return entry
 
 

@@ -13,16 +13,17 @@ import yaml
 
 from app import trial
 from app.backtesting import STEP_S, recorded
-from app.commissioning.editing import put
+from app.commissioning.editing import append, put, remove
 from app.configuration import Configuration
 from app.control.loading import Bound, load_strategies
 from app.control.plan import EVERY_DAY, POINTS, Plan, read_plan, written
 from app.control.registry import kinds
+from app.control.templates import newest_templates
 from app.history.whole import write_whole
 from app.model.access import Action, Actor, Changed, permit
 from app.model.backtest import Report
 from app.model.clock import SECOND_NS, Clock, to_datetime
-from app.model.control import ParamRow, PlanView, Running
+from app.model.control import ParamRow, PlanView, Running, TemplateRow
 from app.model.difference import Applied
 from app.model.durations import format_duration
 from app.model.errors import GridroomError, Wrong, mend_of
@@ -76,18 +77,16 @@ class StrategySettings:
     def parameters(self, strategy: str) -> list[ParamRow]:
         """Every parameter that the kind of a strategy declares, as it is given. Raises SettingError."""
         bound = self._bound(strategy)
-        rows = []
-        form = kinds()[bound.strategy.kind].form
-        types = form.model_json_schema()["properties"]
-        for key, field in form.model_fields.items():
-            said = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-            default = "" if field.is_required() or field.default is None else _yaml(field.default)
-            if types[key].get("type") == "string" and isinstance(field.default, float):
-                default = format_duration(field.default)
-            value = _yaml(bound.given[key]) if key in bound.given else ""
-            meaning = Text(str(said.get("en", key)), str(said.get("zh", key)))
-            rows.append(ParamRow(key, str(said.get("unit", "")), meaning, value, default, field.is_required()))
-        return rows
+        return _params(bound.strategy.kind, bound.given, bound.common)
+
+    @permit(Action.VIEW)
+    def templates(self) -> list[TemplateRow]:
+        """What a strategy may be made of: the newest version of each, those of the station's folder first."""
+        found = newest_templates((self._configuration().station.directory,))
+        return [
+            TemplateRow(one.id, one.form.name, one.form.about, tuple(_params(one.form.kind, {}, one.form.params)))
+            for one in found if one.form.kind in kinds()
+        ]  # fmt: skip
 
     @permit(Action.VIEW)
     def plan(self, strategy: str) -> PlanView:
@@ -115,6 +114,20 @@ class StrategySettings:
         return self._pool.submit(self._change, strategy, key, value, who)
 
     @permit(Action.STRATEGIES, changes=True)
+    def add(
+        self, strategy: str, template: str, devices: Sequence[str], params: Mapping[str, str], reason: str = "", *,
+        who: Actor,
+    ) -> Future[Any]:  # fmt: skip
+        """Another strategy, of a template and in shadow; `params` as YAML has them, empty ones left out. Answers with
+        Applied."""
+        return self._pool.submit(self._add, strategy, template, tuple(devices), dict(params), who)
+
+    @permit(Action.STRATEGIES, changes=True)
+    def remove(self, strategy: str, reason: str = "", *, who: Actor) -> Future[Any]:
+        """Without this strategy; what only it has set is led to rest. Answers with Applied."""
+        return self._pool.submit(self._remove, strategy, who)
+
+    @permit(Action.STRATEGIES, changes=True)
     def draw_plan(
         self, strategy: str, day: str, powers: Sequence[float], reason: str = "", *, who: Actor
     ) -> Future[Any]:
@@ -136,6 +149,24 @@ class StrategySettings:
         text, after = self._edited(strategy, key, value)
         return self._written({STRATEGIES_FILE: text}, who, {key: before.get(key)}, {key: after.get(key)})
 
+    def _add(
+        self, strategy: str, template: str, devices: tuple[str, ...], params: Mapping[str, str], who: Actor
+    ) -> Changed[Applied]:
+        entry: dict[str, Any] = {"id": strategy, "template": template, "mode": "shadow", "devices": list(devices)}
+        given = {key: _parsed(value) for key, value in params.items() if value.strip()}
+        if given:
+            entry["params"] = given
+        file = self._configuration().station.directory / STRATEGIES_FILE
+        source = self._source() if file.exists() else YamlSource(file, "version: 1\n")
+        return self._written({STRATEGIES_FILE: append(source, ("strategies",), entry)}, who, None, entry)
+
+    def _remove(self, strategy: str, who: Actor) -> Changed[Applied]:
+        source = self._source()
+        position = self._position(source, strategy)
+        entry = source.data["strategies"][position]
+        text = remove(source, ("strategies", position))
+        return self._written({STRATEGIES_FILE: text}, who, entry, None)
+
     def _edited(self, strategy: str, key: str, value: str, *, live: bool = False) -> tuple[str, dict[str, Any]]:
         """The text of `strategies.yaml` with another value, and the parameters then. Raises SettingError."""
         bound = self._bound(strategy)
@@ -148,14 +179,19 @@ class StrategySettings:
 
     def _put(self, strategy: str, keys: Mapping[str, Any]) -> str:
         source = self._source()
-        entries = source.data["strategies"]
-        position = next((i for i, one in enumerate(entries) if one.get("id") == strategy), None)
-        if position is None:
-            raise SettingError(Text(f"{STRATEGIES_FILE} names no strategy '{strategy}'", f"文件中没有策略“{strategy}”"))
-        changed = {**entries[position], **keys}
+        position = self._position(source, strategy)
+        changed = {**source.data["strategies"][position], **keys}
         if not changed.get("params"):
             changed.pop("params", None)
         return put(source, ("strategies", position), changed)
+
+    @staticmethod
+    def _position(source: YamlSource, strategy: str) -> int:
+        entries = source.data.get("strategies") or []
+        position = next((i for i, one in enumerate(entries) if one.get("id") == strategy), None)
+        if position is None:
+            raise SettingError(Text(f"{STRATEGIES_FILE} names no strategy '{strategy}'", f"文件中没有策略“{strategy}”"))
+        return position
 
     def _draw_plan(self, strategy: str, day: str, powers: tuple[float, ...], who: Actor) -> Changed[Applied]:
         bound, plan = self._bound(strategy), self._plan(strategy)
@@ -258,6 +294,24 @@ class StrategySettings:
                 )
             )
         return source
+
+
+def _params(kind: str, given: Mapping[str, Any], common: Mapping[str, Any]) -> list[ParamRow]:
+    """Every parameter that a kind declares; of those that a template gives its value is the default."""
+    rows = []
+    form = kinds()[kind].form
+    types = form.model_json_schema()["properties"]
+    for key, field in form.model_fields.items():
+        said = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        default = "" if field.is_required() or field.default is None else _yaml(field.default)
+        if types[key].get("type") == "string" and isinstance(field.default, float):
+            default = format_duration(field.default)
+        default = _yaml(common[key]) if key in common else default
+        value = _yaml(given[key]) if key in given else ""
+        meaning = Text(str(said.get("en", key)), str(said.get("zh", key)))
+        required = field.is_required() and key not in common
+        rows.append(ParamRow(key, str(said.get("unit", "")), meaning, value, default, required))
+    return rows
 
 
 def _judge(answer: tuple[tuple[Bound, ...], list[Any], str]) -> None:

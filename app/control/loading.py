@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +18,10 @@ from app.control.gates import transformers_kva
 from app.control.heartbeat import point_of
 from app.control.registry import Kind, kinds
 from app.control.strategies.contract import Strategy
+from app.control.templates import Template, find_template
 from app.model.config import PointKind
 from app.model.control import ORDERS, Quantity, Rank, Running, StrategiesForm, StrategyForm
-from app.model.errors import Fault
+from app.model.errors import Fault, Wrong
 from app.model.explaining import explain
 from app.model.named_files import STRATEGIES_FILE, tables_in
 from app.model.station import Station
@@ -44,6 +45,15 @@ class Bound:
     devices: tuple[str, ...]
     given: dict[str, Any]
     """Its parameters as they are written."""
+    template: str = ""
+    """`NAME@VERSION`, where it is of one."""
+    common: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters of its template."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """As they hold: its template's, and over those its own."""
+        return {**self.common, **self.given}
 
 
 def load_strategies(
@@ -60,7 +70,8 @@ def load_strategies(
     bound = tuple(loading.run())
     # What the same parameters do may change with Gridroom: that is another configuration.
     versions = "".join(f"\n{one.id} {one.strategy.kind} {one.strategy.version}" for one in bound)
-    return bound, loading.faults, hashlib.sha256(f"{loading.digest}{versions}".encode()).hexdigest()
+    loading.digest.update(versions.encode())
+    return bound, loading.faults, loading.digest.hexdigest()
 
 
 def site_faults(station: Station) -> list[tuple[str, Text]]:
@@ -122,11 +133,10 @@ class _Loading:
     def __init__(self, station: Station, source: YamlSource, orders: Collection[str] | None) -> None:
         self.faults: list[Fault] = list(source.faults)
         self._orders = orders
-        digest = hashlib.sha256(station.config_hash.encode() + source.text.encode())
+        self.digest = hashlib.sha256(station.config_hash.encode() + source.text.encode())
         for name in tables_in(source.data, station.directory):  # another plan is another configuration
             with suppress(OSError):
-                digest.update((station.directory / name).read_bytes())
-        self.digest = digest.hexdigest()
+                self.digest.update((station.directory / name).read_bytes())
         self._station, self._source = station, source
         self._fleet = Fleet(station)
 
@@ -162,19 +172,25 @@ class _Loading:
                 yield bound
 
     def _bound(self, form: StrategyForm, here: Steps) -> Bound | None:
-        kind = kinds().get(form.kind)
+        template = self._template(form, here)
+        name = template.form.kind if template is not None else form.kind
+        if name is None:
+            return None
+        kind = kinds().get(name)
         if kind is None:
-            near = get_close_matches(form.kind, kinds(), 1)
+            near = get_close_matches(name, kinds(), 1)
             every = sorted(kinds())
             mend = Text(f"write one of: {', '.join(every)}", f"可写：{'、'.join(every)}")
             if near:
                 mend = Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？")
-            self._fault((*here, "kind"), Text(f"unknown kind '{form.kind}'", f"未知类别“{form.kind}”"), mend)
+            key = "kind" if template is None else "template"
+            self._fault((*here, key), Text(f"unknown kind '{name}'", f"未知类别“{name}”"), mend)
             return None
         before = len(self.faults)
         self._judge_devices(form, here)
         meter = self._meter(form, here)
-        strategy = self._strategy(kind, form, here)
+        common = dict(template.form.params) if template is not None else {}
+        strategy = self._strategy(kind, {**common, **form.params}, form, here)
         if strategy is None or len(self.faults) > before:
             return None
         self._judge_transformer(strategy, form, here)
@@ -182,15 +198,38 @@ class _Loading:
             self._judge_switched(id_, form, here)
         for name in strategy.points():
             self._judge_point(name, form, here)
-        rank = form.priority or kind.rank
-        return Bound(form.id, form.name or kind.name, strategy, form.mode, rank, meter, form.devices, form.params)
+        rank, called = form.priority or kind.rank, form.name or kind.name
+        if template is not None:
+            rank, called = form.priority or template.form.priority or kind.rank, form.name or template.form.name
+        id_ = template.id if template is not None else ""
+        return Bound(form.id, called, strategy, form.mode, rank, meter, form.devices, form.params, id_, common)
 
-    def _strategy(self, kind: Kind, form: StrategyForm, here: Steps) -> Strategy[Any, Any] | None:
-        given = dict(form.params)
-        if form.kind in _SITE_LIMITS and given.get("limit_kw") is None:
-            given["limit_kw"] = getattr(self._station.limits, _SITE_LIMITS[form.kind])
+    def _template(self, form: StrategyForm, here: Steps) -> Template | None:
+        """What it is made of; a fault where that is not there, or where it says its kind as well, or neither."""
+        if (form.kind is None) == (form.template is None):
+            self._fault((*here, "kind") if form.kind else here,
+                        Text(f"{form.id}: it has a kind and a template, or neither",
+                             f"{form.id}：kind 与 template 须写且只写其一"),
+                        Text("write 'kind', or 'template: NAME@VERSION'",
+                             "请写 kind，或 template: 名称@版本"))  # fmt: skip
+            return None
+        if form.template is None:
+            return None
+        try:
+            found = find_template(form.template, (self._station.directory,))
+        except Wrong as error:
+            self._fault((*here, "template"), error.what.at(Text.of(form.id)), error.mend)
+            return None
+        self.digest.update(found.text.encode())
+        return found
+
+    def _strategy(
+        self, kind: Kind, given: dict[str, Any], form: StrategyForm, here: Steps
+    ) -> Strategy[Any, Any] | None:
+        if kind.kind in _SITE_LIMITS and given.get("limit_kw") is None:
+            given["limit_kw"] = getattr(self._station.limits, _SITE_LIMITS[kind.kind])
             if given["limit_kw"] is None:
-                key = _SITE_LIMITS[form.kind]
+                key = _SITE_LIMITS[kind.kind]
                 self._fault((*here, "params"), Text(f"{form.id}: neither it nor the station has a limit",
                                                     f"{form.id}：策略与站点均未给出限值"),
                             Text(f"write 'limit_kw', or '{key}' in the station's limits",
@@ -198,7 +237,9 @@ class _Loading:
                 return None
         context = {"folders": (self._station.directory,), "station": self._station}
         try:
-            return kind(kind.form.model_validate(given, context=context))
+            strategy = kind(kind.form.model_validate(given, context=context))
+            self.digest.update(getattr(getattr(strategy.params, "tariff", None), "text", "").encode())
+            return strategy
         except ValidationError as error:
             for what, mend, at in explain(error, kind.form):
                 self._fault((*here, "params", *at), what.at(Text.of(form.id)), mend)

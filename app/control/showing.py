@@ -19,8 +19,8 @@ def state_of(controller: Controller, dispatcher: Dispatcher, outcome: Outcome | 
     strategies = tuple(
         StrategyRow(
             one.bound.id, one.bound.strategy.kind, one.bound.name, controller.running(one.bound), one.bound.rank,
-            one.bound.devices, dict(one.bound.given), one.wish.why if one.wish else Text("off", "退出"),
-            one.wish is None or one.wish.sound,
+            one.bound.devices, dict(one.bound.params), one.wish.why if one.wish else Text("off", "退出"),
+            one.wish is None or one.wish.sound, one.bound.template,
         )
         for one in controller.runners
     )  # fmt: skip

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from app.model.errors import Wrong
 from app.model.fields import Form
+from app.model.named_files import TARIFF_FOLDER
 from app.model.text import Text
 from app.model.yaml_source import YamlSource
 
@@ -79,8 +80,9 @@ class TariffForm(Form):
 class Tariff:
     """Which period holds at a time. Times are the station's."""
 
-    def __init__(self, form: TariffForm) -> None:
-        self.form = form
+    def __init__(self, form: TariffForm, text: str = "") -> None:
+        """`text`: its file's."""
+        self.form, self.text = form, text
         self._dated = sorted(form.dated, key=lambda one: one.from_)
         self._days = {(i, month): _day(season) for i, one in enumerate(self._dated)
                       for season in one.seasons for month in season.months}  # fmt: skip
@@ -122,10 +124,10 @@ def find_tariff(name: str, folders: Iterable[Path]) -> Tariff:
             Text(f"'{name}' is no name of a tariff", f"“{name}”不是电价名称"),
             Text("write it without a path", "请勿写路径"),
         )
-    places = [*(folder / "tariffs" for folder in folders), RESOURCES]
+    places = [*(folder / TARIFF_FOLDER for folder in folders), RESOURCES]
     for place in places:
         if (file := place / f"{name}.yaml").is_file():
-            return Tariff(_judged(file))
+            return Tariff(*_judged(file))
     known = sorted({file.stem for place in places if place.is_dir() for file in place.glob("*.yaml")})
     raise Wrong(
         Text(f"there is no tariff '{name}'", f"没有电价“{name}”"),
@@ -133,13 +135,13 @@ def find_tariff(name: str, folders: Iterable[Path]) -> Tariff:
     )
 
 
-def _judged(file: Path) -> TariffForm:
+def _judged(file: Path) -> tuple[TariffForm, str]:
     source = YamlSource(file)
     if source.faults:
         raise Wrong(source.faults[0].line_of(file))
     try:
         data: Any = source.data
-        return TariffForm.model_validate(data)
+        return TariffForm.model_validate(data), source.text
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

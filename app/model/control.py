@@ -160,7 +160,10 @@ class StrategyForm(Form):
     """One entry of `strategies.yaml`."""
 
     id: Id
-    kind: str
+    kind: str | None = None
+    """None: as its template says."""
+    template: str | None = None
+    """`NAME@VERSION`."""
     name: LocalText | None = None
     mode: Running = Running.SHADOW
     priority: Rank | None = None
@@ -237,10 +240,13 @@ class StrategyRow:
     rank: Rank
     devices: tuple[str, ...]
     params: dict[str, Any]
+    """Its template's, and over those its own."""
     why: Text
     """What it does now, or why it does not."""
     sound: bool
     """Its inputs may be used."""
+    template: str = ""
+    """`NAME@VERSION`, where it is of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +276,18 @@ class ParamRow:
     """As YAML has it; empty where the default holds."""
     default: str
     required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRow:
+    """A template that a strategy may be made of."""
+
+    id: str
+    """`NAME@VERSION`."""
+    name: Text
+    about: Text
+    params: tuple[ParamRow, ...]
+    """Of its kind; the template's own values are their defaults."""
 
 
 @dataclass(frozen=True, slots=True)

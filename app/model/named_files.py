@@ -1,4 +1,4 @@
-"""Which files make a station: its YAML files, its templates, and the tables that these name."""
+"""Which files make a station: its YAML files, its templates and tariffs, and the tables that these name."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ NORTHBOUND_FILE: Final = "northbound.yaml"
 STRATEGIES_FILE: Final = "strategies.yaml"
 YAML_FILES: Final = (STATION_FILE, NORTHBOUND_FILE, STRATEGIES_FILE)
 TEMPLATE_FOLDER: Final = "templates"
+TARIFF_FOLDER: Final = "tariffs"
+STRATEGY_FOLDER: Final = "strategies"
+"""Templates of strategies."""
+FOLDERS: Final = (TEMPLATE_FOLDER, TARIFF_FOLDER, STRATEGY_FOLDER)
 YAML_FORMS: Final = (".yaml", ".yml")
 TABLE_FORMS: Final = (".csv", ".xlsx")
 
 
 def is_read_unasked(name: str) -> bool:
     """Whether a file of this path in the station's folder means something by being there."""
-    below = name.startswith(f"{TEMPLATE_FOLDER}/") and name.endswith(YAML_FORMS)
+    below = name.startswith(tuple(f"{folder}/" for folder in FOLDERS)) and name.endswith(YAML_FORMS)
     return below or name in YAML_FILES
 
 
 def station_files(directory: Path) -> Iterator[str]:
     """The paths in the station's folder of all that makes it, each once. No link is followed, nothing is judged."""
     found = [name for name in YAML_FILES if is_own(directory, name)]
-    for path in sorted((directory / TEMPLATE_FOLDER).rglob("*")):
+    for path in sorted(path for folder in FOLDERS for path in (directory / folder).rglob("*")):
         name = path.relative_to(directory).as_posix()
         if is_read_unasked(name) and is_own(directory, name):
             found.append(name)
