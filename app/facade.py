@@ -13,7 +13,7 @@ from app.model.access import Grant, RoleRow, SecretRow, SessionRow, Standing, Us
 from app.model.audit import AuditFilter, AuditRow, Verdict
 from app.model.backtest import Report
 from app.model.commissioning import Change, Contents, Preview, Proposal, Trial
-from app.model.control import ControlState, Mode, ParamRow, PlanView, Quantity, ReplayView, Running
+from app.model.control import ControlState, Mode, ParamRow, PlanView, Quantity, ReplayView, Running, TemplateRow
 from app.model.difference import Applied, VersionRow
 from app.model.station import Station
 from app.model.text import Text
@@ -135,6 +135,17 @@ class StrategiesService(Protocol):
 
     def parameters(self, strategy: str) -> list[ParamRow]:
         """As they are declared and given. Raises GridroomError."""
+
+    def templates(self) -> Future[list[TemplateRow]]:
+        """What a strategy may be made of, the newest version of each."""
+
+    def add(
+        self, strategy: str, template: str, devices: Sequence[str], params: Mapping[str, str], reason: str = ""
+    ) -> Future[Applied]:
+        """Another one, of a template and in shadow; parameters as YAML has them."""
+
+    def remove(self, strategy: str, reason: str = "") -> Future[Applied]:
+        """Without it; what only it has set is led to rest."""
 
     def plan(self, strategy: str) -> PlanView:
         """The plan that it tracks. Raises GridroomError."""

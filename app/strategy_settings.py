@@ -80,13 +80,18 @@ class StrategySettings:
         return _params(bound.strategy.kind, bound.given, bound.common)
 
     @permit(Action.VIEW)
-    def templates(self) -> list[TemplateRow]:
-        """What a strategy may be made of: the newest version of each, those of the station's folder first."""
-        found = newest_templates((self._configuration().station.directory,))
-        return [
-            TemplateRow(one.id, one.form.name, one.form.about, tuple(_params(one.form.kind, {}, one.form.params)))
-            for one in found if one.form.kind in kinds()
-        ]  # fmt: skip
+    def templates(self) -> Future[list[TemplateRow]]:
+        """What a strategy may be made of: the newest version of each, the station's own and ours."""
+
+        def work() -> list[TemplateRow]:
+            found = newest_templates((self._configuration().station.directory,))
+            forms = [(one.id, one.form) for one in found if one.form.kind in kinds()]
+            return [
+                TemplateRow(id_, form.name, form.about, tuple(_params(form.kind, {}, form.params)))
+                for id_, form in forms
+            ]
+
+        return self._pool.submit(work)
 
     @permit(Action.VIEW)
     def plan(self, strategy: str) -> PlanView:

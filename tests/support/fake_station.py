@@ -22,7 +22,7 @@ from app.model.audit import AuditFilter, AuditRow, Result, Verdict
 from app.model.backtest import Report, Side, Used
 from app.model.clock import SECOND_NS, Clock, SystemClock
 from app.model.config import Priority
-from app.model.control import Clip, ControlState, Mode, ParamRow, PlanView, Quantity, ReplayRow, ReplayView
+from app.model.control import Clip, ControlState, Mode, ParamRow, PlanView, Quantity, ReplayRow, ReplayView, TemplateRow
 from app.model.difference import Applied, DifferenceRow, Kind, VersionRow
 from app.model.errors import TransportError
 from app.model.loading import load_station
@@ -416,6 +416,22 @@ class FakeStrategies:
         meaning = Text("import is kept below this", "受电功率不超过此值")
         return [ParamRow("limit_kw", "kW", meaning, "100", "", required=True),
                 ParamRow("window", "", Text("window", "窗口"), "", "15min", required=False)]  # fmt: skip
+
+    def templates(self) -> Future[list[TemplateRow]]:
+        limit, window = self.parameters("")
+        about = Text("Import stays below the limit. " * 4, "受电功率不超过限值。" * 4)
+        return answered([
+            TemplateRow("peak_shaving@1", Text("Shave the peak", "削峰"), about, (replace(limit, value=""), window)),
+            TemplateRow("own_use@3", Text("Own use of the sun", "自发自用"), about, (replace(limit, required=False),)),
+        ])  # fmt: skip
+
+    def add(self, *given: Any) -> Future[Any]:
+        self.asked.append(("add", *given))
+        return answered(None)
+
+    def remove(self, *given: Any) -> Future[Any]:
+        self.asked.append(("remove", *given))
+        return answered(None)
 
     def plan(self, strategy: str) -> PlanView:
         return PlanView(dict(self.days), -1000.0, 1000.0)

@@ -47,6 +47,48 @@ def test_a_parameter_is_changed_at_once_and_told_before_and_after(make: Callable
     assert [row.value for row in strategies.parameters("shave") if row.key == "limit_kw"] == ["60"]
 
 
+def test_a_strategy_is_made_of_a_template_changed_and_removed(make: Callable[..., Site]) -> None:
+    site = make()
+    file = site.park.folder / "strategies.yaml"
+    file.unlink()
+    site.door.apply().result(LONG_S)
+    strategies = site.door.strategies
+    offered = {one.id: one for one in strategies.templates().result(LONG_S)}
+    limit = next(row for row in offered["peak_shaving@1"].params if row.key == "limit_kw")
+    own = {row.key: (row.default, row.required) for row in offered["own_use@1"].params}
+    assert limit.required and own["limit_kw"] == ("0", False) and offered["own_use@1"].name.zh == "自发自用"
+    both = ["pcs1", "pcs2"]
+    strategies.add("own", "own_use@1", both, {"limit_kw": " ", "recharge_below_kw": ""}, "as agreed").result(LONG_S)
+    (row,) = site.door.control.state().strategies
+    assert (row.id, row.running, row.devices, row.template) == ("own", Running.SHADOW, ("pcs1", "pcs2"), "own_use@1")
+    assert row.params == {"limit_kw": 0, "recharge_below_kw": 0}
+    strategies.add("shave", "peak_shaving@1", ["pcs1"], {"limit_kw": "80"}).result(LONG_S)
+    strategies.change("own", "limit_kw", "5").result(LONG_S)
+    text = file.read_text(encoding="utf-8")
+    assert text.count("template:") == 2 and "limit_kw: 5" in text and "recharge" not in text
+    for bad in (("own", "own_use@1", both, {}), ("A b", "own_use@1", both, {}), ("x", "own_use@9", both, {}),
+                ("x", "own_use@1", ["pcs9"], {}), ("x", "own_use@1", [], {}), ("x", "peak_shaving@1", both, {}),
+                ("x", "own_use@1", both, {"colour": "red"}), ("x", "own_use@1", both, {"limit_kw": _BOMB})):  # fmt: skip
+        with pytest.raises(GridroomError):
+            strategies.add(*bad).result(LONG_S)
+    assert file.read_text(encoding="utf-8") == text
+    site.door.control.run_strategy("own", Running.LIVE, "tried").result(LONG_S)
+    until(lambda: site.value("meter1.p_kw") < 40 and site.value("pcs1.p_kw") > 20)
+    strategies.remove("own", "a trial").result(LONG_S)
+    until(lambda: abs(site.value("pcs1.p_kw")) < 5 and abs(site.value("pcs2.p_kw")) < 5)
+    assert [one.id for one in site.door.control.state().strategies] == ["shave"]
+    strategies.remove("shave").result(LONG_S)
+    assert site.door.control.state().strategies == ()
+    with pytest.raises(GridroomError):
+        strategies.remove("shave").result(LONG_S)
+    strategies.add("again", "own_use@1", both, {}).result(LONG_S)
+    until(lambda: len([one for one in site.ledger("strategies.") if one.result == "done"]) == 6)
+    done = [one for one in site.ledger("strategies.") if one.result == "done"]
+    assert [one.what for one in done] == ["strategies.add", "strategies.add", "strategies.change", "strategies.remove",
+                                          "strategies.remove", "strategies.add"]  # fmt: skip
+    assert '"template":"own_use@1"' in done[0].after and '"template":"own_use@1"' in done[3].before
+
+
 def test_a_plan_is_drawn_imported_and_followed(make: Callable[..., Site], tmp_path: Path) -> None:
     site = make(strategies=[PLAN])
     strategies = site.door.strategies

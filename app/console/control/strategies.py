@@ -6,18 +6,30 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
+from app.console.control.adding import AddCard
 from app.console.control.devices import LOOK_MS
 from app.console.control.trial import TrialCard
 from app.console.pages.page import Context
 from app.console.tab import Tab
-from app.model.control import RANK_NAMES, ParamRow, Running, StrategyRow
+from app.model.control import RANK_NAMES, ParamRow, Running, StrategyRow, TemplateRow
 from widgets import language
 from widgets.cells import Cell
 from widgets.language import tr
 from widgets.rows_table import RowsTable
 
+_LONG: Final = 10
 RUNNING: Final = {Running.LIVE: "runs live", Running.SHADOW: "in shadow", Running.OFF: "off"}
 
 
@@ -30,6 +42,7 @@ class StrategiesTab(Tab):
         self.reason = QLineEdit()
         self.verbs.addWidget(self.reason, 1)
         self._run = {how: self.verb(partial(self._on_run, how)) for how in RUNNING}
+        self._open, self._remove = self.verb(self._on_open), self.verb(self._on_remove)
         self.rows = self.table(
             ("Strategy", "Id", "Runs", "Rank", "Devices", "Parameters", "Now"),
             (150, 110, 80, 110, 180, 240, 300), self._tell, stretch=6,
@@ -55,6 +68,10 @@ class StrategiesTab(Tab):
         row = QHBoxLayout()
         row.addWidget(self.value, 1)
         row.addWidget(self.change)
+        self.adding = AddCard(self.context)
+        self.adding.changed.connect(self.show_rights)
+        self.adding.add.clicked.connect(self._on_add)
+        self.adding.cancel.clicked.connect(lambda: self._turn(card))
         column = QVBoxLayout(card)
         column.setContentsMargins(10, 8, 10, 8)
         column.addWidget(self.head)
@@ -64,7 +81,10 @@ class StrategiesTab(Tab):
         split = QSplitter()
         split.setChildrenCollapsible(False)
         split.setHandleWidth(8)
-        split.addWidget(card)
+        self.left = QStackedWidget()
+        self.left.addWidget(card)
+        self.left.addWidget(self.adding)
+        split.addWidget(self.left)
         split.addWidget(self.trial)
         split.setSizes([560, 760])
         self._of = ""
@@ -77,7 +97,7 @@ class StrategiesTab(Tab):
 
     def _tell(self, row: StrategyRow) -> list[Cell | str]:
         tongue = language.name()
-        params = ", ".join(f"{key} {value}" for key, value in row.params.items())
+        params = ", ".join(f"{key} {_said(value)}" for key, value in row.params.items())
         runs = Cell(tr(RUNNING[row.running]), "ink" if row.running is Running.LIVE else "ink-soft",
                     bold=row.running is Running.LIVE)  # fmt: skip
         return [row.name.in_(tongue), Cell(row.id, "ink-soft"), runs, RANK_NAMES[row.rank].in_(tongue),
@@ -108,6 +128,9 @@ class StrategiesTab(Tab):
         self.value.setAccessibleName(tr("Value; empty for the default"))
         self.change.setText(tr("Change"))
         self.trial.retranslate()
+        self.adding.retranslate()
+        self._open.setText(tr("Add…"))
+        self._remove.setText(tr("Remove"))
         words = {Running.LIVE: "Run live", Running.SHADOW: "Run in shadow", Running.OFF: "Switch off"}
         for how, button in self._run.items():
             button.setText(tr(words[how]))
@@ -117,6 +140,12 @@ class StrategiesTab(Tab):
         row: StrategyRow | None = self.rows.chosen()
         for how, button in self._run.items():
             self.may(button, "control.run_strategy", able=row is not None and row.running is not how)
+        self.may(self._open, "strategies.add")
+        rests = row is not None and row.running is Running.OFF
+        self.may(self._remove, "strategies.remove", able=rests, hint="" if rests else tr("Switch it off first"))
+        why = self.adding.missing()
+        self.adding.note.setText(why)
+        self.may(self.adding.add, "strategies.add", able=not why, hint=why)
         self._show_params(row)
         param: ParamRow | None = self.params.chosen()
         self.may(self.change, "strategies.change", able=param is not None and self.value.text().strip() != param.value)
@@ -128,7 +157,8 @@ class StrategiesTab(Tab):
     def _show_params(self, row: StrategyRow | None) -> None:
         """Of another strategy, or of the same one with other values."""
         given = (row.id, str(row.params)) if row is not None else ("", "")
-        self.head.setText(tr("Parameters of {name}", name=row.id) if row is not None else tr("Parameters"))
+        name = " · ".join(one for one in (row.id, row.template) if one) if row is not None else ""
+        self.head.setText(tr("Parameters of {name}", name=name) if name else tr("Parameters"))
         if f"{given}" == self._of:
             return
         self._of = f"{given}"
@@ -150,8 +180,46 @@ class StrategiesTab(Tab):
             lambda _: self.say(words),
         )
 
+    def _turn(self, card: QWidget) -> None:
+        """Show one of the two cards on the left."""
+        self.left.setCurrentWidget(card)
+        self.show_rights()
+
+    def _on_open(self) -> None:
+        state = self.context.facade.control.state()
+
+        def show(rows: list[TemplateRow]) -> None:
+            self.adding.open(rows, state.channels, frozenset(one.id for one in state.strategies))
+            self._turn(self.adding)
+
+        self.ask(self.context.facade.strategies.templates(), show, "templates")
+
+    def _on_add(self) -> None:
+        id_, template, devices, params = self.adding.asked()
+        reason, words = self.reason.text().strip(), tr("{name} runs in shadow now: try it, then run it live", name=id_)
+
+        def done(_: object) -> None:
+            self._turn(self.left.widget(0))
+            at = next((k for k, row in enumerate(self.rows.rows_model.rows) if row.id == id_), 0)
+            self.rows.selectRow(at)
+            self.say(words)
+
+        self.do(lambda: self.context.facade.strategies.add(id_, template, devices, params, reason), done)
+
+    def _on_remove(self) -> None:
+        row: StrategyRow = self.rows.chosen()
+        reason, words = self.reason.text().strip(), tr("{name} is removed", name=row.id)
+        self.do(lambda: self.context.facade.strategies.remove(row.id, reason), lambda _: self.say(words))
+
     def _on_run(self, how: Running) -> None:
         row: StrategyRow = self.rows.chosen()
         reason, name = self.reason.text().strip(), row.name.in_(language.name())
         words = tr("{name}: {how}", name=name, how=tr(RUNNING[how]))
         self.do(lambda: self.context.facade.control.run_strategy(row.id, how, reason), lambda _: self.say(words))
+
+
+def _said(value: object) -> str:
+    """A list as its file has it, and not as Python does; of a long one how many."""
+    if not isinstance(value, list | tuple):
+        return str(value)
+    return f"[{', '.join(map(str, value))}]" if len(value) < _LONG else f"({len(value)})"

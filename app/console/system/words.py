@@ -35,6 +35,8 @@ WORDS: Final[dict[str, Text]] = {
     "control.release_stop": Text("Release the emergency stop", "解除急停"),
     "control.run_strategy": Text("Run a strategy", "投退策略"),
     "strategies.change": Text("Change a parameter", "修改策略参数"),
+    "strategies.add": Text("Add a strategy", "新增策略"),
+    "strategies.remove": Text("Remove a strategy", "删除策略"),
     "strategies.draw_plan": Text("Change a plan", "修改计划"),
     "events.export_rows": Text("Export the event journal", "导出事件日志"),
     "commissioning.save": Text("Save the station's files", "保存站点文件"),

@@ -231,6 +231,56 @@ def test_a_parameter_is_read_with_its_meaning_changed_and_tried_before(
     qtbot.waitUntil(lambda: "limit_kw is 80 now" in view.note.text())
 
 
+def test_a_strategy_is_made_of_a_template_with_what_it_needs_and_nothing_less(
+    control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot
+) -> None:
+    view: StrategiesTab = tab(console, StrategiesTab)
+    view._open.click()
+    card = view.adding
+    qtbot.waitUntil(lambda: view.left.currentWidget() is card)
+    first, last = control.now.channels[0].device, control.now.channels[-1].device
+    assert [card.devices.item(row).text() for row in range(card.devices.count())] == list(dict.fromkeys((first, last)))
+    assert card.id.text() == "peak_shaving" and card._fields["window"].placeholderText() == "15min"
+    assert (card.note.text(), card.add.isEnabled()) == ("Choose its devices", False)
+    card.storage.click()
+    assert (card.note.text(), card.add.isEnabled()) == ("Give limit_kw", False)
+    card._fields["limit_kw"].setText("90")
+    card.id.setText("shave")
+    assert (card.note.text(), card.add.isEnabled()) == ("shave exists already", False)
+    card.id.setText("peak")
+    assert (card.note.text(), card.add.isEnabled()) == ("", True)
+    card.template.setCurrentIndex(1)
+    assert card.id.text() == "peak" and card._fields["limit_kw"].text() == "90", "what was typed stays"
+    card._fields["limit_kw"].clear()
+    assert card.add.isEnabled(), "its template says it"
+    view.reason.setText("as agreed")
+    card.add.click()
+    devices = list(dict.fromkeys((first, last)))
+    qtbot.waitUntil(lambda: strategies.asked == [("add", "peak", "own_use@3", devices, {}, "as agreed")])
+    qtbot.waitUntil(lambda: view.left.currentWidget() is not card and "peak runs in shadow" in view.note.text())
+    view._open.click()
+    qtbot.waitUntil(lambda: view.left.currentWidget() is card)
+    card.storage.click()
+    card.storage.click()
+    assert card.asked()[2] == []
+    card.cancel.click()
+    assert view.left.currentWidget() is not card
+
+
+def test_only_a_strategy_that_is_off_is_removed(
+    control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot
+) -> None:
+    view: StrategiesTab = tab(console, StrategiesTab)
+    view.rows.selectRow(0)
+    view.read()
+    assert not view._remove.isEnabled() and view._remove.toolTip() == "Switch it off first"
+    one = control.now.strategies[0]
+    control.now = replace(control.now, strategies=(replace(one, running=Running.OFF), *control.now.strategies[1:]))
+    view.read()
+    view._remove.click()
+    qtbot.waitUntil(lambda: strategies.asked == [("remove", "shave", "")])
+
+
 def test_a_plan_is_drawn_with_the_mouse_and_with_keys_and_saved_by_hand(
     control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot
 ) -> None:

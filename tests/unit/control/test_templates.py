@@ -89,6 +89,18 @@ def test_what_was_released_stays_as_it_is() -> None:
     assert found == RELEASED
 
 
+def test_the_reference_lists_each_of_ours_with_what_it_says() -> None:
+    page = (RESOURCES.parents[1] / "docs" / "reference" / "control.md").read_text(encoding="utf-8")
+    rows = {
+        line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `") and "@" in line
+    }
+    ours = {one.id: one.form for one in newest_templates(())}
+    assert rows.keys() == ours.keys()
+    for id_, form in ours.items():
+        assert f"`{form.kind}`" in rows[id_] and form.name.zh in rows[id_], id_
+        assert all(f"`{key}`" in rows[id_] for key in form.params), id_
+
+
 def test_what_an_entry_says_itself_comes_before_its_template(station: Station) -> None:
     (bound,), faults, _ = loaded(station, entry("own_use@1"))
     assert faults == [] and (bound.strategy.params.limit_kw, bound.given) == (0, {})

@@ -168,6 +168,15 @@ def judge_block(folder: Path, text: str) -> str:
         (folder / "strategies.yaml").write_text(text, encoding="utf-8")
         configure(folder)
         return "strategies of the demo park"
+    if isinstance(data, dict) and "about" in data:
+        shutil.copy(ROOT / "station_configs" / "demo" / "station.yaml", folder / "station.yaml")
+        (folder / "strategies").mkdir()
+        (folder / "strategies" / "block@1.yaml").write_text(text, encoding="utf-8")
+        (folder / "strategies.yaml").write_text(
+            "strategies: [{id: a, template: block@1, devices: [pcs1]}]", encoding="utf-8"
+        )
+        configure(folder)
+        return "template of strategies"
     if isinstance(data, dict) and "version" in data:
         station(folder, text)
         return "station"
