@@ -122,7 +122,8 @@ class Orders:
         try:
             id_ = await asyncio.wrap_future(self._audit.write(asked))
             doing = self._execute(*todo) if todo is not None and not order.cancel else self._stand(order)
-            await asyncio.wait_for(doing, WITHIN_S)
+            async with asyncio.timeout(WITHIN_S):
+                await doing
         except TimeoutError:
             self._audit.write(replace(asked, result=Result.FAILED, reason=_LATE.en))
             return _LATE

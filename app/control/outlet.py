@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections import deque
@@ -15,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from app.control.heartbeat import NEVER, Heartbeat, point_of
 from app.model.clock import SECOND_NS, Clock
-from app.model.errors import DeviceError, GridroomError, ReadOnlyError
+from app.model.errors import DeviceError, GridroomError, ProtocolError, ReadOnlyError, TransportError
 from app.model.station import Device, Point
 from app.model.text import Text
 
@@ -25,8 +24,6 @@ ASSERT_S: Final = 60.0
 """And after so long where it has none: it may have started again meanwhile, and a write may wear out what it keeps."""
 EXPIRY_S: Final = 10.0
 """What nobody has said for so long is not sent any more, renewed or late, where its device names no time of its own."""
-AGAIN_S: Final = 1.0
-"""So long after a write that failed it is tried again."""
 
 _log = logging.getLogger("gridroom.control")
 
@@ -56,6 +53,8 @@ class Sent:
     """Why it is not known to have been taken; None where all is well."""
     renewal: bool
     """The same value again."""
+    answered: bool = True
+    """False: it may not have been heard, and may be asked again."""
 
 
 @dataclass(slots=True)
@@ -78,6 +77,20 @@ class _Want:
         return ticket is None or (ticket.done() and not ticket.cancelled() and ticket.exception() is None)
 
 
+@dataclass(slots=True, eq=False)
+class _Command:
+    point: Point
+    value: float
+    answer: asyncio.Future[Sent]
+    refuse: Callable[[], None]
+    left: int
+    """So often it may still be sent again."""
+    due_ns: int = 0
+    """Monotonic."""
+    failed: Sent | None = None
+    """How it went last."""
+
+
 class Outlet:
     """One device's queue. On the engine's loop."""
 
@@ -91,7 +104,7 @@ class Outlet:
         self.device = device
         self._field, self._clock, self._told = field, clock, told
         self._wants: dict[str, _Want] = {}
-        self._commands: deque[tuple[Point, float, asyncio.Future[Sent]]] = deque()
+        self._commands: deque[_Command] = deque()
         self._stir = asyncio.Event()
         control = device.control
         self._expiry_ns = round((control.expiry or EXPIRY_S) * SECOND_NS)
@@ -102,6 +115,7 @@ class Outlet:
         self._enabled_ns = 0
         """Monotonic, when it was told all of that last; 0 where it must be told first."""
         self._throttle_ns = round((control.throttle or 0.0) * SECOND_NS)
+        self._again_ns, self._times = round(control.retry.after * SECOND_NS), control.retry.times
         beaten, every_s = point_of(device), control.heartbeat
         self._heartbeat = Heartbeat(beaten, every_s, self._expiry_ns, clock) if beaten and every_s else None
 
@@ -140,10 +154,11 @@ class Outlet:
         if self._heartbeat is not None:
             self._heartbeat.rest()
 
-    def command(self, point: Point, value: float) -> asyncio.Future[Sent]:
-        """One command, ahead of every setpoint. The answer never raises: how it went is in it."""
+    def command(self, point: Point, value: float, refuse: Callable[[], None] = lambda: None) -> asyncio.Future[Sent]:
+        """One command, ahead of every setpoint. The answer never raises: how it went is in it. `refuse` is asked before
+        each time that it is sent, and raises GridroomError where it may not be any more."""
         answer: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
-        self._commands.append((point, value, answer))
+        self._commands.append(_Command(point, value, answer, refuse, self._times))
         self._stir.set()
         return answer
 
@@ -156,27 +171,63 @@ class Outlet:
         """Until cancelled."""
         while True:
             self._stir.clear()
-            while self._commands:
-                point, value, answer = self._commands.popleft()
-                if answer.cancelled():  # who asked has called it off
-                    continue
-                sent = await self._write(point, value, renewal=False)
-                if not answer.done():
-                    answer.set_result(sent)
+            while (command := self._next()) is not None:
+                await self._command(command)
             for want in list(self._wants.values()):
-                if self._commands:
+                if self._next(look=True) is not None:
                     break
                 if self._due(want) == 0:
                     await self._hold(want)
             if self._heartbeat is not None and self._heartbeat.due() == 0:
                 await self._write(self._heartbeat.point, self._heartbeat.beat(), renewal=True)
-            if self._commands or self._stir.is_set():
+            if self._next(look=True) is not None or self._stir.is_set():
                 continue
             ahead_ns = min((self._due(want) for want in self._wants.values()), default=SECOND_NS)
+            now = self._clock.monotonic_ns()
+            ahead_ns = min([ahead_ns, *(command.due_ns - now for command in self._commands)])
             if self._heartbeat is not None:
                 ahead_ns = min(ahead_ns, self._heartbeat.due())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stir.wait(), max(ahead_ns, 1_000_000) / SECOND_NS)
+            with suppress(TimeoutError):
+                # Not `wait_for`: that of Python 3.11 swallows a cancellation that comes with a stir, and would send on.
+                async with asyncio.timeout(max(ahead_ns, 1_000_000) / SECOND_NS):
+                    await self._stir.wait()
+
+    def _next(self, *, look: bool = False) -> _Command | None:
+        """The first command that is due, out of the queue; with `look` it stays there."""
+        now = self._clock.monotonic_ns()
+        command = next((one for one in self._commands if one.due_ns <= now), None)
+        if command is not None and not look:
+            self._commands.remove(command)
+        return command
+
+    async def _command(self, command: _Command) -> None:
+        """Send it; where nobody answered, and it may be, again after a while: setpoints go in between."""
+        if command.answer.cancelled():  # who asked has called it off
+            return
+        try:
+            command.refuse()
+        except GridroomError as refused:
+            at = self._clock.now_ns()
+            self._answer(
+                command, command.failed or Sent(command.point, command.value, at, 0.0, math.nan, refused.text, False)
+            )
+            return
+        last = command.left == 0
+        sent = await self._write(command.point, command.value, renewal=False, tell=last)
+        if last:
+            self._answer(command, sent)
+        elif sent.answered:
+            self._told(sent)
+            self._answer(command, sent)
+        else:
+            command.left, command.due_ns = command.left - 1, self._clock.monotonic_ns() + self._again_ns
+            command.failed = sent
+            self._commands.append(command)
+
+    @staticmethod
+    def _answer(command: _Command, sent: Sent) -> None:
+        if not command.answer.done():
+            command.answer.set_result(sent)
 
     def _due(self, want: _Want) -> int:
         """Nanoseconds until it is to be written; 0 now."""
@@ -189,7 +240,7 @@ class Outlet:
                 self._on_expired(want.point, True)
             return self._renew_ns
         if want.failed_ns:
-            return max(0, want.failed_ns + round(AGAIN_S * SECOND_NS) - now)
+            return max(0, want.failed_ns + self._again_ns - now)
         if want.value != want.sent:
             throttled = self._throttle_ns if want.ticket is not None and want.sent_ns else 0
             return max(0, want.sent_ns + throttled - now)
@@ -219,19 +270,20 @@ class Outlet:
         self._enabled_ns = now
         return None
 
-    async def _write(self, point: Point, value: float, *, renewal: bool) -> Sent:
+    async def _write(self, point: Point, value: float, *, renewal: bool, tell: bool = True) -> Sent:
         began, at = self._clock.monotonic_ns(), self._clock.now_ns()
-        held, error = math.nan, None
+        held, error, answered = math.nan, None, True
         try:
             held = await self._field.write(point, value)
         except (GridroomError, ValueError) as failed:
-            error = _why(failed)
+            error, answered = _why(failed), not isinstance(failed, TransportError | ProtocolError)
         except Exception as failed:  # a fault of the driver stays with its device
             _log.exception("device %s: its driver failed at a write", self.device.id)
             error = Text.of(f"{type(failed).__name__}: {failed}")
         took_ms = (self._clock.monotonic_ns() - began) / 1e6
-        sent = Sent(point, value, at, took_ms, held, error, renewal)
-        self._told(sent)
+        sent = Sent(point, value, at, took_ms, held, error, renewal, answered)
+        if tell:
+            self._told(sent)
         return sent
 
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -206,7 +207,8 @@ class Control:
         self._dispatcher.start()
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stir.wait(), MOST_S)
+                async with asyncio.timeout(MOST_S):  # `wait_for` of Python 3.11 may swallow a cancellation
+                    await self._stir.wait()
             self._stir.clear()
             began = self._clock.monotonic_ns()
             try:
@@ -430,17 +432,27 @@ class Control:
 
     async def _execute(self, device: str, role: str) -> Changed[float]:
         point = self._judge.commanded(device, role)
+        self._refuse_command(device, role)
+        states = point.form.states
+        value = float(next(iter(states))) if states and len(states) == 1 else 1.0
+        refuse = partial(self._refuse_command, device, role)
+        sent = await self._dispatcher.outlet(device).command(point, value, refuse)
+        if sent.error is not None:
+            raise ControlError(sent.error)
+        return Changed(value, after={"sent": value, "held": None if math.isnan(sent.held) else sent.held})
+
+    def _refuse_command(self, device: str, role: str) -> None:
+        """Raises ControlError where it may not be sent now: asked again before each retry."""
         self._judge.refuse_blocked(device, None)
         if self._standing.stopped and role in ("start", "close"):
             raise ControlError(Text("the emergency stop is in; release it first", "急停有效；请先解除"))
         if role != "stop" and not self._judge.interlocks_hold(device):
             raise ControlError(Text(f"{device} is interlocked; see its interlocks", f"{device} 被闭锁；请查看闭锁条件"))
-        states = point.form.states
-        value = float(next(iter(states))) if states and len(states) == 1 else 1.0
-        sent = await self._dispatcher.outlet(device).command(point, value)
-        if sent.error is not None:
-            raise ControlError(sent.error)
-        return Changed(value, after={"sent": value, "held": None if math.isnan(sent.held) else sent.held})
+
+    def _refuse_stop(self, device: str) -> None:
+        """Raises ControlError where the emergency stop has been released, or somebody works there."""
+        if not self._standing.stopped or device in self._standing.tags:
+            raise ControlError(Text("the emergency stop does not hold there any more", "急停在该设备已不再有效"))
 
     async def _set_mode(self, device: str, mode: Mode) -> Changed[None]:
         standing = self._standing
@@ -493,7 +505,8 @@ class Control:
                 point = self._station.by_id[id_].role("stop")
                 if point is not None and id_ not in self._standing.tags and not self._station.read_only:
                     states = point.form.states
-                    self._dispatcher.outlet(id_).command(point, float(next(iter(states))) if states else 1.0)
+                    value = float(next(iter(states))) if states else 1.0
+                    self._dispatcher.outlet(id_).command(point, value, partial(self._refuse_stop, id_))
             self._alarm("control_stop", Text("the emergency stop is in", "急停有效"), Priority.URGENT)
         else:
             self._alarm("control_stop", None, Priority.URGENT)

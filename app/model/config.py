@@ -327,6 +327,14 @@ class ConfirmForm(Form):
     tolerance_pct: Annotated[float, Field(ge=0, le=100)] = 2.0
 
 
+class RetryForm(Form):
+    """What is done about a write that was not answered. A refusal is an answer."""
+
+    after: DurationS = 1.0
+    times: Annotated[int, Field(ge=0, le=10)] = 0
+    """So often a command is sent again; a setpoint is for as long as it is wanted."""
+
+
 class DerateForm(Form):
     """The share of the rating that is left, by the value of a role of the device or its battery."""
 
@@ -382,6 +390,7 @@ class ControlForm(Form):
     throttle: DurationS | None = None
     """No two values of a setpoint are sent closer together; what leads to safety is."""
     confirm: ConfirmForm = ConfirmForm()
+    retry: RetryForm = RetryForm()
     derate: tuple[DerateForm, ...] = ()
     trips: tuple[TripForm, ...] = ()
     enable: tuple[EnableForm, ...] = ()

@@ -130,6 +130,7 @@ class Worker:
     async def _last_words(self) -> str:
         code = await self._process.wait()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._errors), 1)
+            async with asyncio.timeout(1):
+                await asyncio.shield(self._errors)
         words = next((line for line in reversed(self._said) if line.strip()), "")
         return f"(code {code}: {words[:200]})" if words else f"(code {code})"

@@ -190,7 +190,8 @@ class Relay:
             for writer in writers:
                 writer.close()
                 with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
-                    await asyncio.wait_for(writer.wait_closed(), 1)
+                    async with asyncio.timeout(1):
+                        await writer.wait_closed()
 
     # ----------------------------------------------------------------------------------------- from the station
 
@@ -311,7 +312,8 @@ class Relay:
         """The library waits for ever for the answer to its STARTDT; this does not."""
         while not self._started.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._started.wait(), self._t1_s)
+                async with asyncio.timeout(self._t1_s):
+                    await self._started.wait()
             if self.start_sent and not self._started.is_set() and self._suspicion():
                 raise Ended(self._given_up())
         await asyncio.Event().wait()

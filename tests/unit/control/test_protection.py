@@ -21,7 +21,7 @@ from app.model.audit import AuditEntry
 from app.model.clock import ManualClock, SystemClock
 from app.model.config import Priority
 from app.model.control import Clip, Mode
-from app.model.errors import RefusedByDevice
+from app.model.errors import GridroomError, RefusedByDevice, TransportError
 from app.model.station import Point
 from app.model.text import Text
 from tests.support.control_station import Bench, park
@@ -184,6 +184,85 @@ def test_values_are_sent_no_closer_than_they_may_and_the_last_one_is_sent(tmp_pa
         await until(0)
         assert len(written) == before + 1
         task.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_command_that_was_not_answered_is_sent_again_as_its_device_says(tmp_path: Path) -> None:
+    station = park(tmp_path, retry={"after": "50ms", "times": 2})
+    setpoint = station.points[station.by_name["pcs1.p_set"]]
+    asked, told = station.points[station.by_name["pcs1.q_set"]], list[Sent]()
+    fails: list[Exception | None] = []
+    written: list[tuple[str, float]] = []
+    allowed = True
+
+    class Field:
+        async def write(self, point: Point, value: float) -> float:
+            written.append((point.id, value))
+            failure = fails.pop(0) if fails and point is asked else None
+            if failure is not None:
+                raise failure
+            return value
+
+    def refuse() -> None:
+        if not allowed:
+            raise GridroomError("it is tagged")
+
+    silence = TransportError(Text.of("no answer"), device="pcs1")
+
+    async def run() -> None:
+        nonlocal allowed
+        outlet = Outlet(station.by_id["pcs1"], Field(), SystemClock(), told.append)
+        task = asyncio.create_task(outlet.run())
+        fails[:] = [silence, silence]
+        first = outlet.command(asked, 1.0, refuse)
+        await asyncio.sleep(0.03)
+        outlet.want(setpoint, 7.0, None)  # it does not wait for the command's next time
+        assert (await first).error is None and written == [("q_set", 1), ("p_set", 7), ("q_set", 1), ("q_set", 1)]
+        assert [one.error for one in told] == [None, None], "what was mended is no alarm"
+        del written[:]
+        fails[:] = [silence] * 5
+        assert (await outlet.command(asked, 2.0, refuse)).error == silence.text and len(written) == 3
+        del written[:]
+        fails[:] = [RefusedByDevice(Text.of("no"), device="pcs1")]
+        assert (await outlet.command(asked, 3.0, refuse)).error is not None and len(written) == 1, "no is an answer"
+        del written[:]
+        fails[:] = [silence] * 5
+        waiting = outlet.command(asked, 4.0, refuse)
+        await asyncio.sleep(0.03)
+        allowed = False  # somebody hangs a tag before it is sent again
+        assert (await waiting).error == silence.text and written == [("q_set", 4)]
+        assert (await outlet.command(asked, 5.0, refuse)).error == Text.of("it is tagged") and len(written) == 1
+        called_off = outlet.command(asked, 6.0)
+        called_off.cancel()
+        await asyncio.sleep(0.1)
+        assert len(written) == 1
+        task.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_halt_that_comes_with_a_new_value_halts(tmp_path: Path) -> None:
+    """At the same moment as the stir: an outlet that missed its end would send on beside its successor."""
+    station = park(tmp_path)
+    point = station.points[station.by_name["pcs1.p_set"]]
+    written: list[float] = []
+
+    class Field:
+        async def write(self, point: Point, value: float) -> float:
+            written.append(value)
+            return value
+
+    async def run() -> None:
+        outlet = Outlet(station.by_id["pcs1"], Field(), SystemClock(), lambda sent: None)
+        task = asyncio.create_task(outlet.run())
+        outlet.want(point, 1.0, None)
+        await asyncio.sleep(0.05)
+        outlet.want(point, 2.0, None)
+        await asyncio.sleep(0)  # the stir is heard, and the task not yet woken
+        task.cancel()
+        await asyncio.wait([task], timeout=2)
+        assert task.cancelled() and len(written) <= 2
 
     asyncio.run(run())
 
