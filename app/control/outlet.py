@@ -24,6 +24,8 @@ ASSERT_S: Final = 60.0
 """And after so long where it has none: it may have started again meanwhile, and a write may wear out what it keeps."""
 EXPIRY_S: Final = 10.0
 """What nobody has said for so long is not sent any more, renewed or late, where its device names no time of its own."""
+HALTED: Final = Text("control was halted; whether the device has taken it is not known",
+                     "控制已停止；设备是否已接受未知")  # fmt: skip
 
 _log = logging.getLogger("gridroom.control")
 
@@ -168,7 +170,18 @@ class Outlet:
         return (want.sent, want.sent_ns) if want is not None else (math.nan, 0)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Who waits for a command is then told so."""
+        try:
+            await self._run()
+        finally:
+            while self._commands:
+                self._halted(self._commands.popleft())
+
+    def _halted(self, command: _Command) -> None:
+        at = self._clock.now_ns()
+        self._answer(command, command.failed or Sent(command.point, command.value, at, 0.0, math.nan, HALTED, False))
+
+    async def _run(self) -> None:
         while True:
             self._stir.clear()
             while (command := self._next()) is not None:
@@ -213,7 +226,11 @@ class Outlet:
             )
             return
         last = command.left == 0
-        sent = await self._write(command.point, command.value, renewal=False, tell=last)
+        try:
+            sent = await self._write(command.point, command.value, renewal=False, tell=last)
+        except asyncio.CancelledError:
+            self._halted(command)
+            raise
         if last:
             self._answer(command, sent)
         elif sent.answered:

@@ -140,6 +140,7 @@ class Control:
             self._standing = Standing(mode=Mode.OFF)
             self._alarm(_KEPT, error.text, Priority.HIGH)
         self._controller.standing = self._standing
+        self._forget_strategies()
         self._kept_trips = dict(self._standing.trips)
         self._running = self._ask(self._run())
         self._resolving = self._ask(self._resolve(self._clock.now_ns()))
@@ -192,10 +193,18 @@ class Control:
         self._dispatcher.halt("the configuration changed")
         controller.follow(self._controller)
         self._controller, self._station = controller, controller.station
+        self._forget_strategies()
         self._dispatcher, self._watched, self._outcome = self._new_dispatcher(), controller.watched(), None
         self._telling, self._switching = Telling(controller.fleet, self._publish), Switching(controller.station)
         if self._stir is not None:
             self._dispatcher.start()
+
+    def _forget_strategies(self) -> None:
+        """What was decided of strategies that are not there any more: another of the same id begins as its file says."""
+        there = {one.bound.id for one in self._controller.runners}
+        for id_ in self._standing.running.keys() - there:
+            del self._standing.running[id_]
+            self._controller.is_to_be_kept = True
 
     def heard(self, points: NDArray[np.int32]) -> None:
         """These points have changed. On the engine's loop."""

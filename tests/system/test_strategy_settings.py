@@ -81,7 +81,9 @@ def test_a_strategy_is_made_of_a_template_changed_and_removed(make: Callable[...
     assert site.door.control.state().strategies == ()
     with pytest.raises(GridroomError):
         strategies.remove("shave").result(LONG_S)
-    strategies.add("again", "own_use@1", both, {}).result(LONG_S)
+    strategies.add("own", "own_use@1", both, {}).result(LONG_S)
+    (row,) = site.door.control.state().strategies
+    assert row.running is Running.SHADOW, "that another one of this name ran live is forgotten"
     until(lambda: len([one for one in site.ledger("strategies.") if one.result == "done"]) == 6)
     done = [one for one in site.ledger("strategies.") if one.result == "done"]
     assert [one.what for one in done] == ["strategies.add", "strategies.add", "strategies.change", "strategies.remove",

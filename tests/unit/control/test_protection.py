@@ -14,7 +14,7 @@ from app.control.dwell import Dwell
 from app.control.hunting import CALM_S, TURNS
 from app.control.ledger import Ledger
 from app.control.loading import device_faults, load_strategies
-from app.control.outlet import Outlet, Sent
+from app.control.outlet import HALTED, Outlet, Sent
 from app.control.protection import CLIPS
 from app.control.standing import Manual
 from app.model.audit import AuditEntry
@@ -263,6 +263,27 @@ def test_a_halt_that_comes_with_a_new_value_halts(tmp_path: Path) -> None:
         task.cancel()
         await asyncio.wait([task], timeout=2)
         assert task.cancelled() and len(written) <= 2
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_a_command_is_told_when_control_is_halted(tmp_path: Path) -> None:
+    station = park(tmp_path)
+    point = station.points[station.by_name["pcs1.q_set"]]
+
+    class Silent:
+        async def write(self, point: Point, value: float) -> float:
+            await asyncio.sleep(60)
+            return value
+
+    async def run() -> None:
+        outlet = Outlet(station.by_id["pcs1"], Silent(), SystemClock(), lambda sent: None)
+        task = asyncio.create_task(outlet.run())
+        under_way, queued = outlet.command(point, 1.0), outlet.command(point, 2.0)
+        await asyncio.sleep(0.02)
+        task.cancel()
+        async with asyncio.timeout(2):
+            assert [(await one).error for one in (under_way, queued)] == [HALTED, HALTED]
 
     asyncio.run(run())
 
