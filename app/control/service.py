@@ -200,7 +200,7 @@ class Control:
             self._dispatcher.start()
 
     def _forget_strategies(self) -> None:
-        """What was decided of strategies that are not there any more: another of the same id begins as its file says."""
+        """What was decided of strategies that are not there any more: another of that id begins as its file says."""
         there = {one.bound.id for one in self._controller.runners}
         for id_ in self._standing.running.keys() - there:
             del self._standing.running[id_]
