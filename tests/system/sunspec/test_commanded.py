@@ -19,24 +19,22 @@ SUN: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_a_storage_of_model_124_charges_and_gives_what_it_is_asked_for(make: Callable[..., Site]) -> None:
-    site = make(only=("meter1", "load1"), devices=[STORAGE])
-    site.door.control.set_mode("ess1", Mode.MANUAL).result(LONG_S)
+def test_a_storage_of_model_124_and_an_inverter_of_model_123_do_what_they_are_asked_for(
+    make: Callable[..., Site],
+) -> None:
+    site = make(only=("meter1", "load1"), devices=[STORAGE, SUN])
+    control = site.door.control
+    for device in ("ess1", "sun1"):
+        control.set_mode(device, Mode.MANUAL).result(LONG_S)
+    until(lambda: site.value("sun1.p_kw") > 20)
+    control.request("sun1", Quantity.LIMIT, 12.0, reason="a test").result(LONG_S)
+    until(lambda: site.value("sun1.p_kw") < 13)
+    until(lambda: abs(site.value("sun1.p_limit_pct") - 20) < 0.1 and site.value("sun1.p_limit_on") == 1)
     before = site.value("meter1.p_kw")
     for power_kw in (-30.0, 45.0):
-        site.door.control.request("ess1", Quantity.ACTIVE, power_kw, reason="a test").result(LONG_S)
+        control.request("ess1", Quantity.ACTIVE, power_kw, reason="a test").result(LONG_S)
         until(lambda wanted=power_kw: abs(site.value("ess1.p_kw") - wanted) < 2)  # type: ignore[misc]
         until(lambda wanted=power_kw: site.value("ess1.charge_rate_pct") == -wanted)  # type: ignore[misc]
     until(lambda: site.value("meter1.p_kw") < before - 20)
     assert site.value("ess1.control") == 3 and site.value("ess1.rate_timeout_s") == 10
     assert site.channel("ess1").held == 45 and not {one for one in site.alarms() if one.startswith("control")}
-
-
-def test_an_inverter_of_model_123_is_limited_in_kw(make: Callable[..., Site]) -> None:
-    site = make(only=("meter1", "load1"), devices=[SUN])
-    until(lambda: site.value("sun1.p_kw") > 20)
-    site.door.control.set_mode("sun1", Mode.MANUAL).result(LONG_S)
-    site.door.control.request("sun1", Quantity.LIMIT, 12.0, reason="a test").result(LONG_S)
-    until(lambda: site.value("sun1.p_kw") < 13)
-    until(lambda: abs(site.value("sun1.p_limit_pct") - 20) < 0.1 and site.value("sun1.p_limit_on") == 1)
-    assert not {one for one in site.alarms() if one.startswith("control")}
