@@ -173,7 +173,8 @@ class _Loading:
 
     def _bound(self, form: StrategyForm, here: Steps) -> Bound | None:
         template = self._template(form, here)
-        name = template.form.kind if template is not None else form.kind
+        name = form.kind if form.template is None else None
+        name = template.form.kind if template is not None else name
         if name is None:
             return None
         kind = kinds().get(name)
