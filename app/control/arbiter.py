@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.control.fleet import Floats, Rows, clamp
+from app.control.strategies.contract import column
 from app.model.control import RANKS, Rank
 
 NOBODY: Final = -1
@@ -55,8 +56,7 @@ def in_order(claims: Sequence[Claim]) -> list[int]:
 def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:
     """`rest` float64[n]: where a channel goes that is bound, and for which nobody has a target."""
     n = len(rest)
-    low, high = np.full(n, -np.inf), np.full(n, np.inf)
-    target = np.full(n, np.nan)
+    low, high, target = column(n, -np.inf).copy(), column(n, np.inf).copy(), column(n, np.nan).copy()
     holder = np.full(n, NOBODY, np.int64)
     low_by, high_by = holder.copy(), holder.copy()
     asked = np.zeros(n, np.bool_)
@@ -64,14 +64,15 @@ def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:
         claim = claims[i]
         at = claim.channel
         asked[at] = True
-        mine_low = clamp(claim.low, low[at], high[at])
-        mine_high = clamp(claim.high, low[at], high[at])
-        low_by[at] = np.where(mine_low > low[at], i, low_by[at])
-        high_by[at] = np.where(mine_high < high[at], i, high_by[at])
+        above, below, wanted = low[at], high[at], target[at]  # copies
+        mine_low, mine_high = clamp(claim.low, above, below), clamp(claim.high, above, below)
+        low_by[at[mine_low > above]] = i
+        high_by[at[mine_high < below]] = i
         low[at], high[at] = mine_low, mine_high
-        first = np.isnan(target[at]) & np.isfinite(claim.target)
-        target[at] = np.where(first, claim.target, target[at])
-        holder[at] = np.where(first, i, holder[at])
+        first = np.isnan(wanted) & np.isfinite(claim.target)
+        if first.any():
+            target[at] = np.where(first, claim.target, wanted)
+            holder[at[first]] = i
     requested = np.where(np.isnan(target), rest, target)
     value = clamp(requested, low, high)
     clipper = np.where(value > requested, low_by, np.where(value < requested, high_by, NOBODY))

@@ -185,13 +185,14 @@ class Controller:
         moment = Moment(now_ns, local, inputs, self.last, bounds.low, bounds.high, self.full_charge.age_s)
         claims, unsound = self._claims(moment, modes, blocked, monotonic_ns)
         bad = unsound | (~self.fleet.is_reactive & np.isnan(inputs.power))
-        policy = self._policy.values(bad, self.last, monotonic_ns / SECOND_NS, dt_s)
-        for one in claims:
-            if one.who == POLICY:
-                one.claim.target[:] = policy[one.claim.channel]
+        now_s = monotonic_ns / SECOND_NS
+        unheard = [one.claim for one in claims if one.who == POLICY]
+        is_used = bool(unheard) or bool(bad.any())
+        policy = self._policy.values(bad, self.last, now_s, dt_s) if is_used else self._policy.idle()
+        for claim in unheard:
+            claim.target[:] = policy[claim.channel]
         live = tuple(one for one in claims if one.live)
         verdict = arbitrate([one.claim for one in live], self._rest)
-        now_s = monotonic_ns / SECOND_NS
         allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, now_s, modes, policy)
         allowed[blocked] = np.nan
         self.hunting.look(allowed, modes == _AUTO, now_s)
@@ -233,7 +234,9 @@ class Controller:
         unsound = np.zeros(len(self.fleet), np.bool_)
         auto, manual = modes == _AUTO, modes == _MANUAL
         both = auto | manual
-        free, free_both = auto & ~blocked, both & ~blocked
+        free = auto & ~blocked
+        # The same columns are looked up once a cycle, by their identity.
+        free_both = both & ~blocked if manual.any() else free
         for runner in self.runners:
             how = self.running(runner.bound)
             if how is Running.OFF:

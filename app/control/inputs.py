@@ -60,6 +60,7 @@ class Reader:
         self._received: Rows = np.full(len(points), -1, np.int64)
         self._since_ns: Rows = np.zeros(len(points), np.int64)
         """Monotonic, when each was last seen to be received anew: a clock that is set makes nothing old or new."""
+        self._no_remote, self._no_fault = fleet.remote == NOWHERE, fleet.fault == NOWHERE
         self._seen: Floats = np.full(len(points) + 1, np.nan)
         """A value a point; the last one stands for `NOWHERE`, which is -1."""
         for rows in (fleet.inputs, fleet.setpoint):
@@ -95,8 +96,8 @@ class Reader:
             soh=_between(good(fleet.soh), 1.0, 110.0),
             charge_limit=good(fleet.charge_limit),
             discharge_limit=good(fleet.discharge_limit),
-            remote=(fleet.remote == NOWHERE) | (known(remote) & (remote != 0)),
-            healthy=(fleet.fault == NOWHERE) | (known(fault) & (fault == 0)),
+            remote=self._no_remote | (known(remote) & (remote != 0)),
+            healthy=self._no_fault | (fault == 0),  # what is not known is not 0
         )
 
 

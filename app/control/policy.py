@@ -43,3 +43,8 @@ class Policy:
         slowly = self._ramps | (self._holds & ~holding)
         values: Floats = np.where(holding, base, np.where(slowly, towards, safe))
         return values
+
+    def idle(self) -> Floats:
+        """No channel goes by its policy now, and nobody asks where it would go."""
+        self._since[:] = np.nan
+        return self._fleet.safe

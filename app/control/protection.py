@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def coded(rows: NDArray[np.bool_], clip: Clip) -> Codes:
     return codes
 
 
-@dataclass(slots=True)
+@dataclass
 class Bounds:
     """What protection allows now, and which rule made each end; all of length n."""
 
@@ -45,20 +46,27 @@ class Bounds:
 
     def at_least(self, low: Floats, clip: Clip) -> None:
         """Raise the low end where this is higher; the high end goes along, for the stricter rule holds."""
+        self.__dict__.pop("ends", None)
         higher = low > self.low
         self.low = np.where(higher, low, self.low)
         self.low_by = np.where(higher, np.int8(code(clip)), self.low_by)
 
     def at_most(self, high: Floats, clip: Clip) -> None:
         """Lower the high end where this is lower."""
+        self.__dict__.pop("ends", None)
         lower = high < self.high
         self.high = np.where(lower, high, self.high)
         self.high_by = np.where(lower, np.int8(code(clip)), self.high_by)
 
+    @cached_property
+    def ends(self) -> tuple[Floats, Floats]:
+        """Of what is left when all rules have been told."""
+        low, high = np.minimum(self.low, np.maximum(self.high, 0.0)), np.maximum(self.high, np.minimum(self.low, 0.0))
+        return np.minimum(low, high), np.maximum(low, high)
+
     def clip(self, value: Floats) -> tuple[Floats, Codes]:
         """The values within the bounds, and the rule that moved each (0: none). Where the ends cross, it is at rest."""
-        low, high = np.minimum(self.low, np.maximum(self.high, 0.0)), np.maximum(self.high, np.minimum(self.low, 0.0))
-        low, high = np.minimum(low, high), np.maximum(low, high)
+        low, high = self.ends
         within = clamp(value, low, high)
         by = np.where(within > value + _TINY, self.low_by, np.where(within < value - _TINY, self.high_by, _NO))
         return within, by
@@ -70,6 +78,9 @@ class DeviceProtection:
     def __init__(self, fleet: Fleet, reader: Reader) -> None:
         self._fleet = fleet
         self._reader = reader
+        self._tells_most = fleet.is_active & (fleet.discharge_limit != NOWHERE)
+        self._tells_least = fleet.is_active & (fleet.charge_limit != NOWHERE)
+        self._has_soc = fleet.is_active & (fleet.soc != NOWHERE)
         self._curves: list[tuple[NDArray[np.intp], Rows, list[float], list[float], Clip]] = []
         self._locks: list[tuple[int, Rows]] = []
         for i, one in enumerate(fleet.channels):
@@ -98,13 +109,12 @@ class DeviceProtection:
         active = fleet.is_active
         zero = np.zeros(n)
         # A limit that the battery should tell and does not is a limit of nothing.
-        told = active & (fleet.discharge_limit != NOWHERE)
-        bounds.at_most(np.where(told, or_else(inputs.discharge_limit, 0.0), np.inf), Clip.BATTERY)
-        told = active & (fleet.charge_limit != NOWHERE)
-        bounds.at_least(np.where(told, -or_else(inputs.charge_limit, 0.0), -np.inf), Clip.BATTERY)
-        unknown = active & (fleet.soc != NOWHERE) & np.isnan(inputs.soc)
-        bounds.at_most(np.where(unknown, zero, np.inf), Clip.BAD_INPUT)
-        bounds.at_least(np.where(unknown, zero, -np.inf), Clip.BAD_INPUT)
+        bounds.at_most(np.where(self._tells_most, or_else(inputs.discharge_limit, 0.0), np.inf), Clip.BATTERY)
+        bounds.at_least(np.where(self._tells_least, -or_else(inputs.charge_limit, 0.0), -np.inf), Clip.BATTERY)
+        unknown = self._has_soc & np.isnan(inputs.soc)
+        if unknown.any():
+            bounds.at_most(np.where(unknown, zero, np.inf), Clip.BAD_INPUT)
+            bounds.at_least(np.where(unknown, zero, -np.inf), Clip.BAD_INPUT)
         bounds.at_most(np.where(active & (inputs.soc <= fleet.soc_low), zero, np.inf), Clip.SOC)
         bounds.at_least(np.where(active & (inputs.soc >= fleet.soc_high), zero, -np.inf), Clip.SOC)
         self._derate(bounds)

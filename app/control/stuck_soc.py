@@ -36,9 +36,11 @@ class StuckSoc:
         passed = self._passed_kwh + or_else(inputs.power, 0.0) * dt_s / 3600.0
         self._passed_kwh = np.where(moved, 0.0, passed)
         self._soc = np.where(np.isnan(soc), self._soc, soc)
+        too_much = np.abs(self._passed_kwh) > PASSED_PCT / 100.0 * self._capacity
+        if not too_much.any():
+            return
         full = (soc >= _ENDS[1]) & (self._passed_kwh < 0)
         empty = (soc <= _ENDS[0]) & (self._passed_kwh > 0)
-        too_much = np.abs(self._passed_kwh) > PASSED_PCT / 100.0 * self._capacity
         for i in np.flatnonzero(~moved & ~full & ~empty & too_much).tolist():
             standing.trips.setdefault(self._devices[i], _WORDS)
 

@@ -139,6 +139,8 @@ def _claim(rank: Rank, at: NDArray[np.intp], ask: Ask) -> Claim:
 def only(claim: Claim, rows: NDArray[np.bool_]) -> Claim:
     """The part of a claim that is for these channels; `rows` bool[n] over the fleet."""
     chosen = rows[claim.channel]
+    if chosen.all():
+        return claim
     return Claim(claim.rank, claim.channel[chosen], claim.low[chosen], claim.high[chosen], claim.target[chosen])
 
 
@@ -150,6 +152,9 @@ def well_formed(wish: object, places: Places) -> bool:
         (wish.storage, len(places.storage)), (wish.pv, len(places.pv)), (wish.reactive, len(places.reactive)),
         (wish.chargers, len(places.chargers)),
     ]  # fmt: skip
-    return all(
-        ask is None or (np.shape(ask.low) == np.shape(ask.high) == np.shape(ask.target) == (m,)) for ask, m in sizes
-    )
+    return all(ask is None or all(_shape(one) == (m,) for one in (ask.low, ask.high, ask.target)) for ask, m in sizes)
+
+
+def _shape(one: Any) -> Any:
+    """As `np.shape`, and at once of what has one."""
+    return getattr(one, "shape", None) or np.shape(one)
