@@ -358,12 +358,13 @@ class Controller:
             codes.append(by_gate)
         value, _ = bounds.clip(self._steady(value, bounds))  # whatever was done above, no bound is passed
         tripped = self._those(standing.trips)
-        value = np.where(tripped, np.where(fleet.is_active, fleet.safe, 0.0), value)
-        codes.append(coded(tripped, Clip.TRIP))
-        stopped = np.full(len(fleet), standing.stopped)
-        value = np.where(stopped, 0.0, value)
-        codes.append(coded(stopped, Clip.STOP))
-        return value, first_of(codes), tripped | stopped
+        if standing.trips:
+            value = np.where(tripped, np.where(fleet.is_active, fleet.safe, 0.0), value)
+            codes.append(coded(tripped, Clip.TRIP))
+        if standing.stopped:
+            value = np.zeros(len(fleet))
+            codes.append(coded(np.ones(len(fleet), np.bool_), Clip.STOP))
+        return value, first_of(codes), tripped | np.bool_(standing.stopped)
 
     def _steady(self, value: Floats, bounds: Bounds) -> Floats:
         """Nothing within the dead zone; no change smaller than the device's least, while what was set may stay."""
