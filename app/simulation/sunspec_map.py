@@ -51,7 +51,12 @@ def sunspec_map(device: Device) -> SunSpecMap:
     places = {point.name: _place(chain, address) for point, address in zip(points, addresses, strict=True)}
     wholes = {name: _place(chain, address) for name, address in shares.items()}
     exponents = _exponents(device, points, places, wholes)
-    words = _words(chain, exponents)
+    words, whole_of = _words(chain, exponents), dict[str, float]()
+    for point in points:
+        if (whole := wholes.get(point.name)) is not None:  # 100 % of it is the device's rating
+            power = 10.0 ** exponents.get(whole.scale_factor or -1, 0)
+            words[whole.register - base] = raw = round(rating_kw(device) / point.form.scale / power)
+            whole_of[point.name] = raw * power
     bits = {point.name: address.bit for point, address in zip(points, addresses, strict=True)}
 
     def moved(point: Point) -> Point:
@@ -60,11 +65,7 @@ def sunspec_map(device: Device) -> SunSpecMap:
             return point
         exponent = exponents.get(place.scale_factor or -1, place.field.scale_factor)
         scale = point.form.scale * 10.0 ** (exponent if isinstance(exponent, int) else 0)
-        if (whole := wholes.get(point.name)) is not None:
-            power = 10.0 ** exponents.get(whole.scale_factor or -1, 0)
-            raw = round(rating_kw(device) / point.form.scale / power)
-            words[whole.register - base] = raw
-            scale *= raw * power / 100.0
+        scale *= whole_of.get(point.name, 100.0) / 100.0
         address = _modbus(place, bits[point.name])
         return replace(point, form=point.form.model_copy(update={"address": address, "scale": scale}))
 

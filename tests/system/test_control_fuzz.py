@@ -173,7 +173,7 @@ def test_no_limit_is_passed_on_the_wire_whatever_strategies_ask(
             while len(wire.values) < frames:
                 assert time.monotonic() < end, f"{len(wire.values)} frames only"
                 nonsense(dice, wire)
-                time.sleep(0.02)
+                time.sleep(0.02)  # so often the meter is read: every reading is another nonsense
                 if dice.random() < 0.01:
                     _settle([chief.control.reset_trip(device) for device in devices])
         finally:

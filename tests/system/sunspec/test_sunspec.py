@@ -412,7 +412,9 @@ async def test_a_storage_is_proposed_as_it_is_commanded(timeout: bool) -> None:
     limits = model(123, WMaxLimPct=80, WMaxLimPct_SF=0, WMaxLim_Ena=0)
     async with serve(chain(COMMON, INVERTER_103, model(121, WMax=6000, WMax_SF=1), limits, storage)) as served:
         connection = {"host": "127.0.0.1", "port": served.port}
-        (proposal,) = await tcp().discover(connection, ManualClock(), 10.0)  # type: ignore[attr-defined]
+        driver = tcp()
+        assert isinstance(driver, Discovering)
+        (proposal,) = await driver.discover(connection, ManualClock(), 10.0)
     found = {each["id"]: each for each in proposal.device["points"]}
     assert proposal.device["kind"] == "pcs" and found["soc_pct"]["role"] == "soc"
     assert found["p_set_kw"]["role"] == "active_power_setpoint"

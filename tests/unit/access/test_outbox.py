@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -82,7 +83,7 @@ def test_it_waits_in_a_file_and_is_stored_with_its_own_time(tmp_path: Path) -> N
 @pytest.mark.expects_errors
 def test_a_late_row_is_looked_for_among_those_of_its_time(tmp_path: Path) -> None:
     """Not among all of its actor's: after an outage there may be 200,000, each looked for among a million."""
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
     chain = opened(tmp_path)
 
     def heard(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
@@ -99,7 +100,7 @@ def test_a_late_row_is_looked_for_among_those_of_its_time(tmp_path: Path) -> Non
     chain.close()
     with closing(sqlite3.connect(chain.path)) as file:
         plans = [
-            file.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()  # type: ignore[arg-type]
+            file.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             for statement, parameters in asked if "FROM audit" in statement and "WHERE" in statement
         ]  # fmt: skip
     assert plans and all("USING INDEX audit_time" in str(plan) for plan in plans), plans
