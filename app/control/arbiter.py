@@ -18,6 +18,7 @@ from app.control.strategies.contract import column
 from app.model.control import RANKS, Rank
 
 NOBODY: Final = -1
+FIRM: Final = frozenset({Rank.PROTECTION, Rank.GRID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Verdict:
 
     low: Floats
     high: Floats
+    firm_low: Floats
+    firm_high: Floats
+    """What the ranks of protection and grid leave: no minimum time and no least change of a device passes these."""
     value: Floats
     """The highest target, clamped; else the nearest to rest that is allowed; NaN where nobody asks anything."""
     requested: Floats
@@ -60,9 +64,12 @@ def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:
     holder = np.full(n, NOBODY, np.int64)
     low_by, high_by = holder.copy(), holder.copy()
     asked = np.zeros(n, np.bool_)
+    firm: tuple[Floats, Floats] | None = None
     for i in in_order(claims):
         claim = claims[i]
         at = claim.channel
+        if firm is None and claim.rank not in FIRM:
+            firm = low.copy(), high.copy()
         asked[at] = True
         above, below, wanted = low[at], high[at], target[at]  # copies
         mine_low, mine_high = clamp(claim.low, above, below), clamp(claim.high, above, below)
@@ -78,4 +85,5 @@ def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:
     clipper = np.where(value > requested, low_by, np.where(value < requested, high_by, NOBODY))
     nobody = ~asked
     requested[nobody] = value[nobody] = np.nan
-    return Verdict(low, high, value, requested, holder, clipper)
+    firm_low, firm_high = firm or (low, high)
+    return Verdict(low, high, firm_low, firm_high, value, requested, holder, clipper)

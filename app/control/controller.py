@@ -233,10 +233,10 @@ class Controller:
         found: list[Claimed] = []
         unsound = np.zeros(len(self.fleet), np.bool_)
         auto, manual = modes == _AUTO, modes == _MANUAL
-        both = auto | manual
-        free = auto & ~blocked
+        both, able = auto | manual, ~(blocked | self._those(self.standing.trips))
+        free = auto & able
         # The same columns are looked up once a cycle, by their identity.
-        free_both = both & ~blocked if manual.any() else free
+        free_both = both & able if manual.any() else free
         for runner in self.runners:
             how = self.running(runner.bound)
             if how is Running.OFF:
@@ -346,32 +346,38 @@ class Controller:
         full = fleet.is_cap & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY)
         value = np.where(full, np.nan, value)
         flows = np.where(fleet.is_cap, fleet.safe, inputs.power)
-        value, dwells = self._dwell.hold(value, self.last, blind | off, now_s)
+        value, dwells = self._dwell.hold(value, self.last, blind | off, modes == _MANUAL, now_s)
+        value = np.where(dwells & (value != 0.0), clamp(value, verdict.firm_low, verdict.firm_high), value)
         value, by_ramp = ramped(value, self.last, flows, self.hunting.rates(fleet.ramp_per_s), dt_s)
         damped = coded((by_ramp != 0) & self.hunting.hunts, Clip.OSCILLATION)
         value, by_bounds = bounds.clip(value)
         codes = [by_rank, coded(blind, Clip.BAD_INPUT), coded(leaving, Clip.OFF), coded(dwells, Clip.MINIMUM_TIME),
                  by_ramp, damped, by_bounds]  # fmt: skip
+        gated = self._none
         for one in self._gates:
             drawn = float(self._reader.good(one.row)[0])
             value, by_gate = within_gate(one.gate, drawn, inputs.power, value, self.last)
             codes.append(by_gate)
-        value, _ = bounds.clip(self._steady(value, bounds))  # whatever was done above, no bound is passed
+            gated = gated | (by_gate != 0)
+        value = self._steady(value, bounds, verdict, gated)
         tripped = self._those(standing.trips)
         if standing.trips:
             value = np.where(tripped, np.where(fleet.is_active, fleet.safe, 0.0), value)
+        value, _ = bounds.clip(value)  # whatever was done above, no bound is passed
+        if standing.trips:
             codes.append(coded(tripped, Clip.TRIP))
         if standing.stopped:
             value = np.zeros(len(fleet))
             codes.append(coded(np.ones(len(fleet), np.bool_), Clip.STOP))
         return value, first_of(codes), tripped | np.bool_(standing.stopped)
 
-    def _steady(self, value: Floats, bounds: Bounds) -> Floats:
-        """Nothing within the dead zone; no change smaller than the device's least, while what was set may stay."""
+    def _steady(self, value: Floats, bounds: Bounds, verdict: Verdict, gated: NDArray[np.bool_]) -> Floats:
+        """Nothing within the dead zone; no change smaller than the device's least, while what was set may stay: it is
+        within bounds and what the grid allows, and no gate takes of it."""
         value = np.where(np.abs(value) < self.fleet.dead_zone, 0.0, value)
         last, least = self.last, self.fleet.minimum_change
         if not self._steadies:
             return value
-        kept, _ = bounds.clip(last)
-        stays = (least > 0) & (np.abs(value - last) < least) & (np.abs(kept - last) <= _TINY) & (value != 0.0)
+        kept = clamp(bounds.clip(last)[0], verdict.firm_low, verdict.firm_high)
+        stays = (least > 0) & (np.abs(value - last) < least) & (np.abs(kept - last) <= _TINY) & (value != 0.0) & ~gated
         return np.where(stays, last, value)

@@ -24,16 +24,16 @@ class Dwell:
         self._since_s: Floats = np.full(len(fleet), -np.inf)
 
     def hold(
-        self, value: Floats, last: Floats, free: NDArray[np.bool_], now_s: float
+        self, value: Floats, last: Floats, free: NDArray[np.bool_], by_hand: NDArray[np.bool_], now_s: float
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Values of length n, and which were held: a rest that is too young goes on, and so does a run at its last
-        value. `free`: those must not be held."""
+        value. `free`: those must not be held; `by_hand`: those may end a run."""
         if not self._any:
             return value, free & False
         changes = np.isfinite(value) & (_way(value) != self._way) & ~free
         age_s = now_s - self._since_s
         rests, runs = self._way == 0.0, self._way != 0.0
-        held = changes & ((rests & (age_s < self._off_s)) | (runs & (age_s < self._on_s) & np.isfinite(last)))
+        held = changes & ((rests & (age_s < self._off_s)) | (runs & ~by_hand & (age_s < self._on_s) & np.isfinite(last)))
         return np.where(held, np.where(rests, 0.0, last), value), held
 
     def note(self, allowed: Floats, now_s: float) -> None:

@@ -94,15 +94,15 @@ class Reader:
             held=good(fleet.setpoint),
             soc=_between(good(fleet.soc), 0.0, 100.0),
             soh=_between(good(fleet.soh), 1.0, 110.0),
-            charge_limit=good(fleet.charge_limit),
-            discharge_limit=good(fleet.discharge_limit),
+            charge_limit=_between(good(fleet.charge_limit), 0.0, np.inf),
+            discharge_limit=_between(good(fleet.discharge_limit), 0.0, np.inf),
             remote=self._no_remote | (known(remote) & (remote != 0)),
             healthy=self._no_fault | (fault == 0),  # what is not known is not 0
         )
 
 
 def _between(values: Floats, low: float, high: float) -> Floats:
-    """What can be meant; a state of charge of 65535 is none."""
+    """What can be meant; a state of charge of 65535 is none, and a limit below 0 would ask for the opposite."""
     possible: Floats = np.where((values >= low) & (values <= high), values, np.nan)
     return possible
 

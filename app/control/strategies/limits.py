@@ -77,10 +77,14 @@ class ZeroExport(ExportLimit):
 
 
 def limited(view: View, total_kw: float) -> Ask:
-    """PV together gives at most this total, in parts of the ratings; nothing is limited where it gives less anyway."""
-    free = Ask.free(len(view.pv))
-    if total_kw >= float(view.pv.rating.sum()):
+    """PV together gives at most this total, in parts of the ratings; nothing is limited where it gives less anyway.
+
+    Of units that are not usable nobody knows what they give; they are limited as the others are.
+    """
+    free, rating = Ask.free(len(view.pv)), view.pv.rating
+    able = float(rating.sum(where=view.pv.usable)) or float(rating.sum())
+    if total_kw >= able:
         return free
-    part = max(total_kw, 0.0) / float(view.pv.rating.sum())
+    part = max(total_kw, 0.0) / able
     high: np.ndarray[tuple[int], np.dtype[np.float64]] = view.pv.rating * part
     return replace(free, high=high)

@@ -251,6 +251,17 @@ class TestTrips:
         bench.run()
         assert bench.run()["pcs1.p_set"] == 40
 
+    def test_the_others_take_over_what_it_gave(self, bench: Bench) -> None:
+        set_to(bench, meter1_p_kw=180)
+        bench.standing.trips["pcs1"] = Text("hot", "过热")
+        assert bench.run()["pcs2.p_set"] == 80
+
+    def test_the_safe_power_itself_is_within_what_the_battery_bears(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, safe_kw=-20), [SHAVE])
+        bench.standing.trips["pcs1"] = Text("hot", "过热")
+        assert bench.run()["pcs1.p_set"] == -20
+        assert set_to(bench, bms1_soc=97)["pcs1.p_set"] == 0, "it is full"
+
     def test_bad_input_trips_nothing(self, tmp_path: Path) -> None:
         bench = Bench(park(tmp_path, **self.HOT), [SHAVE])
         bench.set(**{"bms1.t_max": 99})
@@ -289,6 +300,30 @@ def test_a_ramp_and_the_least_change(tmp_path: Path) -> None:
     assert [bench.run(0.2)["pcs1.p_set"] for _ in range(5)] == pytest.approx([10, 20, 30, 40, 40])
     assert set_to(bench, meter1_p_kw=184)["pcs1.p_set"] == 40
     assert set_to(bench, meter1_p_kw=188)["pcs1.p_set"] == 44
+
+
+PLAN = {"id": "plan", "kind": "plan_tracking", "devices": BOTH, "params": {"plan": [-80.0] * 96}}
+
+
+def test_the_least_change_undoes_no_limit_of_the_site(tmp_path: Path) -> None:
+    bench = Bench(park(tmp_path, limits={"import_kw": 100}, minimum_change_kw=5), [PLAN])
+    set_to(bench, meter1_p_kw=0)
+    bench.set(**{"pcs1.p_kw": -40, "pcs2.p_kw": -40})
+    assert set_to(bench, meter1_p_kw=100) == {"pcs1.p_set": -40, "pcs2.p_set": -40}
+    assert set_to(bench, meter1_p_kw=106) == {"pcs1.p_set": -37, "pcs2.p_set": -37}, "3 kW are less than 5"
+    assert set_to(bench, meter1_p_kw=104) == {"pcs1.p_set": -37, "pcs2.p_set": -37}, "and not back for less than 5"
+
+
+def test_the_least_change_undoes_no_limit_of_the_grid(tmp_path: Path) -> None:
+    bench = Bench(park(tmp_path, minimum_change_kw=5), [LIMIT])
+    assert set_to(bench, meter1_p_kw=180) == {"pcs1.p_set": 40, "pcs2.p_set": 40}
+    assert set_to(bench, meter1_p_kw=186) == {"pcs1.p_set": 43, "pcs2.p_set": 43}
+
+
+def test_a_limit_below_nothing_asks_for_nothing(bench: Bench) -> None:
+    """What a battery tells is a limit, and no order to do the opposite."""
+    assert set_to(bench, meter1_p_kw=180, bms1_d_lim=-65)["pcs1.p_set"] == 0
+    assert set_to(bench, meter1_p_kw=50, bms1_d_lim=100, bms1_c_lim=-65)["pcs1.p_set"] == 0
 
 
 def test_what_is_near_to_nothing_is_nothing(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.control.controller import Outcome
 from app.control.dispatcher import Dispatcher
 from app.control.ledger import Ledger
 from app.control.standing import Manual
@@ -117,6 +118,26 @@ def judge(bench: Bench, name: str, value: float) -> None:
     assert remote and not math.isnan(remote)
 
 
+def judge_site(bench: Bench, outcome: Outcome) -> None:
+    """Every bound leaves rest, and none takes or gives more while the site is beyond its limits."""
+    fleet, inputs = bench.controller.fleet, outcome.inputs
+    low, high = outcome.bounds.ends
+    active = fleet.is_active
+    assert (low[active] <= 0).all() and (high[active] >= 0).all()
+    if not math.isfinite(outcome.meter_kw) or outcome.urgent.any():
+        return
+    now = np.nan_to_num(inputs.power)
+    value = np.where(np.isfinite(outcome.allowed), outcome.allowed, now)
+    next_ = np.where(fleet.is_cap, np.minimum(np.maximum(now, 0.0), np.maximum(value, 0.0)), value)
+    moved = np.where(fleet.is_reactive, 0.0, next_ - now)
+    drawn = outcome.meter_kw - float(moved.sum())
+    asked = active & np.isfinite(outcome.allowed)
+    if drawn > 150 + 1e-3:
+        assert (outcome.allowed[asked] >= -1e-3).all(), "it charges, and the import is beyond its limit"
+    if drawn < -80 - 1e-3:
+        assert (outcome.allowed[asked] <= 1e-3).all(), "it discharges, and the export is beyond its limit"
+
+
 @pytest.fixture
 def cases(request: pytest.FixtureRequest) -> Cases:
     """So many as always, or as in a night."""
@@ -161,6 +182,7 @@ def test_nothing_beyond_a_limit_is_ever_allowed(bench: Bench, cases: Cases, seed
         for name, value in bench.allowed(outcome).items():
             judge(bench, name, value)
             allowed += 1
+        judge_site(bench, outcome)
     assert allowed > 50
 
 

@@ -28,6 +28,8 @@ from tests.support.control_station import Bench, park
 
 SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": ["pcs1"], "params": {"limit_kw": 100}}
 
+LIMIT = {"id": "limit", "kind": "import_limit", "devices": ["pcs1"], "params": {"limit_kw": 100}}
+
 
 def by_hand(bench: Bench, kw: float) -> None:
     bench.standing.modes["pcs1"] = Mode.MANUAL
@@ -143,6 +145,18 @@ class TestMinimumTimes:
         assert bench.run()["pcs1.p_set"] == 80
         bench.standing.modes["pcs1"] = Mode.OFF
         assert bench.run()["pcs1.p_set"] == 0, "a person said off"
+
+    def test_a_person_and_a_limit_of_the_grid_end_a_run(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, minimum_on="60s"), [LIMIT])
+        by_hand(bench, -80.0)
+        assert bench.run()["pcs1.p_set"] == -80
+        bench.set(**{"meter1.p_kw": 150, "pcs1.p_kw": -80})
+        assert bench.run()["pcs1.p_set"] == -30, "of 150 kW 80 are its own"
+        bench.set(**{"meter1.p_kw": 200})
+        assert bench.run()["pcs1.p_set"] == 20
+        bench.set(**{"meter1.p_kw": 20})
+        by_hand(bench, 0.0)
+        assert bench.run()["pcs1.p_set"] == 0
 
     def test_without_them_nothing_is_held(self, tmp_path: Path) -> None:
         bench = Bench(park(tmp_path), [SHAVE])

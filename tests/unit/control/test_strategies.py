@@ -338,6 +338,9 @@ def test_curtailment_lets_storage_take_it_first() -> None:
     first = made("curtailment", order="o", storage_first=False)
     wish = decided(first, view(meter=-80, pv=pv, o=30.0))
     assert wish.pv is not None and wish.pv.high.tolist() == [25, 25]
+    pv = units({**PV, "power": 50}, {**PV, "power": 0, "usable": 0})
+    wish = decided(first, view(meter=-30, pv=pv, o=20.0))
+    assert wish.pv is not None and wish.pv.high.tolist() == [40, 40], "all of it may come from the one that answers"
 
 
 def test_smoothing_gives_what_pv_lost_and_lets_go_slowly() -> None:
