@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.control.arbiter import Claim, Verdict, arbitrate
 from app.control.dwell import Dwell
-from app.control.fleet import NOWHERE, Fleet, Floats, clamp
+from app.control.fleet import NOWHERE, Fleet, Floats, carried, clamp
 from app.control.full_charge import FullCharge
 from app.control.gates import gates_of
 from app.control.hunting import Hunting
@@ -140,10 +140,17 @@ class Controller:
         self._all_auto, self._none = np.zeros(n, np.int8), np.zeros(n, np.bool_)
 
     def follow(self, before: Controller) -> None:
-        """Go on where another controller of this station stood: what was allowed, by the name of the setpoint."""
-        last = {one.point.name: before.last[i] for i, one in enumerate(before.fleet.channels)}
-        self.last = np.array([last.get(one.point.name, np.nan) for one in self.fleet.channels])
-        self.standing = before.standing
+        """Go on where another controller of this station stood: what was allowed, what is old, what is timed; by the
+        names of setpoints and points."""
+        at = self.fleet.positions_in(before.fleet)
+        self.last = carried(before.last, at, np.nan)
+        self._last_ns, self.standing = before._last_ns, before.standing
+        self._reader.follow(before._reader)
+        self._policy.follow(before._policy, at)
+        self.stuck_soc.follow(before.stuck_soc, at)
+        self.hunting.follow(before.hunting, at)
+        self._dwell.follow(before._dwell, at)
+        self.trips.follow(before.trips)
         states = {one.bound.id: one for one in before.runners}
         for runner in self.runners:
             old = states.get(runner.bound.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.control.fleet import Fleet, Floats
+from app.control.fleet import Fleet, Floats, carried
 
 _TINY = 1e-6
 
@@ -23,6 +23,10 @@ class Dwell:
         """-1 charges, 0 rests, 1 discharges."""
         self._since_s: Floats = np.full(len(fleet), -np.inf)
 
+    def follow(self, before: Dwell, at: NDArray[np.intp]) -> None:
+        """Go on where that of another fleet stood (`Fleet.positions_in`)."""
+        self._way, self._since_s = carried(before._way, at, 0.0), carried(before._since_s, at, -np.inf)
+
     def hold(
         self, value: Floats, last: Floats, free: NDArray[np.bool_], by_hand: NDArray[np.bool_], now_s: float
     ) -> tuple[Floats, NDArray[np.bool_]]:
@@ -33,7 +37,8 @@ class Dwell:
         changes = np.isfinite(value) & (_way(value) != self._way) & ~free
         age_s = now_s - self._since_s
         rests, runs = self._way == 0.0, self._way != 0.0
-        held = changes & ((rests & (age_s < self._off_s)) | (runs & ~by_hand & (age_s < self._on_s) & np.isfinite(last)))
+        runs &= ~by_hand & np.isfinite(last)
+        held = changes & ((rests & (age_s < self._off_s)) | (runs & (age_s < self._on_s)))
         return np.where(held, np.where(rests, 0.0, last), value), held
 
     def note(self, allowed: Floats, now_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from app.model.station import Device, Point, Station
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
+T = TypeVar("T", bound=np.generic)
 
 NOWHERE: Final = -1
 """Row of a point that a channel does not have."""
@@ -25,6 +26,13 @@ def clamp(value: Floats, low: Floats | float, high: Floats | float) -> Floats:
     """Within these, as `np.clip`, in a third of its time for short columns."""
     within: Floats = np.minimum(np.maximum(value, low), high)
     return within
+
+
+def carried(column: NDArray[T], at: NDArray[np.intp], new: Any) -> NDArray[T]:
+    """A column of another fleet as one of this: `at` of `Fleet.positions_in`, `new` for channels that it had not."""
+    result: NDArray[T] = np.full((len(at), *column.shape[1:]), new, column.dtype)
+    result[at >= 0] = column[at[at >= 0]]
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,11 @@ class Fleet:
             at = [place[id_, quantity] for id_ in devices if (id_, quantity) in place]
             self._of[key] = np.array([i for i in at if self.is_load[i] == load], np.intp)
         return self._of[key]
+
+    def positions_in(self, before: Fleet) -> NDArray[np.intp]:
+        """intp[n]: where each channel was in another fleet, by its setpoint's name; -1 where it was not."""
+        known = {one.point.name: i for i, one in enumerate(before.channels)}
+        return np.array([known.get(one.point.name, -1) for one in self.channels], np.intp)
 
     def names(self, at: NDArray[np.intp]) -> tuple[str, ...]:
         """Ids of the devices of some channels, whose array `of` gave."""

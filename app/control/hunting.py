@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.control.fleet import Fleet, Floats
+from app.control.fleet import Fleet, Floats, carried
 
 LARGE: Final = 0.1
 """Share of the rating: what turns back by less is no oscillation."""
@@ -34,6 +34,11 @@ class Hunting:
         """Monotonic seconds of the last turns, the oldest first."""
         self.hunts: NDArray[np.bool_] = np.zeros(n, np.bool_)
         """bool[n]: it is damped now."""
+
+    def follow(self, before: Hunting, at: NDArray[np.intp]) -> None:
+        """Go on where that of another fleet stood (`Fleet.positions_in`)."""
+        self._extreme, self._upwards = carried(before._extreme, at, np.nan), carried(before._upwards, at, False)
+        self._turns, self.hunts = carried(before._turns, at, -np.inf), carried(before.hunts, at, False)
 
     def look(self, allowed: Floats, automatic: NDArray[np.bool_], now_s: float) -> None:
         """`allowed` float64[n] of this cycle. Where nothing is sent, or a person sets it, it begins anew."""

@@ -71,6 +71,13 @@ class Reader:
         every: Rows = np.union1d(self._rows, rows)
         self._rows = every[every != NOWHERE]
 
+    def follow(self, before: Reader) -> None:
+        """What was old there is as old here."""
+        known, points = before._fleet.station.by_name, self._fleet.station.points
+        for row in self._rows.tolist():
+            if (there := known.get(points[row].name)) is not None:
+                self._received[row], self._since_ns[row] = before._received[there], before._since_ns[there]
+
     def look(self, table: Table, monotonic_ns: int) -> None:
         """Judge everything that is needed, as it is now."""
         rows = self._rows

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.control.fleet import Fleet, Floats, clamp
+from app.control.fleet import Fleet, Floats, carried, clamp
 
 HOLD_S: Final = 60.0
 """What is held longer than this falls back: nobody knows any more what it would do."""
@@ -30,6 +30,10 @@ class Policy:
         self._ramps = np.array([word == "ramp" for word in words], np.bool_)
         self._since = np.full(len(fleet), np.nan)
         """Monotonic seconds, since when a channel goes by its policy."""
+
+    def follow(self, before: Policy, at: NDArray[np.intp]) -> None:
+        """Go on where that of another fleet stood (`Fleet.positions_in`)."""
+        self._since = carried(before._since, at, np.nan)
 
     def values(self, bad: NDArray[np.bool_], last: Floats, now_s: float, dt_s: float) -> Floats:
         """float64[n]: where each channel goes by its policy; `last` is what was allowed last, NaN before the first."""

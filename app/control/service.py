@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.control.controller import Controller, Outcome
-from app.control.dispatcher import Alarm, Dispatcher
+from app.control.dispatcher import Dispatcher
 from app.control.inflight import LOOKED_AT, Open, ended, unanswered
 from app.control.judging import ControlError, Judge
 from app.control.kept import load, save
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
+from app.control.notices import Alarm
 from app.control.orders import Orders
 from app.control.outlet import Field
 from app.control.replay import (
@@ -65,7 +66,11 @@ Journal = Callable[[AuditFilter, int, int | None], Future[list[AuditRow]]]
 """Reads the audit, the newest row first."""
 Query = Callable[[Sequence[str], int, int, int], Future[list[Series]]]
 """Reads history: points, start, end, pixels."""
+KEEP_AGAIN_S: Final = 5.0
+"""So long after what stands could not be written it is tried again."""
+_FAILED: Final = "control"
 _KEPT: Final = "control_kept"
+_UNKEPT: Final = "control_unkept"
 
 _log = logging.getLogger("gridroom.control")
 
@@ -111,7 +116,7 @@ class Control:
         self._judge = Judge(lambda: self._controller, table)
         self._dispatcher = self._new_dispatcher()
         self._switching = Switching(station)
-        self._switcher = Switcher(audit, alarm, execute=self._execute, keep=self._keep)
+        self._switcher = Switcher(audit, alarm, execute=self._execute, keep=self._keep_by_itself)
         self._orders = Orders(
             lambda: self._controller, self._judge, audit, accepting,
             execute=self._execute, settle=self._settle, number=self._next,
@@ -126,6 +131,11 @@ class Control:
         self._armed: dict[str, tuple[str, str, int]] = {}
         self._keeping = asyncio.Lock()
         self._kept_trips: dict[str, Text] = {}
+        self._unkept_ns = 0
+        """Monotonic, when what changed by itself could not be written; 0 where it could."""
+        self._failed = False
+        self._begun: set[asyncio.Task[None]] = set()
+        """Held, for the loop itself forgets tasks that nobody holds."""
 
     # ---------------------------------------------------------------------------------------------------------- life
 
@@ -194,8 +204,10 @@ class Control:
         controller.follow(self._controller)
         self._controller, self._station = controller, controller.station
         self._forget_strategies()
+        told = self._dispatcher.notices
         self._dispatcher, self._watched, self._outcome = self._new_dispatcher(), controller.watched(), None
-        self._telling, self._switching = Telling(controller.fleet, self._publish), Switching(controller.station)
+        self._dispatcher.notices.follow(told)
+        self._telling, self._switching.station = Telling(controller.fleet, self._publish), controller.station
         if self._stir is not None:
             self._dispatcher.start()
 
@@ -223,12 +235,11 @@ class Control:
             try:
                 self._cycle()
             except Exception:  # nothing is renewed any more: what was set expires
-                _log.exception("a cycle of control failed")
-                what = Text(
-                    "control has failed; what was set expires; send the log",
-                    "控制出错，设定值将到期失效；请反馈日志",
-                )
-                self._alarm("control", what, Priority.URGENT)
+                self._fail()
+            else:
+                if self._failed:
+                    self._failed = False
+                    self._alarm(_FAILED, None, Priority.URGENT)
             await asyncio.sleep(max(0.0, LEAST_S - (self._clock.monotonic_ns() - began) / SECOND_NS))
 
     def _cycle(self) -> None:
@@ -237,14 +248,30 @@ class Control:
         self._dispatcher.send(outcome)
         self._telling.tell(outcome.requested, outcome.allowed, self._dispatcher.sent, self._clock.now_ns())
         self._outcome = outcome
-        if outcome.switches:
-            power = self._controller.powers([one.device for one in outcome.switches])
-            due = self._switching.due(outcome.switches, power, self._standing, self._clock.monotonic_ns())
-            self._switcher.begin(due, self._standing, f"config {self._station.config_hash[:12]}")
-        if self._standing.trips != self._kept_trips or self._controller.is_to_be_kept:
-            self._kept_trips, self._controller.is_to_be_kept = dict(self._standing.trips), False
-            task = asyncio.get_running_loop().create_task(self._keep(), name="control keeps")
-            task.add_done_callback(lambda done: done.exception())
+        if outcome.switches or self._switcher.failed:
+            self._switch(outcome)
+        again = self._unkept_ns and self._clock.monotonic_ns() - self._unkept_ns > KEEP_AGAIN_S * SECOND_NS
+        if self._standing.trips != self._kept_trips or self._controller.is_to_be_kept or again:
+            self._kept_trips, self._controller.is_to_be_kept, self._unkept_ns = dict(self._standing.trips), False, 0
+            keeping = asyncio.get_running_loop().create_task(self._keep_by_itself(), name="control keeps")
+            self._begun.add(keeping)
+            keeping.add_done_callback(self._begun.discard)
+
+    def _fail(self) -> None:
+        """A cycle has failed: told once, until one succeeds."""
+        if not self._failed:
+            self._failed = True
+            _log.exception("a cycle of control failed; what was set expires")
+            what = Text(
+                "control has failed; what was set expires; send the log", "控制出错，设定值将到期失效；请反馈日志"
+            )
+            self._alarm(_FAILED, what, Priority.URGENT)
+
+    def _switch(self, outcome: Outcome) -> None:
+        power = self._controller.powers([one.device for one in outcome.switches])
+        self._switcher.settle(self._switching.open(outcome.switches, power))
+        due = self._switching.due(outcome.switches, power, self._standing, self._clock.monotonic_ns())
+        self._switcher.begin(due, self._standing, f"config {self._station.config_hash[:12]}")
 
     def _new_dispatcher(self) -> Dispatcher:
         ledger = Ledger(self._audit, self._clock, self._station.config_hash)
@@ -471,6 +498,7 @@ class Control:
         before = standing.mode if device == STATION else standing.modes.get(device, Mode.AUTO)
         if device == STATION:
             standing.mode = mode
+            self._alarm(_KEPT, None, Priority.HIGH)
         else:
             standing.modes.pop(device, None)
             if mode is not Mode.AUTO:
@@ -516,9 +544,6 @@ class Control:
                     states = point.form.states
                     value = float(next(iter(states))) if states else 1.0
                     self._dispatcher.outlet(id_).command(point, value, partial(self._refuse_stop, id_))
-            self._alarm("control_stop", Text("the emergency stop is in", "急停有效"), Priority.URGENT)
-        else:
-            self._alarm("control_stop", None, Priority.URGENT)
         await self._keep()
         return Changed(None, before=before, after=stopped)
 
@@ -540,3 +565,14 @@ class Control:
         """What people decided is on the disk before they are told that it is so. Raises StorageError."""
         async with self._keeping:  # one after the other: the newest is written last
             await asyncio.to_thread(save, self._file, self._standing.to_json())
+
+    async def _keep_by_itself(self) -> None:
+        """What nobody waits for; where it cannot be written it is told, and tried again."""
+        try:
+            await self._keep()
+        except StorageError as error:
+            _log.error("%s", error)
+            self._unkept_ns = self._clock.monotonic_ns()
+            self._alarm(_UNKEPT, error.text, Priority.HIGH)
+        else:
+            self._alarm(_UNKEPT, None, Priority.HIGH)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.control.fleet import Fleet, Floats
+from app.control.fleet import Fleet, Floats, carried
 from app.control.inputs import Inputs, or_else
 from app.control.standing import Standing
 from app.model.text import Text
@@ -28,6 +29,10 @@ class StuckSoc:
         self._soc: Floats = np.full(len(fleet), np.nan)
         self._passed_kwh: Floats = np.zeros(len(fleet))
         self._devices = [one.device.id for one in fleet.channels]
+
+    def follow(self, before: StuckSoc, at: NDArray[np.intp]) -> None:
+        """Go on where that of another fleet stood (`Fleet.positions_in`)."""
+        self._soc, self._passed_kwh = carried(before._soc, at, np.nan), carried(before._passed_kwh, at, 0.0)
 
     def watch(self, inputs: Inputs, dt_s: float, standing: Standing) -> None:
         """Trip it. `dt_s` since the last look. Of a battery whose capacity nobody told, nothing is known."""

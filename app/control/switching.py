@@ -43,22 +43,28 @@ class Switching:
     """Of one station. On the engine's loop."""
 
     def __init__(self, station: Station) -> None:
-        self._station = station
+        self.station = station
         self._tried_ns: dict[str, int] = {}
+
+    def open(self, wanted: Iterable[Switch], power: Mapping[str, float]) -> list[Switch]:
+        """Those that are not as they shall be, or of which nobody knows; `power` in kW by device, NaN where it may not
+        be used."""
+        found = []
+        for one in wanted:
+            given = abs(power.get(one.device, math.nan))
+            runs = given > _RUNS_PCT / 100.0 * (self.station.by_id[one.device].ratings.power_kw or 0.0)
+            if math.isnan(given) or runs is not one.on:
+                found.append(one)
+        return found
 
     def due(
         self, wanted: Iterable[Switch], power: Mapping[str, float], standing: Standing, monotonic_ns: int
     ) -> list[Switch]:
-        """Those that are to be done now.
-
-        `power` in kW by device, NaN where it may not be used: nothing is done then.
-        """
+        """Of those that are open, what is to be done now: nothing where nobody knows whether it runs."""
         found = []
-        for one in wanted:
-            device = self._station.by_id[one.device]
-            given = abs(power.get(one.device, math.nan))
-            runs = given > _RUNS_PCT / 100.0 * (device.ratings.power_kw or 0.0)
-            if math.isnan(given) or standing.stopped or standing.mode_of(one.device) is not Mode.AUTO or runs is one.on:
+        for one in self.open(wanted, power):
+            device, unknown = self.station.by_id[one.device], math.isnan(power.get(one.device, math.nan))
+            if unknown or standing.stopped or standing.mode_of(one.device) is not Mode.AUTO:
                 continue
             if not one.on and one.device not in standing.started:
                 continue
@@ -83,6 +89,18 @@ class Switcher:
     ) -> None:
         """`execute` does a command (device, role), with its interlocks; `keep` puts what stands on the disk."""
         self._audit, self._alarm, self._execute, self._keep = audit, alarm, execute, keep
+        self.failed: set[str] = set()
+        """Devices that could not be switched, which an alarm tells."""
+
+    def settle(self, open_: Iterable[Switch]) -> None:
+        """What is as it shall be, or is not wanted any more, needs nobody."""
+        for device in self.failed - {one.device for one in open_}:
+            self._tell(device, None)
+
+    def _tell(self, device: str, why: Text | None) -> None:
+        (self.failed.discard if why is None else self.failed.add)(device)
+        what = why and Text(f"{device} cannot be switched: {why.en}", f"{device} 无法启停：{why.zh}")
+        self._alarm(f"control_switch_{device}", what, Priority.HIGH)
 
     def begin(self, due: Iterable[Switch], standing: Standing, origin: str) -> None:
         """Start with each; how it ends is told by the audit and by alarms."""
@@ -92,7 +110,7 @@ class Switcher:
             task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
 
     async def _switch(self, one: Switch, standing: Standing, origin: str) -> None:
-        role, key = "start" if one.on else "stop", f"control_switch_{one.device}"
+        role = "start" if one.on else "stop"
         asked = AuditEntry(
             Actor(one.who, "strategy", origin), _WHAT, one.device, Result.ASKED, one.why.en, {"role": role}
         )
@@ -102,11 +120,9 @@ class Switcher:
         except GridroomError as error:
             _log.warning("%s cannot %s %s: %s", one.who, role, one.device, error)
             self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
-            why = error.text
-            what = Text(f"{one.device} cannot be switched: {why.en}", f"{one.device} 无法启停：{why.zh}")
-            self._alarm(key, what, Priority.HIGH)
+            self._tell(one.device, error.text)
             return
-        self._alarm(key, None, Priority.HIGH)
+        self._tell(one.device, None)
         standing.started.pop(one.device, None)
         if one.on:
             standing.started[one.device] = one.who

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -40,6 +39,12 @@ class Trips:
         self._rows = np.array([one.point.index for one in self._watched], np.int64)
         reader.need(self._rows)
 
+    def follow(self, before: Trips) -> None:
+        """Go on where those of another fleet stood: of the same limits of the same devices."""
+        since = {(one.device, one.point.name, one.form): one.since_ns for one in before._watched}
+        for one in self._watched:
+            one.since_ns = since.get((one.device, one.point.name, one.form), 0)
+
     def watch(self, monotonic_ns: int, standing: Standing) -> None:
         """Trip what has been beyond its limit for long enough. A value that may not be used trips nothing: it is bad
         input, and goes by the device's policy."""
@@ -55,6 +60,3 @@ class Trips:
             if monotonic_ns - one.since_ns >= form.after * SECOND_NS and one.device not in standing.trips:
                 shown = f"{value:g} {one.point.unit}".strip()
                 standing.trips[one.device] = Text(f"{one.point.name} was {shown}", f"{one.point.name} 达到 {shown}")
-
-
-TRIPPED: Final = "control_trip"

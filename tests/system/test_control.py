@@ -107,7 +107,7 @@ def test_a_person_sets_commands_tags_and_stops(make: Callable[..., Site]) -> Non
     [
         ("deaf", "control_follows_pcs1", False),
         ("backwards", "control_trip_pcs1", True),
-        ("exception 4", "control_pcs1", False),
+        ("exception 4", "control_set_pcs1.p_set_kw", False),
     ],
 )
 def test_a_converter_that_does_not_do_it(make: Callable[..., Site], fault: str, alarm: str, trips: bool) -> None:

@@ -65,7 +65,7 @@ def test_answers_that_come_twice_confuse_nobody(make: Callable[..., Site]) -> No
         assert control.request("pcs1", Quantity.ACTIVE, kw).result(LONG_S) == kw
         until(lambda kw=kw: abs(site.value("pcs1.p_kw") - kw) < 10)  # type: ignore[misc]
     asked = [row for row in site.ledger("control.request") if row.result == "asked"]
-    doubts = ("control_pcs1", "control_held_pcs1", "control_follows_pcs1", "control_trip_pcs1")
+    doubts = ("control_set_pcs1.p_set_kw", "control_held_pcs1.p_set_kw", "control_follows_pcs1", "control_trip_pcs1")
     assert len(asked) == 3 and not site.alarms() & set(doubts)
     until(lambda: abs(site.value("meter1.p_kw") - 100) < 30)
 
@@ -80,10 +80,10 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next(make: Callable[
     until(lambda: site.value("pcs1._online") == 0)
     with pytest.raises(GridroomError):
         control.request("pcs1", Quantity.ACTIVE, 200.0).result(LONG_S)
-    until(lambda: "control_pcs1" in site.alarms())
+    until(lambda: "control_set_pcs1.p_set_kw" in site.alarms())
     site.park.tell("clear pcs1")
     until(lambda: site.value("pcs1.p_kw") > 180)  # what was asked last, and is still wanted
-    until(lambda: "control_pcs1" not in site.alarms())
+    until(lambda: "control_set_pcs1.p_set_kw" not in site.alarms())
     assert site.channel("pcs1").held == pytest.approx(200)
 
 

@@ -62,7 +62,7 @@ def shake(bench: Bench, dice: random.Random) -> None:
         table.quality[row] = dice.choice((0, 0, 0, 0, q.NT, q.IV, q.OV, q.SB))
         STALE[row] = dice.random() < 0.25
     for row in range(len(table.value)):
-        if not STALE.get(row):
+        if not STALE.get(row) or row not in FRESH:  # what was never received has no age
             table.received[row], FRESH[row] = bench.now_ns, bench.monotonic_ns
     for device in BOTH:
         if dice.random() < 0.1:
@@ -129,7 +129,7 @@ def judge_site(bench: Bench, outcome: Outcome) -> None:
     now = np.nan_to_num(inputs.power)
     value = np.where(np.isfinite(outcome.allowed), outcome.allowed, now)
     next_ = np.where(fleet.is_cap, np.minimum(np.maximum(now, 0.0), np.maximum(value, 0.0)), value)
-    moved = np.where(fleet.is_reactive, 0.0, next_ - now)
+    moved = np.where(fleet.is_reactive | ~np.isfinite(outcome.allowed), 0.0, next_ - now)
     drawn = outcome.meter_kw - float(moved.sum())
     asked = active & np.isfinite(outcome.allowed)
     if drawn > 150 + 1e-3:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
-from app.control.dispatcher import Dispatcher
-from app.control.ledger import Ledger
 from app.control.loading import device_faults
 from app.control.standing import Manual
-from app.model.clock import ManualClock
 from app.model.control import Mode
-from app.model.errors import RefusedByDevice
-from app.model.station import Point, Station
-from app.model.text import Text
-from tests.support.control_station import Bench, battery, park, point, storage
-from tests.unit.control.test_protection import Rows, Told
+from app.model.station import Station
+from tests.support.control_dispatch import Living, live
+from tests.support.control_station import battery, park, point, storage
 
 
 def with_heartbeat(folder: Path, range_: list[float] | None = None, **more: Any) -> Station:
@@ -30,60 +24,12 @@ def with_heartbeat(folder: Path, range_: list[float] | None = None, **more: Any)
     return park(folder, more=[rack], **more)
 
 
-class Field:
-    def __init__(self) -> None:
-        self.beats: list[float] = []
-        self.fails = False
-
-    async def write(self, point: Point, value: float) -> float:
-        if point.form.role == "heartbeat":
-            if self.fails:
-                raise RefusedByDevice(Text.of("busy"))
-            self.beats.append(value)
-        return value
-
-
-class Living:
-    """Control of a station, a cycle at a time."""
-
-    def __init__(self, station: Station) -> None:
-        self.bench, self.field, self.told = Bench(station), Field(), Told()
-        self.clock = ManualClock(self.bench.now_ns)
-        ledger = Ledger(Rows(), self.clock, "0" * 64)
-        self.dispatcher = Dispatcher(self.bench.controller, self.field, ledger, self.clock, self.told)
-
-    async def cycle(self, seconds: float, times: int = 1) -> None:
-        for _ in range(times):
-            self.clock.advance(seconds)
-            self.dispatcher.send(self.bench.cycle(seconds))
-            await self.look()
-
-    async def look(self) -> None:
-        """The clock was moved: what waits by the true one looks again."""
-        for outlet in self.dispatcher._outlets.values():
-            outlet._stir.set()
-        await asyncio.sleep(0.01)
-
-
-def live(station: Station, told: Any) -> Living:
-    """Run `told` with control of the station."""
-    made = Living(station)
-
-    async def run() -> None:
-        made.dispatcher.start()
-        await told(made)
-        made.dispatcher.halt("over")
-
-    asyncio.run(run())
-    return made
-
-
 def test_it_counts_up_once_a_period_and_begins_anew_at_the_end_of_its_range(tmp_path: Path) -> None:
     async def told(made: Living) -> None:
         await made.cycle(0.25, 24)
 
-    assert live(with_heartbeat(tmp_path / "a", [0, 3]), told).field.beats == [1, 2, 3, 0, 1, 2]
-    assert live(with_heartbeat(tmp_path / "b"), told).field.beats == [1, 2, 3, 4, 5, 6]
+    assert live(with_heartbeat(tmp_path / "a", [0, 3]), told).field.of("rack.beat") == [1, 2, 3, 0, 1, 2]
+    assert live(with_heartbeat(tmp_path / "b"), told).field.of("rack.beat") == [1, 2, 3, 4, 5, 6]
 
 
 def test_it_stands_under_a_tag_and_in_a_station_that_only_reads(tmp_path: Path) -> None:
@@ -92,8 +38,8 @@ def test_it_stands_under_a_tag_and_in_a_station_that_only_reads(tmp_path: Path) 
         made.bench.standing.tags["rack"] = "at work"
         await made.cycle(1.0, 3)
 
-    assert live(with_heartbeat(tmp_path / "a"), told).field.beats == [1, 2, 3]
-    assert live(with_heartbeat(tmp_path / "b", read_only=True), told).field.beats == []
+    assert live(with_heartbeat(tmp_path / "a"), told).field.of("rack.beat") == [1, 2, 3]
+    assert live(with_heartbeat(tmp_path / "b", read_only=True), told).field.of("rack.beat") == []
 
 
 def test_it_stands_when_control_stands(tmp_path: Path) -> None:
@@ -101,9 +47,9 @@ def test_it_stands_when_control_stands(tmp_path: Path) -> None:
         await made.cycle(1.0, 2)
         made.clock.advance(11.0)  # no cycle for longer than a setpoint lives
         await made.look()
-        assert made.field.beats == [1, 2]
+        assert made.field.of("rack.beat") == [1, 2]
         await made.cycle(1.0)
-        assert made.field.beats == [1, 2, 3]
+        assert made.field.of("rack.beat") == [1, 2, 3]
 
     live(with_heartbeat(tmp_path), told)
 
@@ -115,14 +61,14 @@ def test_of_a_converter_it_counts_while_something_is_to_be_held(tmp_path: Path) 
     async def told(made: Living) -> None:
         made.bench.set(**{"pcs3.p_kw": 0, "pcs3.remote": 1, "bms3.soc": 50, "bms3.c_lim": 100, "bms3.d_lim": 100})
         await made.cycle(1.0, 2)
-        assert made.field.beats == [], "nobody asks anything of it"
+        assert made.field.of("pcs3.beat") == [], "nobody asks anything of it"
         made.bench.standing.modes["pcs3"] = Mode.MANUAL
         made.bench.standing.manual["pcs3.p_set"] = Manual(20.0, "li", "", 1)
         await made.cycle(1.0, 3)
-        assert made.field.beats == [1, 2, 3]
+        assert made.field.of("pcs3.beat") == [1, 2, 3]
         made.bench.standing.tags["pcs3"] = "at work"
         await made.cycle(1.0, 3)
-        assert made.field.beats == [1, 2, 3]
+        assert made.field.of("pcs3.beat") == [1, 2, 3]
 
     live(park(tmp_path, more=[pcs, battery(3)]), told)
 
@@ -136,13 +82,13 @@ def test_a_device_without_such_a_point_is_told_by_check(tmp_path: Path) -> None:
 
 def test_one_that_is_not_taken_is_told_until_it_is(tmp_path: Path) -> None:
     async def told(made: Living) -> None:
-        made.field.fails = True
+        made.field.refused.add("rack.beat")
         await made.cycle(1.0)
         assert made.told.get("control_heartbeat_rack") is None, "one may be noise"
         await made.cycle(1.0)
         why = made.told["control_heartbeat_rack"]
         assert why is not None and "busy" in why.en and "rack.beat" in why.zh
-        made.field.fails = False
+        made.field.refused.clear()
         await made.cycle(1.0, 2)
         assert made.told["control_heartbeat_rack"] is None
 

@@ -9,17 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app.control.dispatcher import Dispatcher
 from app.control.dwell import Dwell
 from app.control.hunting import CALM_S, TURNS
-from app.control.ledger import Ledger
 from app.control.loading import device_faults, load_strategies
 from app.control.outlet import HALTED, Outlet, Sent
 from app.control.protection import CLIPS
 from app.control.standing import Manual
-from app.model.audit import AuditEntry
 from app.model.clock import ManualClock, SystemClock
-from app.model.config import Priority
 from app.model.control import Clip, Mode
 from app.model.errors import GridroomError, RefusedByDevice, TransportError
 from app.model.station import Point
@@ -298,65 +294,6 @@ def test_who_waits_for_a_command_is_told_when_control_is_halted(tmp_path: Path) 
         task.cancel()
         async with asyncio.timeout(2):
             assert [(await one).error for one in (under_way, queued)] == [HALTED, HALTED]
-
-    asyncio.run(run())
-
-
-class Told(dict[str, Text | None]):
-    """Alarms by their key."""
-
-    def __call__(self, key: str, what: Text | None, priority: Priority) -> None:
-        self[key] = what
-
-
-class Rows:
-    """The audit, which writes."""
-
-    def write(self, entry: AuditEntry, *, later: bool | None = None) -> Future[int]:
-        done: Future[int] = Future()
-        done.set_result(1)
-        return done
-
-
-class Taking:
-    async def write(self, point: Point, value: float) -> float:
-        return value
-
-
-def test_what_protection_clips_for_long_and_what_nobody_renews_is_told(tmp_path: Path) -> None:
-    bench, told = Bench(park(tmp_path, expiry="2s"), [SHAVE]), Told()
-    clock = ManualClock(bench.now_ns)
-
-    async def run() -> None:
-        ledger = Ledger(Rows(), clock, "0" * 64)
-        dispatcher = Dispatcher(bench.controller, Taking(), ledger, clock, told)
-        dispatcher.start()
-
-        async def cycle(seconds: float) -> None:
-            clock.advance(seconds)
-            dispatcher.send(bench.cycle(seconds))
-            await asyncio.sleep(0.01)
-
-        by_hand(bench, 60.0)
-        bench.set(**{"bms1.d_lim": 20})
-        for _ in range(29):
-            await cycle(1.0)
-        assert not told.get("control_clip_pcs1.p_set")
-        for _ in range(3):
-            await cycle(1.0)
-        clip = told["control_clip_pcs1.p_set"]
-        assert clip is not None and "battery limit" in clip.en
-        bench.set(**{"bms1.d_lim": 100})
-        await cycle(1.0)
-        assert told["control_clip_pcs1.p_set"] is None
-        clock.advance(3.0)  # nobody says anything any more
-        outlet = dispatcher.outlet("pcs1")
-        outlet._stir.set()
-        await asyncio.sleep(0.05)
-        assert told["control_expired_pcs1.p_set"] is not None
-        await cycle(0.1)
-        assert told["control_expired_pcs1.p_set"] is None
-        dispatcher.halt("over")
 
     asyncio.run(run())
 

@@ -1,0 +1,189 @@
+"""Alarms of control: what does not come true is told once, and ended when it is over; also over a changed
+configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from app.control.standing import Manual
+from app.model.control import Mode
+from tests.support.control_dispatch import Living, live
+from tests.support.control_station import Bench, battery, park, point, storage
+
+P, Q = "control_set_pcs1.p_set", "control_set_pcs1.q_set"
+
+
+def by_hand(bench: Bench, **values: float) -> None:
+    """`p_set=60` of the first storage."""
+    bench.standing.modes["pcs1"] = Mode.MANUAL
+    for n, (name, value) in enumerate(values.items()):
+        bench.standing.manual[f"pcs1.{name}"] = Manual(value, "li", "", n + 1)
+
+
+def test_what_protection_clips_for_long_and_what_nobody_renews_is_told(tmp_path: Path) -> None:
+    async def told(made: Living) -> None:
+        by_hand(made.bench, p_set=60)
+        made.bench.set(**{"bms1.d_lim": 20, "pcs1.p_kw": 20})
+        await made.cycle(1.0, 29)
+        assert not made.told.true()
+        await made.cycle(1.0, 3)
+        clip = made.told["control_clip_pcs1.p_set"]
+        assert clip is not None and "battery limit" in clip.en
+        made.bench.set(**{"bms1.d_lim": 100, "pcs1.p_kw": 60})
+        await made.cycle(1.0)
+        assert made.told["control_clip_pcs1.p_set"] is None
+        made.clock.advance(3.0)  # nobody says anything any more
+        await made.look()
+        assert made.told["control_expired_pcs1.p_set"] is not None
+        await made.cycle(0.1)
+        assert made.told["control_expired_pcs1.p_set"] is None
+
+    live(park(tmp_path, expiry="2s"), told)
+
+
+class TestTwoSetpointsOfOneDevice:
+    """What one of them does says nothing of the other."""
+
+    def test_one_that_is_refused_is_told_though_the_other_is_taken(self, tmp_path: Path) -> None:
+        async def told(made: Living) -> None:
+            by_hand(made.bench, p_set=60, q_set=20)
+            made.bench.set(**{"pcs1.p_kw": 60})
+            made.field.refused = {"pcs1.q_set"}
+            await made.cycle(1.0, 20)
+            assert made.told.said == [(Q, True)], "once, and it does not come and go"
+            made.field.refused = set()
+            await made.cycle(1.0, 3)
+            assert made.told.said == [(Q, True), (Q, False)]
+
+        live(park(tmp_path, renew="1s"), told)
+
+    def test_one_that_holds_another_value_is_told_though_the_other_does_not(self, tmp_path: Path) -> None:
+        async def told(made: Living) -> None:
+            by_hand(made.bench, p_set=60, q_set=20)
+            made.bench.set(**{"pcs1.p_kw": 60})
+            made.field.holds = {"pcs1.q_set": 5.0}
+            await made.cycle(1.0, 10)
+            held = "control_held_pcs1.q_set"
+            assert made.told.said == [(held, True)]
+            made.field.holds = {}
+            await made.cycle(1.0, 3)
+            assert made.told.said == [(held, True), (held, False)]
+
+        live(park(tmp_path, renew="1s"), told)
+
+
+def test_a_switch_that_is_not_taken_does_not_come_and_go(tmp_path: Path) -> None:
+    pcs = storage(3, enable=[{"point": "on", "value": 4}])
+    pcs["points"].append(point("on", None, "", 30, "setpoint"))
+
+    async def told(made: Living) -> None:
+        made.bench.standing.modes["pcs3"] = Mode.MANUAL
+        made.bench.standing.manual["pcs3.p_set"] = Manual(30.0, "li", "", 1)
+        made.bench.set(**{"pcs3.p_kw": 30, "pcs3.remote": 1, "bms3.soc": 50, "bms3.c_lim": 100, "bms3.d_lim": 100})
+        made.field.refused = {"pcs3.on"}
+        await made.cycle(1.5, 20)
+        assert made.told.said == [("control_set_pcs3.on", True)]
+
+    live(park(tmp_path, more=[pcs, battery(3)]), told)
+
+
+def test_of_what_nobody_asks_any_more_nothing_fails(tmp_path: Path) -> None:
+    async def told(made: Living) -> None:
+        by_hand(made.bench, p_set=60)
+        made.field.refused = {"pcs1.p_set"}
+        await made.cycle(1.0, 5)
+        assert made.told.true() == {P}
+        made.bench.standing.tags["pcs1"] = "work"
+        await made.cycle(1.0, 2)
+        assert made.told.true() == {P}, "it is still asked, and will be sent when the tag is taken away"
+        made.bench.standing.tags.clear()
+        made.bench.standing.modes.clear()
+        made.bench.standing.manual.clear()
+        made.field.refused = set()
+        made.bench.controller.last[:] = float("nan")
+        await made.cycle(1.0, 2)
+        assert not made.told.true()
+
+    live(park(tmp_path), told)
+
+
+class TestOverAChangedConfiguration:
+    def test_what_was_told_stays_and_ends_when_it_is_over(self, tmp_path: Path) -> None:
+        async def told(made: Living) -> None:
+            by_hand(made.bench, p_set=60)
+            made.bench.set(**{"bms1.d_lim": 20, "pcs1.p_kw": 20})
+            made.field.refused = {"pcs1.p_set"}
+            await made.cycle(1.0, 32)
+            clip = "control_clip_pcs1.p_set"
+            assert made.told.true() == {P, clip}
+            made.change(Bench(park(tmp_path / "b")))
+            made.bench.set(**{"bms1.d_lim": 20, "pcs1.p_kw": 20})
+            await made.cycle(1.0, 3)
+            assert made.told.said == [(P, True), (clip, True)], "neither ended nor told anew"
+            made.field.refused = set()
+            made.bench.set(**{"bms1.d_lim": 100, "pcs1.p_kw": 60})
+            await made.cycle(1.0, 3)
+            assert not made.told.true()
+
+        live(park(tmp_path / "a"), told)
+
+    def test_what_is_of_a_device_that_is_gone_is_over(self, tmp_path: Path) -> None:
+        beat = storage(3, heartbeat="1s")
+        beat["points"].append(point("beat", "heartbeat", "", 30, "setpoint"))
+        del beat["bms"]
+
+        async def told(made: Living) -> None:
+            made.bench.set(**{"pcs3.p_kw": 0, "pcs3.remote": 1})
+            made.bench.standing.modes["pcs3"] = Mode.MANUAL
+            made.bench.standing.manual["pcs3.p_set"] = Manual(30.0, "li", "", 1)
+            made.field.refused = {"pcs3.p_set", "pcs3.beat"}
+            await made.cycle(1.0, 5)
+            assert made.told.true() == {"control_set_pcs3.p_set", "control_heartbeat_pcs3"}
+            made.change(Bench(park(tmp_path / "b")))
+            assert not made.told.true()
+
+        live(park(tmp_path / "a", more=[beat]), told)
+
+    def test_times_and_ages_go_on(self, tmp_path: Path) -> None:
+        """A changed configuration makes nothing young, and shortens no rest."""
+
+        async def told(made: Living) -> None:
+            by_hand(made.bench, p_set=60)
+            await made.cycle(1.0)
+            by_hand(made.bench, p_set=0)
+            await made.cycle(1.0, 30)
+            made.bench.set(**{"bms1.t_max": 70})
+            await made.cycle(0.5, 2)
+            made.change(Bench(park(tmp_path / "b", **form), []))
+            made.bench.set(**{"bms1.t_max": 70})
+            by_hand(made.bench, p_set=60)
+            await made.cycle(0.5)
+            assert made.bench.controller.last[0] == 0, "it rests for a minute"
+            await made.cycle(0.5, 2)
+            assert "pcs1" in made.bench.standing.trips, "2 s too hot, of which one was before the change"
+
+        form: dict[str, Any] = {
+            "minimum_off": "60s", "trips": [{"by": "cell_temperature_max", "above": 55, "after": "2s"}],
+        }  # fmt: skip
+        live(park(tmp_path / "a", **form), told)
+
+    def test_what_was_old_stays_old(self, tmp_path: Path) -> None:
+        before, after = Bench(park(tmp_path / "a")), Bench(park(tmp_path / "b"))
+        by_hand(before, p_set=60)
+        before.cycle(1.0)
+        row = before.station.by_name["bms1.soc"]
+        stale = before.table.received[row]
+
+        def cycle(bench: Bench) -> float:
+            bench.now_ns += 1_000_000_000
+            bench.monotonic_ns += 1_000_000_000
+            bench.fresh()
+            bench.table.received[row] = stale
+            outcome = bench.controller.cycle(bench.table, bench.now_ns, bench.monotonic_ns)
+            return float(outcome.allowed[0])
+
+        assert [cycle(before) for _ in range(4)] == [60, 60, 0, 0], "its state of charge is not heard of any more"
+        after.now_ns, after.monotonic_ns = before.now_ns, before.monotonic_ns
+        after.controller.follow(before.controller)
+        assert cycle(after) == 0
