@@ -16,7 +16,7 @@ from app.control.fleet import NOWHERE, Fleet, Floats, carried, clamp
 from app.control.full_charge import FullCharge
 from app.control.gates import gates_of
 from app.control.hunting import Hunting
-from app.control.inputs import Inputs, Reader, Table
+from app.control.inputs import Inputs, Reader, Table, or_else
 from app.control.loading import Bound
 from app.control.policy import Policy
 from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, coded, first_of, ramped, within_gate
@@ -125,6 +125,16 @@ class Controller:
             for id_ in one.bound.strategy.switches():
                 point = station.by_id[id_].role("active_power")
                 self._reader.need(np.array([NOWHERE if point is None else point.index], np.int64))
+        self._remotes = {
+            one.id: np.array([point.index], np.int64) for one in station.devices if (point := one.role("remote"))
+        }
+        self._interlocks = {
+            one.id: np.array([station.by_name[name if "." in name else f"{one.id}.{name}"]
+                              for name in one.control.interlocks], np.int64)
+            for one in station.devices if one.control.interlocks
+        }  # fmt: skip
+        for rows in (*self._remotes.values(), *self._interlocks.values()):
+            self._reader.need(rows)
         self._policy = Policy(self.fleet)
         self.stuck_soc, self.hunting, self._dwell = StuckSoc(self.fleet), Hunting(self.fleet), Dwell(self.fleet)
         self.full_charge = FullCharge(self.fleet)
@@ -171,6 +181,17 @@ class Controller:
     def held(self, channel: int) -> float:
         """What a device said at the last cycle that its setpoint is; NaN where that may not be used."""
         return float(self._reader.good(self.fleet.setpoint[channel : channel + 1])[0])
+
+    def remote(self, device: str) -> float:
+        """Whether a device said at the last cycle that it may be commanded from here: 0 where not, NaN where that may
+        not be used; 1 of one that has no such point."""
+        rows = self._remotes.get(device)
+        return 1.0 if rows is None else float(self._reader.good(rows)[0])
+
+    def interlocks_hold(self, device: str) -> bool:
+        """Whether at the last cycle every interlock of a device was usable and not 0."""
+        rows = self._interlocks.get(device)
+        return rows is None or bool((or_else(self._reader.good(rows), 0.0) != 0).all())
 
     def running(self, bound: Bound) -> Running:
         """As its file says, or as a person has decided."""

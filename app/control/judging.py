@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from typing import Final
 
 from app.control.controller import Controller
 from app.model.control import COMMAND_ROLES, Mode, Quantity
 from app.model.errors import GridroomError
-from app.model.station import Device, Point
+from app.model.station import Point
 from app.model.text import Text
+
+LOCAL: Final = Text("switched to local", "处于就地")
+UNKNOWN_PLACE: Final = Text(
+    "it does not tell whether it is switched to local; see its connection", "就地/远方状态未知，请检查通信"
+)
 
 
 class ControlError(GridroomError):
@@ -22,10 +25,9 @@ class ControlError(GridroomError):
 class Judge:
     """Of one running station. On the engine's loop; everything raises ControlError."""
 
-    def __init__(self, controller: Callable[[], Controller], table: Callable[[], Any]) -> None:
-        """Both are asked anew each time: a changed configuration has others."""
+    def __init__(self, controller: Callable[[], Controller]) -> None:
+        """It is asked anew each time: a changed configuration has another."""
         self._controller = controller
-        self._table = table
 
     def setpoint(self, device: str, quantity: Quantity, value: float) -> int:
         """The channel that a person may set to a value now."""
@@ -71,21 +73,8 @@ class Judge:
             raise ControlError(
                 Text(f"{device} has tripped: {why_.en}; reset it first", f"{device} 已跳闸：{why_.zh}；请先复归")
             )
-        if not self._is_remote(self._controller().station.by_id[device]):
-            raise ControlError(Text(f"{device} is switched to local", f"{device} 处于就地"))
-
-    def _is_remote(self, device: Device) -> bool:
-        point = device.role("remote")
-        if point is None:
-            return True
-        table = self._table()
-        return bool(
-            table.value[point.index] != 0 and np.isfinite(table.value[point.index]) and not table.quality[point.index]
-        )
-
-    def interlocks_hold(self, device: str) -> bool:
-        """Whether every interlock of a device is usable and not 0."""
-        table, found = self._table(), self._controller().station.by_id[device]
-        names = (f"{device}.{name}" if "." not in name else name for name in found.control.interlocks)
-        rows = [self._controller().station.by_name[name] for name in names]
-        return all(table.value[row] != 0 and not table.quality[row] for row in rows)
+        remote = self._controller().remote(device)
+        if math.isnan(remote):
+            raise ControlError(UNKNOWN_PLACE.at(Text.of(device)))
+        if remote == 0:
+            raise ControlError(LOCAL.at(Text.of(device)))

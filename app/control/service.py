@@ -113,7 +113,7 @@ class Control:
         self._query, self._export = query, export
         self._standing = Standing()
         self._controller = Controller(station, strategies, self._standing)
-        self._judge = Judge(lambda: self._controller, table)
+        self._judge = Judge(lambda: self._controller)
         self._dispatcher = self._new_dispatcher()
         self._switching = Switching(station)
         self._switcher = Switcher(audit, alarm, execute=self._execute, keep=self._keep_by_itself)
@@ -482,7 +482,7 @@ class Control:
         self._judge.refuse_blocked(device, None)
         if self._standing.stopped and role in ("start", "close"):
             raise ControlError(Text("the emergency stop is in; release it first", "急停有效；请先解除"))
-        if role != "stop" and not self._judge.interlocks_hold(device):
+        if role != "stop" and not self._controller.interlocks_hold(device):
             raise ControlError(Text(f"{device} is interlocked; see its interlocks", f"{device} 被闭锁；请查看闭锁条件"))
 
     def _refuse_stop(self, device: str) -> None:

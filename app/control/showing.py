@@ -8,6 +8,7 @@ import numpy as np
 
 from app.control.controller import Controller, Outcome
 from app.control.dispatcher import Dispatcher
+from app.control.judging import LOCAL, UNKNOWN_PLACE
 from app.control.protection import CLIPS
 from app.model.control import ChannelRow, ControlState, StrategyRow, Wanted
 from app.model.text import Text
@@ -71,5 +72,5 @@ def _blocked(controller: Controller, outcome: Outcome | None, i: int) -> Text | 
         why = standing.trips[device]
         return Text(f"tripped: {why.en}", f"已跳闸：{why.zh}")
     if outcome is not None and not outcome.inputs.remote[i]:
-        return Text("switched to local", "就地")
+        return LOCAL if outcome.inputs.local[i] else UNKNOWN_PLACE
     return None

@@ -22,7 +22,8 @@ from app.control.standing import Standing
 from app.model.access import Actor, Denied
 from app.model.audit import AuditEntry, Result
 from app.model.control import Clip, Mode, Quantity, Running
-from app.model.errors import GridroomError
+from app.model.errors import GridroomError, StorageError
+from app.model.text import Text
 from tests.support.control_site import LONG_S, ROOT, SHAVE, SecondReader, Site, until
 from tests.support.doors import GOOD
 
@@ -418,3 +419,67 @@ def test_a_changed_strategy_is_taken_by_the_running_station_and_told_key_by_key(
     with pytest.raises(GridroomError, match="unknown device 'pcs9'"):
         site.door.apply().result(LONG_S)
     assert site.channel("pcs1").holder == "shave", "and it runs on"
+
+
+@pytest.mark.expects_errors
+def test_what_was_told_before_a_change_ends_after_it(make: Callable[..., Site]) -> None:
+    site = make(strategies=[{**SHAVE, "devices": ["pcs2"]}])
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 100.0).result(LONG_S)
+    site.park.tell("fault pcs1 exception 4")
+    with pytest.raises(GridroomError):
+        control.request("pcs1", Quantity.ACTIVE, 200.0).result(LONG_S)
+    until(lambda: "control_set_pcs1.p_set_kw" in site.alarms())
+    site.park.bind([{**SHAVE, "devices": ["pcs2"], "params": {"limit_kw": 150}}])
+    site.door.apply().result(LONG_S)
+    time.sleep(0.5)
+    rows = [row for row in site.door.alarms.active() if row.source == "_system.control_set_pcs1.p_set_kw"]
+    assert [row.returned for row in rows] == [0], "it is still the same one"
+    site.park.tell("clear pcs1")
+    until(lambda: "control_set_pcs1.p_set_kw" not in site.alarms() and site.channel("pcs1").held == 200)
+
+
+def test_the_emergency_stop_is_told_again_after_a_restart(make: Callable[..., Site]) -> None:
+    site = make()
+    site.door.control.stop_all("smoke").result(LONG_S)
+    site.stop()
+    site.start()
+    until(lambda: "control_stop" in site.alarms())
+    site.door.control.release_stop("all clear").result(LONG_S)
+    until(lambda: "control_stop" not in site.alarms())
+
+
+@pytest.mark.expects_errors
+def test_a_cycle_that_fails_is_told_once_and_until_one_succeeds(
+    make: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = make(strategies=[SHAVE])
+    until(lambda: site.value("pcs1.p_kw") > 20)
+
+    def broken(self: object, *moment: object) -> None:
+        raise ZeroDivisionError("a fault of Gridroom's own")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.control.controller.Controller.cycle", broken)
+        until(lambda: "control" in site.alarms())
+        until(lambda: abs(site.value("pcs1.p_kw")) < 5)  # its own timer
+    until(lambda: "control" not in site.alarms() and site.value("pcs1.p_kw") > 20)
+    assert len([one for one in caplog.records if "a cycle of control failed" in one.message]) == 1
+
+
+@pytest.mark.expects_errors
+def test_a_trip_that_cannot_be_kept_is_told_and_kept_when_it_can(
+    make: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make()
+
+    def full(file: object, text: object) -> None:
+        raise StorageError(Text.of("the disk is full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.control.service.save", full)
+        site.station.control._standing.trips["pcs1"] = Text("hot", "过热")
+        until(lambda: "control_unkept" in site.alarms())
+    until(lambda: "control_unkept" not in site.alarms())
+    assert "pcs1" in Standing.of_json((site.data / "control.json").read_text(encoding="utf-8")).trips

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -282,6 +283,19 @@ class TestTrips:
         bench = Bench(park(tmp_path, interlocks=["meter1.order"]), [SHAVE])
         assert set_to(bench, meter1_p_kw=180) == {"pcs1.p_set": 0, "pcs2.p_set": 0}, "one that is not known is open"
         assert set_to(bench, meter1_order=1) == {"pcs1.p_set": 40, "pcs2.p_set": 40}
+
+    def test_what_commands_ask_of_a_device_is_known_or_it_is_not_so(self, tmp_path: Path) -> None:
+        control = (bench := Bench(park(tmp_path, interlocks=["meter1.order"]))).controller
+        assert not control.interlocks_hold("pcs1") and math.isnan(control.remote("pcs1")), "before the first cycle"
+        set_to(bench, meter1_order=1)
+        assert control.interlocks_hold("pcs1") and control.interlocks_hold("meter1")
+        assert control.remote("pcs1") == 1 and control.remote("meter1") == 1, "it has no such switch"
+        set_to(bench, meter1_order=math.nan, pcs1_remote=0)
+        assert not control.interlocks_hold("pcs1") and control.remote("pcs1") == 0
+        set_to(bench, meter1_order=1)
+        bench.lose("meter1.order", "pcs1.remote")
+        bench.cycle()
+        assert not control.interlocks_hold("pcs1") and math.isnan(control.remote("pcs1"))
 
     def test_the_emergency_stop_waits_for_no_ramp(self, tmp_path: Path) -> None:
         bench = Bench(park(tmp_path, ramp_kw_per_s=1), [SHAVE])
