@@ -50,7 +50,7 @@ def run(station: Path, data: Path, strategies: Path, start: str, end: str, outpu
     with DataFolder.open_existing(data, "gridroom backtest") as folder:
         folder.belongs_to(found.id, claim=False)
         with HistoryReader.open(found, folder.path, SystemClock()) as reader:
-            record = recorded(found, lambda *given: reader.query(*given).result(), begin_ns, end_ns)
+            record = recorded(found, bound, lambda *given: reader.query(*given).result(), begin_ns, end_ns)
     report = backtest(found, bound, record, tariff_of(bound))
     print(told(report))
     if output is not None:
@@ -59,8 +59,11 @@ def run(station: Path, data: Path, strategies: Path, start: str, end: str, outpu
     return DONE
 
 
-def recorded(station: Station, query: Query, start_ns: int, end_ns: int) -> Record:
-    """Quarters of an hour of the grid's power without storage, and of each inverter. Raises GridroomError."""
+def recorded(station: Station, strategies: Sequence[Bound], query: Query, start_ns: int, end_ns: int) -> Record:
+    """Quarters of an hour of the grid's power without storage, of each inverter, and of points that strategies go by.
+
+    Raises GridroomError.
+    """
     meter = station.by_id.get(station.grid_meter or "")
     grid = meter.role("active_power") if meter is not None else None
     if grid is None:
@@ -71,14 +74,16 @@ def recorded(station: Station, query: Query, start_ns: int, end_ns: int) -> Reco
     names += [point.name for id_ in storage_of(station) if (point := station.by_id[id_].role("active_power"))]
     fleet = Fleet(station)
     pv = [station.points[fleet.feedback[i]].name for i in np.flatnonzero(fleet.is_limit)]
-    series = query([*names, *pv], start_ns, int(times[-1]) + _STEP_NS, max(len(times), 100))
+    asked = dict.fromkeys(name for one in strategies for name in one.strategy.points() if name in station.by_name)
+    beside = [name for name in asked if name not in {*names, *pv}]
+    series = query([*names, *pv, *beside], start_ns, int(times[-1]) + _STEP_NS, max(len(times), 100))
     steps = [_by_step(one, times) for one in series]
     site = steps[0] + np.nansum(np.array([np.zeros(len(times)), *steps[1 : len(names)]]), axis=0)
     if not np.isfinite(site).any():
         raise GridroomError(Text(f"nothing is recorded of {grid.name} in this time; take another",
                                  f"该时段没有 {grid.name} 的记录；请选择其他时段"))  # fmt: skip
-    inverters = np.array(steps[len(names) :]).T if pv else np.zeros((len(times), 0))
-    return Record(times, STEP_S, site, inverters)
+    inverters = np.array(steps[len(names) : len(names) + len(pv)]).T if pv else np.zeros((len(times), 0))
+    return Record(times, STEP_S, site, inverters, dict(zip(beside, steps[len(names) + len(pv) :], strict=True)))
 
 
 def _by_step(series: Series, times: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -119,6 +124,8 @@ def told(report: Report) -> str:
     lines = [f"{days:,.1f} days from {first:%Y-%m-%d} to {last:%Y-%m-%d} UTC, {report.steps:,} steps of 15 min"]
     if report.unknown:
         lines.append(f"{report.unknown:,} of them without a record of the grid meter: nothing was done in them")
+    for strategy, count in report.unsound.items():
+        lines.append(f"{strategy}: what it goes by was not known in {count:,} steps; its devices went by their policy")
     lines.append(f"{'':24}{'doing nothing':>16}{'with strategies':>18}{'difference':>14}")
     for name, unit, get in _ROWS:
         before, after = get(report.before), get(report.after)

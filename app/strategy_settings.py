@@ -264,8 +264,9 @@ class StrategySettings:
             text, _ = self._edited(strategy, key, value, live=True)
         elif strategy:
             text = self._put(strategy, {"mode": "live"})
-        _judge(load_strategies(station, text))
-        record = recorded(station, lambda *asked: self._query(*asked).result(), start_ns, end_ns)
+        answer = load_strategies(station, text)
+        _judge(answer)
+        record = recorded(station, answer[0], lambda *asked: self._query(*asked).result(), start_ns, end_ns)
         return trial.run(station.directory, self._overlay, text, record)
 
     # --------------------------------------------------------------------------------------------------------- inside

@@ -34,8 +34,9 @@ _COLUMNS: Final = ("time_ns", "before_kw", "after_kw", "storage_kw", "soc")
 def run(directory: Path, overlay: Path | None, strategies: str, record: Record) -> Report:
     """Strategies (the text of `strategies.yaml`) over a record. Raises GridroomError."""
     words = {"directory": str(directory.absolute()), "overlay": str(overlay.absolute()) if overlay else None,
-             "strategies": strategies, "step_s": record.step_s}  # fmt: skip
-    asked = _packed(words, {"time_ns": record.time_ns, "site_kw": record.site_kw, "pv_kw": record.pv_kw})
+             "strategies": strategies, "step_s": record.step_s, "points": list(record.points)}  # fmt: skip
+    given = {"time_ns": record.time_ns, "site_kw": record.site_kw, "pv_kw": record.pv_kw}
+    asked = _packed(words, {**given, "points": np.array(list(record.points.values()))})
     try:
         done = subprocess.run([sys.executable, "-m", "app.trial"], input=asked, capture_output=True, timeout=LONGEST_S,
                               check=False, cwd=_ROOT)  # fmt: skip
@@ -53,7 +54,7 @@ def run(directory: Path, overlay: Path | None, strategies: str, record: Record) 
         raise GridroomError(Text(**said["refused"]))
     return Report(
         Side(**said["before"]), Side(**said["after"]), tuple(Used(**one) for one in said["storage"]),
-        said["pv_lost_kwh"], said["steps"], said["unknown"], *(columns[name] for name in _COLUMNS),
+        said["pv_lost_kwh"], said["steps"], said["unknown"], said["unsound"], *(columns[name] for name in _COLUMNS),
     )  # fmt: skip
 
 
@@ -61,7 +62,9 @@ def main() -> None:
     """The child."""
     said, columns = _unpacked(sys.stdin.buffer.read())
     try:
-        answer = _answer(said, Record(columns["time_ns"], said["step_s"], columns["site_kw"], columns["pv_kw"]))
+        points = dict(zip(said["points"], columns["points"], strict=True))
+        record = Record(columns["time_ns"], said["step_s"], columns["site_kw"], columns["pv_kw"], points)
+        answer = _answer(said, record)
     except GridroomError as error:
         answer = _packed({"refused": asdict(words_of(error))}, {})
     sys.stdout.buffer.write(answer)
@@ -75,7 +78,7 @@ def _answer(said: Mapping[str, Any], record: Record) -> bytes:
     report = backtest(station, bound, record, tariff_of(bound))
     words = {"before": asdict(report.before), "after": asdict(report.after),
              "storage": [asdict(one) for one in report.storage], "pv_lost_kwh": report.pv_lost_kwh,
-             "steps": report.steps, "unknown": report.unknown}  # fmt: skip
+             "steps": report.steps, "unknown": report.unknown, "unsound": dict(report.unsound)}  # fmt: skip
     return _packed(words, {name: getattr(report, name) for name in _COLUMNS})
 
 

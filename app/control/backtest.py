@@ -6,8 +6,9 @@ Pure: columns in, a report out. The step is that of the record, 15 minutes as a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -44,6 +45,8 @@ class Record:
     """float64[k]: what the grid would have given if all storage had stood still; NaN where nobody knows."""
     pv_kw: Floats
     """float64[k, inverters]: what each inverter gave."""
+    points: Mapping[str, Floats] = field(default_factory=dict)
+    """Full name of a point that strategies go by -> float64[k]; NaN where nobody knows."""
 
 
 class _Park:
@@ -65,13 +68,28 @@ class _Park:
         if point is None:
             raise GridroomError(Text("a backtest needs the station's grid meter", "回测需要站点的关口表"))
         self._meter = point.index
+        self._assume()
+
+    def _assume(self) -> None:
+        """What is no part of the record: devices are in remote and sound, nothing locks them, nothing derates them."""
+        fleet = self._fleet
         for rows, value in ((fleet.remote, 1.0), (fleet.fault, 0.0), (fleet.soh, 100.0)):
             self._put(rows, np.full(len(rows), value))
+        for one in fleet.channels:
+            control, battery = one.device.control, fleet.battery(one.device)
+            for curve in control.derate:
+                if point := battery.role(curve.by) or one.device.role(curve.by):
+                    self.value[point.index] = max(curve.curve, key=lambda at: at[1])[0]
+            for name in control.interlocks:
+                self.value[fleet.station.by_name[one.point.beside(name)]] = 1.0
 
-    def show(self, now_ns: int, site_kw: float, pv_kw: Floats, pv_was: Floats) -> None:
-        """This is measured now: `pv_kw` as limited, `pv_was` as recorded."""
+    def show(self, now_ns: int, site_kw: float, pv_kw: Floats, pv_was: Floats, points: Mapping[int, float]) -> None:
+        """This is measured now: `pv_kw` as limited, `pv_was` as recorded; `points` row -> value of what strategies go
+        by."""
         fleet = self._fleet
         self.received[:] = now_ns
+        for row, value in points.items():
+            self.value[row] = value
         self.value[self._meter] = site_kw - float(self.power.sum()) + float((pv_was - pv_kw).sum())
         feedback = np.zeros(len(fleet))
         feedback[self.storage], feedback[self.pv] = self.power, pv_kw
@@ -119,7 +137,8 @@ def backtest(
     if not m:
         raise GridroomError(Text("the station has no storage that can be set", "本站没有可控储能"))
     after, given, levels = np.full(steps, np.nan), np.zeros((steps, m)), np.zeros((steps, m))
-    lost, monotonic_ns = 0.0, SECOND_NS
+    lost, monotonic_ns, unsound = 0.0, SECOND_NS, Counter[str]()
+    points = {station.by_name[name]: values for name, values in record.points.items()}
     full = controller.fleet.rating[park.pv]
     limit = full.copy()
     pv = or_else(record.pv_kw, 0.0)
@@ -130,9 +149,9 @@ def backtest(
         if math.isnan(site):
             park.give(np.zeros(m), record.step_s)
         else:
-            allowed = controller.last
+            allowed, beside = controller.last, {row: float(values[k]) for row, values in points.items()}
             for _ in range(2):  # what was limited shows in what is measured
-                park.show(now_ns, site, np.minimum(was, limit), was)
+                park.show(now_ns, site, np.minimum(was, limit), was, beside)
                 allowed = controller.cycle(park, now_ns, monotonic_ns).allowed
                 monotonic_ns += 1
                 before, limit = limit, np.where(np.isfinite(allowed[park.pv]), allowed[park.pv], full)
@@ -140,6 +159,7 @@ def backtest(
                     break
                 park.give(allowed[park.storage], _SMALL)
             park.give(allowed[park.storage], record.step_s)
+            unsound.update(one.bound.id for one in controller.runners if one.wish is not None and not one.wish.sound)
             cut = float((was - np.minimum(was, limit)).sum())
             lost += cut * record.step_s / 3600.0
             after[k] = site - float(park.power.sum()) + cut
@@ -151,7 +171,7 @@ def backtest(
     used = tuple(_used(devices[i], given[:, i], levels[:, i], park.capacity[i], record.step_s) for i in range(m))
     return Report(
         _side(station, record, record.site_kw, tariff), _side(station, record, after, tariff), used, lost, steps,
-        int((~known).sum()), record.time_ns, record.site_kw, after, given, levels,
+        int((~known).sum()), dict(unsound), record.time_ns, record.site_kw, after, given, levels,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,8 @@ class Report:
     steps: int
     unknown: int
     """Steps of which the site's power was not known: nothing was done in them."""
+    unsound: Mapping[str, int]
+    """Strategy -> steps in which what it goes by was not known, and its devices went by their policy."""
     time_ns: NDArray[np.int64]
     before_kw: Floats
     after_kw: Floats

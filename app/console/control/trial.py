@@ -133,6 +133,10 @@ class TrialCard(QFrame):
         tried = f"{self.strategy}, {self.key} {self.value}" if self.key else self.strategy or tr("all that are not off")
         self._say("Tried: {what}, over {n} quarters of an hour, {m} of them without a record.",
                   what=tried, n=f"{report.steps:,}", m=f"{report.unknown:,}")  # fmt: skip
+        if report.unsound:
+            self._say("What {what} goes by was not known in {n} of {m} quarters of an hour: its devices went by their "
+                      "policy.", what=", ".join(report.unsound), n=f"{max(report.unsound.values()):,}",
+                      m=f"{report.steps:,}")  # fmt: skip
         self._show_curves()
 
     def _on_error(self, error: BaseException) -> None:

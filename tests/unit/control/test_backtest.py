@@ -27,6 +27,8 @@ STEP = 900 * SECOND_NS
 BOTH = ["pcs1", "pcs2"]
 SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": BOTH, "params": {"limit_kw": 150, "recharge_below_kw": 100}}
 
+CURTAIL = {"id": "curtail", "kind": "curtailment", "devices": [*BOTH, "inv1", "inv2"]}
+
 
 def record(site: np.ndarray[Any, Any], pv: np.ndarray[Any, Any] | None = None) -> Record:
     k = len(site)
@@ -118,6 +120,25 @@ def test_a_step_without_a_record_is_left_out(station: Station) -> None:
     assert "2 of them without a record" in told(report)
 
 
+def test_what_is_no_part_of_the_record_takes_nothing_away(tmp_path: Path) -> None:
+    """A lock or a temperature that nobody recorded would make every strategy worth nothing."""
+    more = {"interlocks": ["meter1.order"], "derate": [{"by": "cell_temperature_max", "curve": [[45, 100], [55, 0]]}]}
+    for n, form in enumerate(({}, more)):
+        report = run(park(tmp_path / str(n), **form), record(day()), {**SHAVE, "params": {"limit_kw": 150}})
+        assert report.after.peak_kw == pytest.approx(150) and report.unsound == {}
+
+
+def test_a_strategy_goes_by_the_points_that_were_recorded(station: Station) -> None:
+    given = record(np.full(96, -80.0))
+    curtail = {**CURTAIL, "params": {"order": "meter1.order", "storage_first": False}}
+    report = run(station, given, curtail)
+    assert report.unsound == {"curtail": 96} and report.after_kw.min() == -80
+    order = np.where(np.arange(96) < 48, np.nan, 30.0)
+    report = run(station, replace(given, pv_kw=np.full((96, 2), 40.0), points={"meter1.order": order}), curtail)
+    assert report.unsound == {"curtail": 48}
+    assert report.after_kw[:47].tolist() == [-80] * 47 and report.after_kw[-1] == pytest.approx(-30, abs=0.1)
+
+
 def test_it_is_called_off(station: Station) -> None:
     bound = load_strategies(station, yaml.safe_dump({"strategies": [SHAVE]}))[0]
     with pytest.raises(GridroomError, match="called off"):
@@ -147,7 +168,9 @@ def test_the_record_is_the_meter_with_its_storage_taken_out(station: Station) ->
                                 np.empty((0, 2), np.int64)))  # fmt: skip
         return found
 
-    got = recorded(station, query, BEGIN, BEGIN + 4 * STEP)
-    assert asked == ["meter1.p_kw", "pcs1.p_kw", "pcs2.p_kw", "inv1.p_kw", "inv2.p_kw"]
+    text = yaml.safe_dump({"strategies": [{**CURTAIL, "params": {"order": "meter1.order"}}]})
+    got = recorded(station, load_strategies(station, text)[0], query, BEGIN, BEGIN + 4 * STEP)
+    assert asked == ["meter1.p_kw", "pcs1.p_kw", "pcs2.p_kw", "inv1.p_kw", "inv2.p_kw", "meter1.order"]
+    assert {name: values.tolist() for name, values in got.points.items()} == {"meter1.order": [5, 5, 5, 5]}
     assert np.isnan(got.site_kw[0]) and got.site_kw[1:].tolist() == [120, 120, 120]
     assert got.pv_kw.tolist() == [[5, 5]] * 4
