@@ -27,7 +27,7 @@ from app.control.switching import Switch
 from app.control.trips import Trips
 from app.control.views import Moment, Places, claims_of, only, places_of, view_of, well_formed
 from app.model.clock import SECOND_NS, to_datetime
-from app.model.control import RANKS, Clip, Mode, Rank, Running
+from app.model.control import COMMAND_ROLES, RANKS, Clip, Mode, Rank, Running
 from app.model.station import Station
 from app.model.text import Text
 
@@ -135,6 +135,15 @@ class Controller:
         }  # fmt: skip
         for rows in (*self._remotes.values(), *self._interlocks.values()):
             self._reader.need(rows)
+        self.commanded = tuple(
+            one.id for one in station.devices
+            if one.id not in self.fleet.by_device and one.driver is not None and any(map(one.role, COMMAND_ROLES))
+        )  # fmt: skip
+        """Devices with commands and no setpoint."""
+        powers = [point.index for id_ in self.commanded if (point := station.by_id[id_].role("active_power"))]
+        self._reader.need(np.array(powers, np.int64))
+        self.switched = frozenset(id_ for one in strategies for id_ in one.strategy.switches())
+        """Devices that strategies start and stop."""
         self._policy = Policy(self.fleet)
         self.stuck_soc, self.hunting, self._dwell = StuckSoc(self.fleet), Hunting(self.fleet), Dwell(self.fleet)
         self.full_charge = FullCharge(self.fleet)

@@ -39,8 +39,6 @@ class Inputs:
     discharge_limit: Floats
     remote: NDArray[np.bool_]
     """It may be commanded from here; true where it has no such point."""
-    local: NDArray[np.bool_]
-    """It tells that it may not."""
     healthy: NDArray[np.bool_]
     """It tells no fault."""
 
@@ -106,7 +104,6 @@ class Reader:
             charge_limit=_between(good(fleet.charge_limit), 0.0, np.inf),
             discharge_limit=_between(good(fleet.discharge_limit), 0.0, np.inf),
             remote=self._no_remote | (known(remote) & (remote != 0)),
-            local=remote == 0,
             healthy=self._no_fault | (fault == 0),  # what is not known is not 0
         )
 

@@ -45,7 +45,7 @@ from app.history.whole import set_aside
 from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditFilter, AuditRow
 from app.model.clock import SECOND_NS, Clock
-from app.model.config import Priority
+from app.model.config import DeviceKind, Priority
 from app.model.control import ControlState, GridOrder, Mode, Quantity, ReplayView, Running
 from app.model.errors import StorageError
 from app.model.station import Station
@@ -68,6 +68,7 @@ Query = Callable[[Sequence[str], int, int, int], Future[list[Series]]]
 """Reads history: points, start, end, pixels."""
 KEEP_AGAIN_S: Final = 5.0
 """So long after what stands could not be written it is tried again."""
+_STOPPED_TOO: Final = (DeviceKind.GENSET, DeviceKind.CHARGER)
 _FAILED: Final = "control"
 _KEPT: Final = "control_kept"
 _UNKEPT: Final = "control_unkept"
@@ -492,8 +493,7 @@ class Control:
 
     async def _set_mode(self, device: str, mode: Mode) -> Changed[None]:
         standing = self._standing
-        switched = {id_ for one in self._controller.runners for id_ in one.bound.strategy.switches()}
-        if device not in {STATION, *self._controller.fleet.by_device, *switched}:
+        if device not in {STATION, *self._controller.fleet.by_device, *self._controller.switched}:
             raise ControlError(Text(f"{device} cannot be commanded", f"{device} 不可控"))
         before = standing.mode if device == STATION else standing.modes.get(device, Mode.AUTO)
         if device == STATION:
@@ -538,7 +538,7 @@ class Control:
         before, self._standing.stopped = self._standing.stopped, stopped
         self._cycle()  # first of all
         if stopped:
-            for id_ in self._controller.fleet.by_device:
+            for id_ in (*self._controller.fleet.by_device, *self._stopped_too()):
                 point = self._station.by_id[id_].role("stop")
                 if point is not None and id_ not in self._standing.tags and not self._station.read_only:
                     states = point.form.states
@@ -546,6 +546,11 @@ class Control:
                     self._dispatcher.outlet(id_).command(point, value, partial(self._refuse_stop, id_))
         await self._keep()
         return Changed(None, before=before, after=stopped)
+
+    def _stopped_too(self) -> list[str]:
+        """What gives or takes power and has no setpoint. No battery: its contactors must not open under load."""
+        by_id = self._station.by_id
+        return [id_ for id_ in self._controller.commanded if by_id[id_].kind in _STOPPED_TOO]
 
     async def _run_strategy(self, strategy: str, running: Running) -> Changed[None]:
         bound = next((one.bound for one in self._controller.runners if one.bound.id == strategy), None)

@@ -10,7 +10,7 @@ from app.control.controller import Controller, Outcome
 from app.control.dispatcher import Dispatcher
 from app.control.judging import LOCAL, UNKNOWN_PLACE
 from app.control.protection import CLIPS
-from app.model.control import ChannelRow, ControlState, StrategyRow, Wanted
+from app.model.control import ChannelRow, CommandedRow, ControlState, StrategyRow, Wanted
 from app.model.text import Text
 
 
@@ -28,7 +28,15 @@ def state_of(controller: Controller, dispatcher: Dispatcher, outcome: Outcome | 
     channels = tuple(_channel(controller, dispatcher, outcome, i) for i in range(len(controller.fleet)))
     return ControlState(
         standing.mode, standing.stopped, strategies, channels, dict(standing.modes), dict(standing.tags),
-        dict(standing.trips),
+        dict(standing.trips), tuple(_commanded(controller, id_) for id_ in controller.commanded),
+    )  # fmt: skip
+
+
+def _commanded(controller: Controller, device: str) -> CommandedRow:
+    mode = controller.standing.mode_of(device) if device in controller.switched else None
+    return CommandedRow(
+        device, mode, controller.powers([device])[device], not controller.interlocks_hold(device),
+        _blocked(controller, device, controller.remote(device)),
     )  # fmt: skip
 
 
@@ -46,7 +54,8 @@ def _channel(controller: Controller, dispatcher: Dispatcher, outcome: Outcome | 
         float(outcome.inputs.power[i]) if outcome is not None else nan,
         float(outcome.bounds.low[i]) if outcome is not None else nan,
         float(outcome.bounds.high[i]) if outcome is not None else nan,
-        _blocked(controller, outcome, i), one.device.control.expiry is not None,
+        _blocked(controller, one.device.id, controller.remote(one.device.id) if outcome is not None else 1.0),
+        one.device.control.expiry is not None,
     )  # fmt: skip
 
 
@@ -62,8 +71,8 @@ def _wanted(outcome: Outcome, i: int) -> list[Wanted]:
     return sorted(found, key=lambda one: order.index(one.rank))
 
 
-def _blocked(controller: Controller, outcome: Outcome | None, i: int) -> Text | None:
-    device, standing = controller.fleet.channels[i].device.id, controller.standing
+def _blocked(controller: Controller, device: str, remote: float) -> Text | None:
+    standing = controller.standing
     if controller.station.read_only:
         return Text("the station is read-only", "本站为只读")
     if device in standing.tags:
@@ -71,6 +80,8 @@ def _blocked(controller: Controller, outcome: Outcome | None, i: int) -> Text | 
     if device in standing.trips:
         why = standing.trips[device]
         return Text(f"tripped: {why.en}", f"已跳闸：{why.zh}")
-    if outcome is not None and not outcome.inputs.remote[i]:
-        return LOCAL if outcome.inputs.local[i] else UNKNOWN_PLACE
+    if math.isnan(remote):
+        return UNKNOWN_PLACE
+    if remote == 0:
+        return LOCAL
     return None

@@ -230,6 +230,21 @@ class ChannelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandedRow:
+    """A device that is commanded and has no setpoint: a breaker, a genset, the contactor of a battery."""
+
+    device: str
+    mode: Mode | None
+    """None where nothing but people and dispatch centres command it."""
+    power_kw: float
+    """NaN where it does not tell, or that may not be used."""
+    locked: bool
+    """An interlock is open: nothing but a stop is sent."""
+    blocked: Text | None
+    """Why nothing is sent; None where it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyRow:
     """One strategy as the screen shows it."""
 
@@ -263,6 +278,7 @@ class ControlState:
     """Device -> why it is tagged (挂牌)."""
     trips: dict[str, Text] = field(default_factory=dict)
     """Device -> why it has tripped; it stays until a person resets it."""
+    commanded: tuple[CommandedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

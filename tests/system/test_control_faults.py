@@ -203,3 +203,22 @@ def test_a_genset_is_started_before_the_reserve_is_used_up_and_stopped_by_who_st
     assert {(row.actor, row.role, row.target) for row in asked} == {("backup", "strategy", "gen1")}
     told = [json.loads(row.details)["role"] for row in asked]
     assert told == sorted(told) and set(told) == {"start", "stop"}, "it is told again while it takes its time"
+
+
+def test_a_machine_without_a_setpoint_is_commanded_tagged_and_stopped_with_everything(
+    make: Callable[..., Site],
+) -> None:
+    site = make(only=(*STORAGE, "gen1"))
+    control = site.door.control
+    (row,) = control.state().commanded
+    assert (row.device, row.mode, row.blocked, row.locked) == ("gen1", None, None, False)
+    control.tag("gen1", "oil is changed").result(LONG_S)
+    with pytest.raises(GridroomError, match="oil is changed"):
+        control.command("gen1", "start", control.arm("gen1", "start")).result(LONG_S)
+    (row,) = control.state().commanded
+    assert row.blocked is not None and "oil is changed" in row.blocked.en
+    control.untag("gen1").result(LONG_S)
+    control.command("gen1", "start", control.arm("gen1", "start")).result(LONG_S)
+    until(lambda: site.value("gen1.p_kw") > 20 and control.state().commanded[0].power_kw > 20, 60)
+    control.stop_all("smoke").result(LONG_S)
+    until(lambda: site.value("gen1.p_kw") < 5, 60)

@@ -29,6 +29,8 @@ from app.model.control import (
     RANK_NAMES,
     UNITS,
     ChannelRow,
+    Clip,
+    CommandedRow,
     ControlState,
     Mode,
     Quantity,
@@ -151,9 +153,11 @@ class DevicesTab(Tab):
 
     # ------------------------------------------------------------------------------------------------------- showing
 
-    def _tell(self, row: ChannelRow) -> list[Cell | str]:
+    def _tell(self, row: ChannelRow | CommandedRow) -> list[Cell | str]:
         tongue = language.name()
         name = self.context.facade.station.by_id[row.device].name.in_(tongue)
+        if isinstance(row, CommandedRow):
+            return self._tell_commanded(name, row)
         limited = row.blocked.in_(tongue) if row.blocked is not None else CLIP_NAMES[row.clip].in_(tongue)
         mode = Cell(tr(MODES[row.mode]), frame="manual" if row.mode is Mode.MANUAL else "")
         figures = [
@@ -161,6 +165,14 @@ class DevicesTab(Tab):
         ]
         return [name, f"{tr(QUANTITIES[row.quantity])} ({UNITS[row.quantity]})", mode, self._who(row.holder), *figures,
                 Cell(limited, bold=row.blocked is not None)]  # fmt: skip
+
+    def _tell_commanded(self, name: str, row: CommandedRow) -> list[Cell | str]:
+        mode = Cell(tr(MODES[row.mode]) if row.mode else "–", frame="manual" if row.mode is Mode.MANUAL else "")
+        why = row.blocked or (CLIP_NAMES[Clip.INTERLOCK] if row.locked else None)
+        limited = Cell(why.in_(language.name()) if why else "", bold=row.blocked is not None)
+        nothing = [Cell("–", right=True) for _ in range(4)]
+        power = Cell(number(row.power_kw), right=True)
+        return [name, tr("commands"), mode, "–", *nothing, power, limited]
 
     def _tell_wanted(self, one: Wanted) -> list[Cell | str]:
         tongue = language.name()
@@ -184,9 +196,10 @@ class DevicesTab(Tab):
 
     def read(self) -> None:
         self.state = self.context.facade.control.state()
-        self.rows.rows_model.refresh(self.state.channels)
-        if not self.state.channels:
-            self.say(tr("No device of this station can be set: none has a setpoint with a role."))
+        rows = (*self.state.channels, *self.state.commanded)
+        self.rows.rows_model.refresh(rows)
+        if not rows:
+            self.say(tr("No device of this station can be set: none has a setpoint or a command with a role."))
         self._show_chosen()
 
     def clear(self) -> None:
@@ -196,21 +209,23 @@ class DevicesTab(Tab):
 
     def _show_chosen(self) -> None:
         row = self._row()
-        self.acting.rows_model.refresh(row.wanted if row is not None else ())
-        tongue = language.name()
-        station = self.context.facade.station
-        if row is None:
-            self.head.setText(tr("Choose a device above."))
+        self.acting.rows_model.refresh(row.wanted if isinstance(row, ChannelRow) else ())
+        name = self._name(row)
+        if not isinstance(row, ChannelRow):
+            self.head.setText(f"{name} · {tr('commands')}" if row is not None else tr("Choose a device above."))
             self.range.clear()
         else:
-            name, unit = station.by_id[row.device].name.in_(tongue), UNITS[row.quantity]
+            unit = UNITS[row.quantity]
             alone = "" if row.timer else f" · {tr('no timer of its own')}"
             self.head.setText(f"{name} · {tr(QUANTITIES[row.quantity])}{alone}")
             self.range.setText(f"{unit}  [{number(row.low)} … {number(row.high)}]")
         self._offer_commands(row)
         self.show_rights()
 
-    def _offer_commands(self, row: ChannelRow | None) -> None:
+    def _name(self, row: ChannelRow | CommandedRow | None) -> str:
+        return self.context.facade.station.by_id[row.device].name.in_(language.name()) if row is not None else ""
+
+    def _offer_commands(self, row: ChannelRow | CommandedRow | None) -> None:
         device = self.context.facade.station.by_id.get(row.device) if row is not None else None
         roles = [role for role in COMMAND_ROLES if device is not None and device.role(role) is not None]
         if [self.commands.itemData(i) for i in range(self.commands.count())] != roles:
@@ -249,40 +264,45 @@ class DevicesTab(Tab):
         self.may(self._release, "control.release_stop", able=stopped)
         allow = self.context.door.allow
         for one, button in self.device_modes.items():
-            allow(button, "control.set_mode", able=row is not None and row.mode is not one, devices=device)
+            able = row is not None and row.mode is not None and row.mode is not one
+            allow(button, "control.set_mode", able=able, devices=device)
         self.tag.setText(tr("Take the tag away") if tagged else tr("Hang a tag"))
         hint = tr("Nothing is sent to a tagged device; write the reason above.")
         able = row is not None and (tagged or bool(self.reason.text().strip()))
         allow(self.tag, "control.untag" if tagged else "control.tag", able=able, hint=hint, devices=device)
         allow(self.trip, "control.reset_trip", able=tripped, devices=device)
-        value = self._value()
-        manual = row is not None and row.mode is Mode.MANUAL and row.blocked is None and not stopped
+        value, channel = self._value(), self._channel()
+        manual = channel is not None and channel.mode is Mode.MANUAL and channel.blocked is None and not stopped
         hint = "" if manual else tr("Put the device in manual first.")
         allow(self.set, "control.request", able=manual and value is not None, hint=hint, devices=device)
         allow(self.set_all, "control.request_many", able=value is not None and not stopped and len(self._all()) > 1,
               hint=tr("All devices in manual that have this setpoint."), devices=self._all() or None)  # fmt: skip
-        self.set_all.setText(tr("Set all {n} in manual", n=len(self._all())))
+        several = len(self._all()) > 1
+        self.set_all.setText(tr("Set all {n} in manual", n=len(self._all())) if several else tr("Set all in manual"))
         self.call_off.setEnabled(self._setting)
         self.value.setEnabled(manual)
-        self.set.setText(self._set_words(row, value))
+        self.set.setText(self._set_words(channel, value))
         role = self.commands.currentData()
         allow(self.arm, "control.arm", able=role is not None and self._armed is None, devices=device)
         armed = self._armed is not None and row is not None and self._armed[:2] == (row.device, role)
-        name = self.context.facade.station.by_id[row.device].name.in_(language.name()) if row is not None else ""
-        self.confirm.setText(f"{tr(COMMANDS[role])} {name}" if role else tr("Command"))
+        self.confirm.setText(f"{tr(COMMANDS[role])} {self._name(row)}" if role else tr("Command"))
         allow(self.confirm, "control.command", able=armed, hint=tr("Arm it first."), devices=device)
 
     def _set_words(self, row: ChannelRow | None, value: float | None) -> str:
         if row is None or value is None:
             return tr("Set")
-        name = self.context.facade.station.by_id[row.device].name.in_(language.name())
-        return tr("Set {name} to {value}", name=name, value=f"{number(value)} {UNITS[row.quantity]}")
+        return tr("Set {name} to {value}", name=self._name(row), value=f"{number(value)} {UNITS[row.quantity]}")
 
     # --------------------------------------------------------------------------------------------------------- doing
 
-    def _row(self) -> ChannelRow | None:
-        found: ChannelRow | None = self.rows.chosen()
+    def _row(self) -> ChannelRow | CommandedRow | None:
+        found: ChannelRow | CommandedRow | None = self.rows.chosen()
         return found
+
+    def _channel(self) -> ChannelRow | None:
+        """The chosen row, where it has a setpoint."""
+        row = self._row()
+        return row if isinstance(row, ChannelRow) else None
 
     def _device(self) -> str:
         row = self._row()
@@ -313,13 +333,13 @@ class DevicesTab(Tab):
 
     def _all(self) -> tuple[str, ...]:
         """Devices in manual that have the setpoint of the chosen row."""
-        row, state = self._row(), self.state
+        row, state = self._channel(), self.state
         rows = state.channels if state is not None and row is not None else ()
         return tuple(one.device for one in rows if row is not None and one.quantity is row.quantity
                      and one.mode is Mode.MANUAL and one.blocked is None)  # fmt: skip
 
     def _on_set_all(self) -> None:
-        row, value, devices = self._row(), self._value(), self._all()
+        row, value, devices = self._channel(), self._value(), self._all()
         if row is None or value is None:
             return
         control, reason, unit = self.context.facade.control, self.reason.text().strip(), UNITS[row.quantity]
@@ -352,7 +372,7 @@ class DevicesTab(Tab):
         self.show_rights()
 
     def _on_set(self) -> None:
-        row, value = self._row(), self._value()
+        row, value = self._channel(), self._value()
         if row is None or value is None:
             return
         control, unit = self.context.facade.control, UNITS[row.quantity]

@@ -23,7 +23,18 @@ from app.console.main import Console
 from app.console.pages.control import ControlPage
 from app.model.audit import AuditRow
 from app.model.clock import SECOND_NS
-from app.model.control import ChannelRow, Clip, ControlState, Mode, Quantity, Rank, Running, StrategyRow, Wanted
+from app.model.control import (
+    ChannelRow,
+    Clip,
+    CommandedRow,
+    ControlState,
+    Mode,
+    Quantity,
+    Rank,
+    Running,
+    StrategyRow,
+    Wanted,
+)
 from app.model.station import Station
 from app.model.text import Text
 from tests.support.fake_station import FakeControl, FakeStation, FakeStrategies
@@ -143,6 +154,34 @@ def test_a_command_has_two_steps(control: FakeControl, console: Console, qtbot: 
     view.confirm.click()
     qtbot.waitUntil(lambda: control.asked == [("command", device, "stop", f"{device} stop", "")])
     assert not view.confirm.isEnabled()
+
+
+def test_a_device_without_a_setpoint_is_commanded_and_tagged(
+    control: FakeControl, console: Console, facade: FakeStation, qtbot: QtBot
+) -> None:
+    station = facade.station
+    device = station.devices[0].id
+    genset = CommandedRow(device, None, 120.5, True, None)
+    control.now = replace(control.now, commanded=(genset,))
+    view: DevicesTab = tab(console, DevicesTab)
+    last = view.rows.rows_model.rowCount() - 1
+    assert [view.rows.rows_model.cell(last, n).text for n in (1, 2, 5, 8, 9)] == ["commands", "–", "–", "+120.5", "interlock"]
+    view.rows.selectRow(last)
+    view.read()
+    name = station.by_id[device].name.en
+    assert view.head.text() == f"{name} · commands" and view.acting.rows_model.rowCount() == 0
+    assert not any(button.isEnabled() for button in (*view.device_modes.values(), view.value, view.set, view.set_all))
+    view.commands.clear()
+    view.commands.addItem("Start", "start")
+    view.show_rights()
+    view.arm.click()
+    assert view.confirm.text() == f"Start {name}"
+    view.confirm.click()
+    qtbot.waitUntil(lambda: control.asked == [("command", device, "start", f"{device} start", "")])
+    view.reason.setText("oil is changed")
+    view.read()
+    view.tag.click()
+    qtbot.waitUntil(lambda: control.asked[-1] == ("tag", device, "oil is changed"))
 
 
 def test_a_tag_needs_its_reason_and_the_stop_is_one_click(control: FakeControl, console: Console, qtbot: QtBot) -> None:
