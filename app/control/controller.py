@@ -112,8 +112,9 @@ class Controller:
         self._protection = DeviceProtection(self.fleet, self._reader)
         self.trips = Trips(self.fleet, self._reader)
         self._gates = gates_of(station, self.fleet)
-        for rows in (*(one.row for one in self._gates), *(one.places.meter for one in self.runners),
-                     *(one.places.points for one in self.runners)):  # fmt: skip
+        for gate in self._gates:
+            self._reader.need(np.concatenate([gate.row, gate.kvar]))
+        for rows in (row for one in self.runners for row in (one.places.meter, one.places.points)):
             self._reader.need(rows)
         meter = station.by_id.get(station.grid_meter or "")
         point = meter.role("active_power") if meter is not None else None
@@ -392,8 +393,8 @@ class Controller:
                  by_ramp, damped, by_bounds]  # fmt: skip
         gated = self._none
         for one in self._gates:
-            drawn = float(self._reader.good(one.row)[0])
-            value, by_gate = within_gate(one.gate, drawn, inputs.power, value, self.last)
+            gate, drawn = one.now(self._reader)
+            value, by_gate = within_gate(gate, drawn, inputs.power, value, self.last)
             codes.append(by_gate)
             gated = gated | (by_gate != 0)
         value = self._steady(value, bounds, verdict, gated)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.control.fleet import NOWHERE, Fleet, Floats, Rows, clamp
 from app.control.inputs import Inputs, Reader, known, or_else
 from app.control.policy import steps
-from app.model.control import Clip
+from app.model.control import Clip, Quantity
 
 Codes = NDArray[np.int8]
 CLIPS: tuple[Clip, ...] = tuple(Clip)
@@ -80,6 +80,16 @@ class DeviceProtection:
         self._reader = reader
         self._tells_most = fleet.is_active & (fleet.discharge_limit != NOWHERE)
         self._tells_least = fleet.is_active & (fleet.charge_limit != NOWHERE)
+        known_kva = [
+            one.quantity is Quantity.REACTIVE and one.device.ratings.apparent_kva is not None for one in fleet.channels
+        ]
+        self._apparent = np.flatnonzero(known_kva)
+        devices = [fleet.channels[i].device for i in self._apparent]
+        beside = [one.role("active_power") for one in devices]
+        self._beside: Rows = np.array([NOWHERE if point is None else point.index for point in beside], np.int64)
+        reader.need(self._beside)
+        self._kva = np.array([one.ratings.apparent_kva for one in devices], np.float64)
+        self._kw = np.array([one.ratings.power_kw or np.inf for one in devices], np.float64)
         self._has_soc = fleet.is_active & (fleet.soc != NOWHERE)
         self._curves: list[tuple[NDArray[np.intp], Rows, list[float], list[float], Clip]] = []
         self._locks: list[tuple[int, Rows]] = []
@@ -108,6 +118,10 @@ class DeviceProtection:
         bounds = Bounds(fleet.low.copy(), fleet.high.copy(), rating, rating.copy())
         active = fleet.is_active
         zero = np.zeros(n)
+        if len(self._apparent):
+            most = self._reactive()
+            bounds.at_most(most, Clip.RATING)
+            bounds.at_least(-most, Clip.RATING)
         # A limit that the battery should tell and does not is a limit of nothing.
         bounds.at_most(np.where(self._tells_most, or_else(inputs.discharge_limit, 0.0), np.inf), Clip.BATTERY)
         bounds.at_least(np.where(self._tells_least, -or_else(inputs.charge_limit, 0.0), -np.inf), Clip.BATTERY)
@@ -122,6 +136,14 @@ class DeviceProtection:
             if not np.all(or_else(self._reader.good(rows), 0.0) != 0):
                 _hold_at_rest(bounds, i, Clip.INTERLOCK)
         return bounds
+
+    def _reactive(self) -> Floats:
+        """kvar that the apparent rating leaves beside the active power that flows; beside one that is not known, what
+        its rating leaves."""
+        kw = np.minimum(np.abs(or_else(self._reader.good(self._beside), self._kw)), self._kva)
+        most: Floats = np.full(len(self._fleet), np.inf)
+        most[self._apparent] = np.sqrt(self._kva**2 - kw**2)
+        return most
 
     def _derate(self, bounds: Bounds) -> None:
         n = len(self._fleet)

@@ -15,7 +15,7 @@ from app.control.standing import Manual, Standing
 from app.model.clock import SECOND_NS
 from app.model.control import Clip, Mode, Quantity, Running
 from app.model.text import Text
-from tests.support.control_station import Bench, park
+from tests.support.control_station import Bench, park, point
 
 BOTH = ["pcs1", "pcs2"]
 SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": BOTH, "params": {"limit_kw": 100}}
@@ -317,6 +317,37 @@ def test_a_ramp_and_the_least_change(tmp_path: Path) -> None:
 
 
 PLAN = {"id": "plan", "kind": "plan_tracking", "devices": BOTH, "params": {"plan": [-80.0] * 96}}
+
+
+T1: dict[str, Any] = {
+    "id": "t1", "name": "T1", "kind": "transformer", "ratings": {"apparent_kva": 100},
+    "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 9, "unit": 1},
+    "points": [point("t", None, "degC", 0)],
+}  # fmt: skip
+
+
+class TestApparentPower:
+    def test_a_transformer_bears_active_and_reactive_power_together(self, tmp_path: Path) -> None:
+        bench = Bench(park(tmp_path, more=[T1]), [{**PLAN, "params": {"plan": [-140.0] * 96}}])
+        assert set_to(bench, meter1_p_kw=0) == {"pcs1.p_set": -50, "pcs2.p_set": -50}
+        assert clip(bench, bench.cycle()) is Clip.TRANSFORMER
+        assert set_to(bench, meter1_q_kvar=60) == {"pcs1.p_set": -40, "pcs2.p_set": -40}, "of 100 kVA beside 60 kvar"
+        bench.lose("meter1.q_kvar")
+        assert bench.run() == {"pcs1.p_set": -40, "pcs2.p_set": -40}, "what is not known leaves no more than it did"
+        assert set_to(bench, meter1_q_kvar=-100) == {"pcs1.p_set": 0, "pcs2.p_set": 0}
+        bench = Bench(park(tmp_path / "export", more=[T1]), [{**PLAN, "params": {"plan": [140.0] * 96}}])
+        assert set_to(bench, meter1_p_kw=0) == {"pcs1.p_set": 50, "pcs2.p_set": 50}
+
+    def test_a_converter_gives_as_much_reactive_power_as_its_rating_leaves(self, bench: Bench) -> None:
+        """110 kVA and 100 kW."""
+        bench.standing.modes["pcs1"] = Mode.MANUAL
+        bench.standing.manual["pcs1.q_set"] = Manual(110.0, "li", "", 1)
+        assert bench.run()["pcs1.q_set"] == 110
+        assert set_to(bench, pcs1_p_kw=-66)["pcs1.q_set"] == pytest.approx(88)
+        bench.lose("pcs1.p_kw")
+        assert bench.run()["pcs1.q_set"] == pytest.approx(math.sqrt(110**2 - 100**2)), "as if it gave its rating"
+        bench.standing.manual["pcs1.q_set"] = Manual(-110.0, "li", "", 2)
+        assert set_to(bench, pcs1_p_kw=110)["pcs1.q_set"] == 0
 
 
 def test_the_least_change_undoes_no_limit_of_the_site(tmp_path: Path) -> None:

@@ -102,7 +102,9 @@ def judge(bench: Bench, name: str, value: float) -> None:
     if name.endswith("p_lim"):
         assert 0 <= value <= 50
     elif name.endswith("q_set"):
-        assert -110 <= value <= 110
+        beside = sound(bench, f"{device}.p_kw")
+        beside = 100.0 if math.isnan(beside) else min(abs(beside), 110.0)
+        assert math.hypot(value, beside) <= 110 + 1e-6, (value, beside)
     else:
         number_ = device[-1]
         soc, charge, give = (sound(bench, f"bms{number_}.{one}") for one in ("soc", "c_lim", "d_lim"))
