@@ -44,7 +44,7 @@ class Channel:
     point: Point
     """Which is written."""
     rating: float
-    """kW, or kVA of reactive power; inf where nobody says."""
+    """kW, or kVA of reactive power; inf where neither rating nor range is known."""
 
 
 class Fleet:
@@ -164,14 +164,15 @@ def _channels(device: Device) -> list[Channel]:
         point = device.role(role)
         if point is None or device.driver is None or (quantity is Quantity.LIMIT and device.kind is DeviceKind.PCS):
             continue
-        found.append(Channel(device, quantity, point, _rating(device, quantity)))
+        found.append(Channel(device, quantity, point, _rating(device, quantity, point)))
     return found
 
 
-def _rating(device: Device, quantity: Quantity) -> float:
+def _rating(device: Device, quantity: Quantity, point: Point) -> float:
+    """Where nobody says, the largest that the setpoint's range allows."""
     ratings = device.ratings
     known = ratings.apparent_kva or ratings.power_kw if quantity is Quantity.REACTIVE else ratings.power_kw
-    return known or np.inf
+    return known or max(map(abs, point.form.range or ()), default=0.0) or np.inf
 
 
 def _bounds(one: Channel) -> tuple[float, float]:

@@ -151,7 +151,8 @@ class DeviceProtection:
             value = float(self._reader.good(row)[0])
             part = float(np.interp(value, xs, ys)) / 100.0 if np.isfinite(value) else 0.0
             most = np.full(n, np.inf)
-            most[at] = self._fleet.rating[at] * part
+            rating = self._fleet.rating[at]  # a part of what nobody knows is nothing
+            most[at] = np.inf if part >= 1.0 else np.where(np.isfinite(rating), rating, 0.0) * part
             bounds.at_most(most, clip if np.isfinite(value) else Clip.BAD_INPUT)
             bounds.at_least(-most, clip if np.isfinite(value) else Clip.BAD_INPUT)
 

@@ -26,8 +26,9 @@ from pydantic import (
 )
 
 from app.model.cleaning import CleanForm, fits_point, leaves_alarms
+from app.model.durations import format_duration
 from app.model.errors import Wrong
-from app.model.fields import DURATION_FORM, DurationS, Finite, Form, State, duration_s
+from app.model.fields import DURATION_FORM, DurationS, Finite, Form, NotNegative, Positive, State, duration_s
 from app.model.roles import ROLES
 from app.model.secrets import is_reference
 from app.model.text import Text
@@ -381,10 +382,10 @@ class ControlForm(Form):
     renew: DurationS | None = None
     on_bad_input: Literal["hold", "ramp", "fall_back"] = "hold"
     safe_kw: Finite = 0.0
-    ramp_kw_per_s: Annotated[float, Field(gt=0)] | None = None
+    ramp_kw_per_s: Positive | None = None
     soc: Annotated[tuple[Finite, Finite], AfterValidator(_rising)] = (5.0, 95.0)
-    minimum_change_kw: Annotated[float, Field(ge=0)] = 0.0
-    dead_zone_kw: Annotated[float, Field(ge=0)] = 0.0
+    minimum_change_kw: NotNegative = 0.0
+    dead_zone_kw: NotNegative = 0.0
     minimum_on: DurationS | None = None
     minimum_off: DurationS | None = None
     throttle: DurationS | None = None
@@ -400,13 +401,26 @@ class ControlForm(Form):
     interlocks: tuple[str, ...] = ()
     """Points, of the device by id or of others by full name, that must be usable and not 0."""
 
+    @model_validator(mode="after")
+    def _is_renewed_in_time(self) -> ControlForm:
+        """A setpoint that expires between two of its writes leads its device to safety again and again."""
+        for key, period, least in (("renew", self.renew, 1.0), ("throttle", self.throttle, 2.0)):
+            if self.expiry is not None and period is not None and period * least >= self.expiry:
+                given, expiry = format_duration(period), format_duration(self.expiry)
+                raise Wrong(
+                    Text(f"{key}: {given} is too long for expiry: {expiry}; it would expire between two writes",
+                         f"{key}: {given} 对于 expiry: {expiry} 过长；设定值会在两次写入之间失效"),
+                    Text("write a third of expiry", "请写 expiry 的三分之一"),
+                )  # fmt: skip
+        return self
+
 
 class RatingsForm(Form):
-    power_kw: Finite | None = None
-    energy_kwh: Finite | None = None
-    apparent_kva: Finite | None = None
-    voltage_v: Finite | None = None
-    current_a: Finite | None = None
+    power_kw: Positive | None = None
+    energy_kwh: Positive | None = None
+    apparent_kva: Positive | None = None
+    voltage_v: Positive | None = None
+    current_a: Positive | None = None
 
 
 class ConnectionForm(BaseModel):

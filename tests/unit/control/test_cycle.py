@@ -15,7 +15,7 @@ from app.control.standing import Manual, Standing
 from app.model.clock import SECOND_NS
 from app.model.control import Clip, Mode, Quantity, Running
 from app.model.text import Text
-from tests.support.control_station import Bench, park, point
+from tests.support.control_station import Bench, battery, park, point, storage
 
 BOTH = ["pcs1", "pcs2"]
 SHAVE = {"id": "shave", "kind": "peak_shaving", "devices": BOTH, "params": {"limit_kw": 100}}
@@ -278,6 +278,24 @@ class TestTrips:
         assert bench.allowed(outcome) == {"pcs1.p_set": pytest.approx(30), "pcs2.p_set": 100}
         bench.lose("bms1.t_max")
         assert bench.run()["pcs1.p_set"] == 0, "a temperature that is not known allows nothing"
+
+    def test_without_a_rating_it_takes_parts_of_the_range_and_of_nothing_known_leaves_nothing(
+        self, tmp_path: Path
+    ) -> None:
+        control = {"derate": [{"by": "cell_temperature_max", "curve": [[45, 100], [55, 0]]}]}
+        for n, (range_, left) in enumerate((([-60.0, 60.0], 18.0), (None, 0.0))):
+            pcs = storage(3, **control)
+            del pcs["ratings"]
+            if range_:
+                pcs["points"][2]["range"] = range_
+            bench = Bench(park(tmp_path / str(n), more=[pcs, battery(3)]))
+            bench.set(**{"pcs3.p_kw": 0, "pcs3.remote": 1, "bms3.soc": 50, "bms3.c_lim": 900, "bms3.d_lim": 900})
+            bench.standing.modes["pcs3"] = Mode.MANUAL
+            bench.standing.manual["pcs3.p_set"] = Manual(1000.0, "li", "", 1)
+            bench.set(**{"bms3.t_max": 25})
+            assert bench.run()["pcs3.p_set"] == (60.0 if range_ else 900.0)
+            bench.set(**{"bms3.t_max": 52})
+            assert bench.run()["pcs3.p_set"] == pytest.approx(left)
 
     def test_an_interlock_that_is_open_allows_nothing(self, tmp_path: Path) -> None:
         bench = Bench(park(tmp_path, interlocks=["meter1.order"]), [SHAVE])

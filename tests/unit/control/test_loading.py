@@ -161,6 +161,9 @@ def test_the_channels_of_a_park(station: Station) -> None:
         ({"derate": [{"by": "soc", "curve": [[2, 100], [1, 0]]}]}, "the values of a curve do not rise"),
         ({"derate": [{"by": "soc", "curve": [[1, 100]]}]}, "curve"),
         ({"derate": [{"by": "soc", "curve": [[1, 100], [2, 101]]}]}, "curve"),
+        ({"expiry": "10s", "renew": "10s"}, "renew: 10s is too long for expiry: 10s; it would expire between two writes"),
+        ({"expiry": "10s", "throttle": "5s"}, "throttle: 5s is too long for expiry: 10s"),
+        ({"minimum_change_kw": float("inf")}, "minimum_change_kw"),
     ],
 )
 def test_what_control_names_must_be_there(tmp_path: Path, control: dict[str, Any], words: str) -> None:
@@ -168,6 +171,13 @@ def test_what_control_names_must_be_there(tmp_path: Path, control: dict[str, Any
         park(tmp_path, **control)
         configure(tmp_path)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("rating", [-100, 0, float("inf")])
+def test_a_rating_is_more_than_nothing(tmp_path: Path, rating: float) -> None:
+    """Of a negative one the bounds would stand the wrong way round."""
+    with pytest.raises(ConfigFaults, match="power_kw"):
+        park(tmp_path, more=[{**storage(3), "ratings": {"power_kw": rating}}])
 
 
 def test_the_schema_takes_what_is_good_and_nothing_else() -> None:
