@@ -19,6 +19,8 @@ LARGE: Final = 0.2
 MISSING: Final = 0.7
 METER_SCANS: Final = 1.5
 """So many scans of the grid meter, and half of `confirm: within`, it has to show what a device says that it does."""
+LIMIT_WITHIN_S: Final = 30.0
+"""An inverter or a charger comes below its limit by a ramp of its own: so long it has at least."""
 STILL: Final = 0.02
 """Share of the rating within which a setpoint counts as the same."""
 
@@ -57,7 +59,8 @@ class _Step:
 
 
 class Feedback:
-    """Watches active power: by what the device shows, and by what the grid meter shows of it. On the engine's loop."""
+    """Watches active power and its limits: by what the device shows, and of what is to flow also by what the grid meter
+    shows of it. On the engine's loop."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -76,7 +79,7 @@ class Feedback:
     def look(self, sent: Floats, power: Floats, meter_kw: float, now_ns: int) -> None:
         """`sent` float64[n] what each device took last, NaN where nothing; `power` what flows, NaN where unknown."""
         for i, one in enumerate(self._fleet.channels):
-            if one.quantity is not Quantity.ACTIVE or np.isnan(sent[i]) or np.isnan(power[i]):
+            if one.quantity is Quantity.REACTIVE or np.isnan(sent[i]) or np.isnan(power[i]):
                 self._steps.pop(i, None)
                 self.doubt[i], self.confirmed[i] = Doubt.NONE, False
                 continue
@@ -89,9 +92,16 @@ class Feedback:
                 )
                 step = self._steps[i] = _Step(value, now_ns, *before)
                 self.confirmed[i] = False
-            near = abs(flows - value) <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
-            late = now_ns - step.since_ns > confirm.within * SECOND_NS
+            far = flows - value if one.quantity is Quantity.LIMIT else abs(flows - value)
+            near = far <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
             self.confirmed[i] |= near
+            if one.quantity is Quantity.LIMIT:
+                within_s = max(confirm.within, LIMIT_WITHIN_S)
+                step.since_ns = now_ns if near else step.since_ns
+                late = now_ns - step.since_ns > within_s * SECOND_NS
+                self.doubt[i] = Doubt.FOLLOWS_NOT if late else Doubt.NONE
+                continue
+            late = now_ns - step.since_ns > confirm.within * SECOND_NS
             step.near_ns = (step.near_ns or now_ns) if near else 0
             proof_s = max(confirm.within / 2.0, self._meter_s)
             if near and not step.proved and now_ns - step.near_ns >= proof_s * SECOND_NS:
@@ -101,8 +111,8 @@ class Feedback:
                 step.since_ns = now_ns if self.doubt[i] is not Doubt.NONE else step.since_ns
                 self.doubt[i] = Doubt.NONE
             elif late and not near:
-                far = OPPOSITE * one.rating
-                opposite = value * flows < 0 and min(abs(value), abs(flows)) > far
+                large = OPPOSITE * one.rating
+                opposite = value * flows < 0 and min(abs(value), abs(flows)) > large
                 self.doubt[i] = Doubt.OPPOSITE if opposite else Doubt.FOLLOWS_NOT
         self._looked = (meter_kw, power)
 

@@ -141,11 +141,11 @@ class Notices:
             return
         for i in np.flatnonzero(np.isnan(outcome.requested) & np.isnan(outcome.allowed)).tolist():
             one = self._fleet.channels[i]
-            for key in (_fails(one.point), _holds(one), *((_follows(one),) if self._fleet.is_active[i] else ())):
+            for key in (_fails(one.point), _holds(one), *(() if self._fleet.is_reactive[i] else (_follows(one),))):
                 self._raise(key, None)
 
     def _tell_doubts(self, feedback: Feedback) -> None:
-        for i in np.flatnonzero(self._fleet.is_active).tolist():
+        for i in np.flatnonzero(~self._fleet.is_reactive).tolist():
             one, doubt = self._fleet.channels[i], feedback.doubt[i]
             key, name, words = _follows(one), one.device.name, WORDS.get(doubt)
             if words is not None:
@@ -211,7 +211,7 @@ def _clips(one: Channel) -> str:
 
 
 def _follows(one: Channel) -> str:
-    return f"control_follows_{one.device.id}"
+    return f"control_follows_{one.point.name}"
 
 
 def _hunts(one: Channel) -> str:

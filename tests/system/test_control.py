@@ -106,7 +106,7 @@ def test_a_person_sets_commands_tags_and_stops(make: Callable[..., Site]) -> Non
 @pytest.mark.parametrize(
     ("fault", "alarm", "trips"),
     [
-        ("deaf", "control_follows_pcs1", False),
+        ("deaf", "control_follows_pcs1.p_set_kw", False),
         ("backwards", "control_trip_pcs1", True),
         ("exception 4", "control_set_pcs1.p_set_kw", False),
     ],
@@ -141,13 +141,13 @@ def test_a_power_that_only_mirrors_the_setpoint_is_found_by_the_meter(make: Call
     control.request("pcs1", Quantity.ACTIVE, 100.0).result(LONG_S)
     until(lambda: site.value("pcs1.p_kw") > 90)
     time.sleep(3)
-    assert "control_follows_pcs1" not in site.alarms()
+    assert "control_follows_pcs1.p_set_kw" not in site.alarms()
     for fault in ("deaf", "mirror"):
         site.park.tell(f"fault pcs1 {fault}")
     time.sleep(0.5)
     control.request("pcs1", Quantity.ACTIVE, 400.0).result(LONG_S)
-    until(lambda: "control_follows_pcs1" in site.alarms())
-    row = next(row for row in site.door.alarms.active() if row.source == "_system.control_follows_pcs1")
+    until(lambda: "control_follows_pcs1.p_set_kw" in site.alarms())
+    row = next(row for row in site.door.alarms.active() if row.source == "_system.control_follows_pcs1.p_set_kw")
     assert "the grid meter does not see it" in row.message.en and site.value("pcs1.p_kw") > 390
 
 

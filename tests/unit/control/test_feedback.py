@@ -99,3 +99,21 @@ def test_an_unseen_one_is_believed_again_when_the_meter_sees_its_next_step(watch
 def test_a_mirror_is_faster_than_the_answer(watch: Watch) -> None:
     watch.look(0.1, 60, 60, 50)
     assert watch.look(2.5, 60, 60, 50) is Doubt.UNSEEN
+
+
+def test_a_limit_is_followed_from_below_and_in_its_own_time(watch: Watch) -> None:
+    inverter, n = watch.fleet.by_device["inv1"][0], len(watch.fleet)
+
+    def look(seconds: float, sent: float, flows: float) -> Doubt:
+        watch.now += round(seconds * SECOND_NS)
+        sent_, power = np.full(n, np.nan), np.zeros(n)
+        sent_[inverter], power[inverter] = sent, flows
+        watch.feedback.look(sent_, power, 0.0, watch.now)
+        return watch.feedback.doubt[inverter]
+
+    assert look(1, 50, 10) is Doubt.NONE and watch.feedback.confirmed[inverter], "less than its limit is as it should be"
+    assert look(1, 5, 40) is Doubt.NONE and not watch.feedback.confirmed[inverter]
+    assert look(29, 5, 20) is Doubt.NONE, "it comes down by a ramp of its own"
+    assert look(2, 5, 20) is Doubt.FOLLOWS_NOT
+    assert look(1, 5, 5.5) is Doubt.NONE and watch.feedback.confirmed[inverter]
+    assert look(20, 5, 20) is Doubt.NONE and look(31, 5, 20) is Doubt.FOLLOWS_NOT, "it may begin later, too"
