@@ -5,15 +5,28 @@ A file and not the records: tags and trips must be known also where the server o
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.control.standing import Standing
-from app.history.whole import write_whole
+from app.history.whole import set_aside, write_whole
+from app.model.clock import SECOND_NS, Clock
+from app.model.config import Priority
+from app.model.control import Mode
 from app.model.errors import StorageError, mend_of
 from app.model.text import Text
 
 FILE_NAME: Final = "control.json"
+AGAIN_S: Final = 5.0
+"""So long after it could not be written it is tried again, where nobody waits for it."""
+UNREAD: Final = "control_kept"
+UNWRITTEN: Final = "control_unkept"
+
+_log = logging.getLogger("gridroom.control")
 
 
 def load(file: Path) -> Standing:
@@ -41,3 +54,62 @@ def save(file: Path, text: str) -> None:
         raise StorageError(
             Text(f"{file} cannot be written ({why}); {mend.en}", f"{file} 无法写入（{why}）；{mend.zh}")
         ) from error
+
+
+class Keeper:
+    """Of one running station. On the engine's loop, but for `begin`."""
+
+    def __init__(
+        self, file: Path, clock: Clock, alarm: Callable[[str, Text | None, Priority], None],
+        standing: Callable[[], Standing],
+    ) -> None:  # fmt: skip
+        self._file, self._clock, self._alarm, self._standing = file, clock, alarm, standing
+        self._one = asyncio.Lock()
+        self._failed_ns = 0
+        """Monotonic, when it could not be written and nobody waited for it; 0 where it could."""
+
+    def begin(self) -> Standing:
+        """What people had decided when the last run ended; where that cannot be read, control is off."""
+        try:
+            return load(self._file)
+        except StorageError as error:
+            _log.error("%s", error)
+            with suppress(OSError):  # a person may still make out the tags that stand in it
+                _log.error("it is put aside as %s", set_aside(self._file, self._clock.now_ns()))
+            self._alarm(UNREAD, error.text, Priority.HIGH)
+            return Standing(mode=Mode.OFF)
+
+    def looked_at(self) -> None:
+        """A person has set the station's mode: what could not be read needs nobody any more."""
+        self._alarm(UNREAD, None, Priority.HIGH)
+
+    def is_due(self) -> bool:
+        """It could not be written a while ago."""
+        return bool(self._failed_ns) and self._clock.monotonic_ns() - self._failed_ns > AGAIN_S * SECOND_NS
+
+    async def keep(self) -> None:
+        """What people decided is on the disk before they are told that it is so. Raises StorageError."""
+        async with self._one:  # one after the other: the newest is written last
+            await asyncio.to_thread(save, self._file, self._standing().to_json())
+
+    async def keep_or(self, undo: Callable[[], Any] | None) -> None:
+        """What loosens and cannot be kept is undone: who is told that it failed must not find that it was done. What
+        tightens holds, as long as the program runs. Raises StorageError."""
+        try:
+            await self.keep()
+        except StorageError:
+            if undo is not None:
+                undo()
+            raise
+
+    async def keep_by_itself(self) -> None:
+        """What nobody waits for; where it cannot be written it is told, and tried again."""
+        self._failed_ns = 0
+        try:
+            await self.keep()
+        except StorageError as error:
+            _log.error("%s", error)
+            self._failed_ns = self._clock.monotonic_ns()
+            self._alarm(UNWRITTEN, error.text, Priority.HIGH)
+        else:
+            self._alarm(UNWRITTEN, None, Priority.HIGH)

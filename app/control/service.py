@@ -20,7 +20,7 @@ from app.control.controller import Controller, Outcome
 from app.control.dispatcher import Dispatcher
 from app.control.inflight import LOOKED_AT, Open, ended, unanswered
 from app.control.judging import ControlError, Judge
-from app.control.kept import load, save
+from app.control.kept import Keeper
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
 from app.control.notices import Alarm
@@ -41,7 +41,6 @@ from app.control.showing import state_of
 from app.control.standing import Manual, Standing
 from app.control.switching import Switcher, Switching
 from app.control.telling import Publish, Telling
-from app.history.whole import set_aside
 from app.model.access import Action, Actor, Changed, permit
 from app.model.audit import AuditFilter, AuditRow
 from app.model.clock import SECOND_NS, Clock
@@ -66,12 +65,8 @@ Journal = Callable[[AuditFilter, int, int | None], Future[list[AuditRow]]]
 """Reads the audit, the newest row first."""
 Query = Callable[[Sequence[str], int, int, int], Future[list[Series]]]
 """Reads history: points, start, end, pixels."""
-KEEP_AGAIN_S: Final = 5.0
-"""So long after what stands could not be written it is tried again."""
 _STOPPED_TOO: Final = (DeviceKind.GENSET, DeviceKind.CHARGER)
 _FAILED: Final = "control"
-_KEPT: Final = "control_kept"
-_UNKEPT: Final = "control_unkept"
 
 _log = logging.getLogger("gridroom.control")
 
@@ -83,6 +78,11 @@ def _device(_: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
 
 def _devices(_: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
     return tuple(map(str, arguments["values"])) or (STATION,)
+
+
+def _taken(of: dict[str, Manual], name: str) -> dict[str, Manual]:
+    """Take it away, where it is there."""
+    return {name: of.pop(name)} if name in of else {}
 
 
 class Control:
@@ -108,7 +108,8 @@ class Control:
     ) -> None:
         """`table` answers with the live table; `ask` runs a coroutine on the engine's loop; `file` keeps what people
         decided; `accepting` names the dispatch centres that may order."""
-        self._clock, self._audit, self._file = clock, audit, file
+        self._clock, self._audit = clock, audit
+        self._keeper = Keeper(file, clock, alarm, lambda: self._standing)
         self._field, self._table, self._ask, self._alarm, self._journal = field, table, ask, alarm, journal
         self._station, self._strategies = station, tuple(strategies)
         self._query, self._export = query, export
@@ -117,7 +118,7 @@ class Control:
         self._judge = Judge(lambda: self._controller)
         self._dispatcher = self._new_dispatcher()
         self._switching = Switching(station)
-        self._switcher = Switcher(audit, alarm, execute=self._execute, keep=self._keep_by_itself)
+        self._switcher = Switcher(audit, alarm, execute=self._execute, keep=self._keeper.keep_by_itself)
         self._orders = Orders(
             lambda: self._controller, self._judge, audit, accepting,
             execute=self._execute, settle=self._settle, number=self._next,
@@ -130,10 +131,7 @@ class Control:
         self._running: Future[Any] | None = None
         self._resolving: Future[Any] = Future()
         self._armed: dict[str, tuple[str, str, int]] = {}
-        self._keeping = asyncio.Lock()
         self._kept_trips: dict[str, Text] = {}
-        self._unkept_ns = 0
-        """Monotonic, when what changed by itself could not be written; 0 where it could."""
         self._failed = False
         self._begun: set[asyncio.Task[None]] = set()
         """Held, for the loop itself forgets tasks that nobody holds."""
@@ -142,14 +140,7 @@ class Control:
 
     def start(self) -> None:
         """Begin, with what people had decided when the last run ended. What cannot be read commands nothing."""
-        try:
-            self._standing = load(self._file)
-        except StorageError as error:
-            _log.error("%s", error)
-            with suppress(OSError):  # a person may still make out the tags that stand in it
-                _log.error("it is put aside as %s", set_aside(self._file, self._clock.now_ns()))
-            self._standing = Standing(mode=Mode.OFF)
-            self._alarm(_KEPT, error.text, Priority.HIGH)
+        self._standing = self._keeper.begin()
         self._controller.standing = self._standing
         self._forget_strategies()
         self._kept_trips = dict(self._standing.trips)
@@ -251,10 +242,9 @@ class Control:
         self._outcome = outcome
         if outcome.switches or self._switcher.failed:
             self._switch(outcome)
-        again = self._unkept_ns and self._clock.monotonic_ns() - self._unkept_ns > KEEP_AGAIN_S * SECOND_NS
-        if self._standing.trips != self._kept_trips or self._controller.is_to_be_kept or again:
-            self._kept_trips, self._controller.is_to_be_kept, self._unkept_ns = dict(self._standing.trips), False, 0
-            keeping = asyncio.get_running_loop().create_task(self._keep_by_itself(), name="control keeps")
+        if self._standing.trips != self._kept_trips or self._controller.is_to_be_kept or self._keeper.is_due():
+            self._kept_trips, self._controller.is_to_be_kept = dict(self._standing.trips), False
+            keeping = asyncio.get_running_loop().create_task(self._keeper.keep_by_itself(), name="control keeps")
             self._begun.add(keeping)
             keeping.add_done_callback(self._begun.discard)
 
@@ -424,7 +414,7 @@ class Control:
         except asyncio.CancelledError:
             self._take_back(at.values(), before)
             self._cycle()
-            await asyncio.shield(self._keep())
+            await asyncio.shield(self._keeper.keep())
             raise
         allowed: dict[str, float] = {}
         for device, one in zip(at, held, strict=True):
@@ -498,18 +488,30 @@ class Control:
         before = standing.mode if device == STATION else standing.modes.get(device, Mode.AUTO)
         if device == STATION:
             standing.mode = mode
-            self._alarm(_KEPT, None, Priority.HIGH)
+            self._keeper.looked_at()
         else:
             standing.modes.pop(device, None)
             if mode is not Mode.AUTO:
                 standing.modes[device] = mode
         devices = [device] if device != STATION else list(self._controller.fleet.by_device)
+        given: dict[str, Manual] = {}
+        ordered: dict[str, Manual] = {}
         for id_ in devices:
             for i in self._controller.fleet.by_device.get(id_, ()):  # what was allowed last is where manual begins
-                standing.manual.pop(self._controller.fleet.channels[i].point.name, None)
+                name = self._controller.fleet.channels[i].point.name
+                given |= _taken(standing.manual, name)
                 if standing.mode_of(id_) is not Mode.AUTO:  # a person takes it over
-                    standing.orders.pop(self._controller.fleet.channels[i].point.name, None)
-        await self._keep()
+                    ordered |= _taken(standing.orders, name)
+
+        def undo() -> None:
+            if device == STATION:
+                standing.mode = before
+            else:
+                standing.modes[device] = before
+            standing.manual |= given
+            standing.orders |= ordered
+
+        await self._keeper.keep_or(undo if mode is not Mode.OFF else None)
         self._cycle()
         return Changed(None, before=before.value, after=mode.value)
 
@@ -518,25 +520,28 @@ class Control:
             raise ControlError(Text(f"there is no device '{device}'", f"没有设备“{device}”"))
         if reason is not None and not reason.strip():
             raise ControlError(Text("a tag needs its reason", "挂牌须注明原因"))
-        before = self._standing.tags.pop(device, None)
+        tags = self._standing.tags
+        before = tags.pop(device, None)
         if reason is not None:
-            self._standing.tags[device] = reason.strip()
-        await self._keep()
+            tags[device] = reason.strip()
+        await self._keeper.keep_or((lambda: tags.setdefault(device, before)) if reason is None and before else None)
         self._cycle()
         return Changed(None, before=before, after=reason)
 
     async def _reset(self, device: str) -> Changed[None]:
-        before = self._standing.trips.pop(device, None)
+        trips = self._standing.trips
+        before = trips.pop(device, None)
         self._controller.stuck_soc.forget(device)
         if before is None:
             raise ControlError(Text(f"{device} has not tripped", f"{device} 未跳闸"))
-        await self._keep()
+        await self._keeper.keep_or(lambda: trips.setdefault(device, before))
         self._cycle()
         return Changed(None, before=before.en, after=None)
 
     async def _stop_all(self, *, stopped: bool) -> Changed[None]:
         before, self._standing.stopped = self._standing.stopped, stopped
-        self._cycle()  # first of all
+        if stopped:
+            self._cycle()  # first of all
         if stopped:
             for id_ in (*self._controller.fleet.by_device, *self._stopped_too()):
                 point = self._station.by_id[id_].role("stop")
@@ -544,7 +549,8 @@ class Control:
                     states = point.form.states
                     value = float(next(iter(states))) if states else 1.0
                     self._dispatcher.outlet(id_).command(point, value, partial(self._refuse_stop, id_))
-        await self._keep()
+        await self._keeper.keep_or(None if stopped else lambda: setattr(self._standing, "stopped", before))
+        self._cycle()
         return Changed(None, before=before, after=stopped)
 
     def _stopped_too(self) -> list[str]:
@@ -558,26 +564,11 @@ class Control:
             raise ControlError(Text(f"there is no strategy '{strategy}'", f"没有策略“{strategy}”"))
         before = self._controller.running(bound)
         self._standing.running[strategy] = running
-        await self._keep()
+        undo = partial(self._standing.running.__setitem__, strategy, before)
+        await self._keeper.keep_or(undo if running is not Running.OFF else None)
         self._cycle()
         return Changed(None, before=before.value, after=running.value)
 
     async def _settle(self) -> None:
-        await self._keep()
+        await self._keeper.keep()
         self._cycle()
-
-    async def _keep(self) -> None:
-        """What people decided is on the disk before they are told that it is so. Raises StorageError."""
-        async with self._keeping:  # one after the other: the newest is written last
-            await asyncio.to_thread(save, self._file, self._standing.to_json())
-
-    async def _keep_by_itself(self) -> None:
-        """What nobody waits for; where it cannot be written it is told, and tried again."""
-        try:
-            await self._keep()
-        except StorageError as error:
-            _log.error("%s", error)
-            self._unkept_ns = self._clock.monotonic_ns()
-            self._alarm(_UNKEPT, error.text, Priority.HIGH)
-        else:
-            self._alarm(_UNKEPT, None, Priority.HIGH)

@@ -478,8 +478,41 @@ def test_a_trip_that_cannot_be_kept_is_told_and_kept_when_it_can(
         raise StorageError(Text.of("the disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.control.service.save", full)
+        patch.setattr("app.control.kept.save", full)
         site.station.control._standing.trips["pcs1"] = Text("hot", "过热")
         until(lambda: "control_unkept" in site.alarms())
     until(lambda: "control_unkept" not in site.alarms())
     assert "pcs1" in Standing.of_json((site.data / "control.json").read_text(encoding="utf-8")).trips
+
+
+@pytest.mark.expects_errors
+def test_what_loosens_and_cannot_be_written_down_is_not_done(
+    make: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make(strategies=[{**SHAVE, "mode": "shadow", "devices": ["pcs2"]}])
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+    control.request("pcs1", Quantity.ACTIVE, 50.0).result(LONG_S)
+    control.tag("pcs2", "work").result(LONG_S)
+    control.stop_all("smoke").result(LONG_S)
+    site.station.control._standing.trips["pcs1"] = Text("hot", "过热")
+
+    def full(file: object, text: object) -> None:
+        raise StorageError(Text.of("the disk is full"))
+
+    monkeypatch.setattr("app.control.kept.save", full)
+    for asked in (
+        lambda: control.untag("pcs2"), control.release_stop, lambda: control.reset_trip("pcs1"),
+        lambda: control.set_mode("pcs1", Mode.AUTO), lambda: control.run_strategy("shave", Running.LIVE),
+    ):  # fmt: skip
+        with pytest.raises(StorageError, match="the disk is full"):
+            asked().result(LONG_S)
+    state = control.state()
+    assert state.tags == {"pcs2": "work"} and state.stopped and "pcs1" in state.trips
+    assert state.modes == {"pcs1": Mode.MANUAL} and state.strategies[0].running is Running.SHADOW
+    assert site.station.control._standing.manual["pcs1.p_set_kw"].value == 50
+    for asked in (lambda: control.tag("pcs1", "too"), lambda: control.set_mode("pcs1", Mode.OFF)):
+        with pytest.raises(StorageError):
+            asked().result(LONG_S)
+    state = control.state()
+    assert set(state.tags) == {"pcs1", "pcs2"} and state.modes == {"pcs1": Mode.OFF}, "what tightens holds"
