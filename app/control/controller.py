@@ -155,7 +155,6 @@ class Controller:
         self._last_ns = 0
         self._rest = np.where(self.fleet.is_cap, self.fleet.high, 0.0)
         self._devices = [one.device.id for one in self.fleet.channels]
-        self._by_point = {one.point.name: i for i, one in enumerate(self.fleet.channels)}
         self._steadies = bool((self.fleet.minimum_change > 0).any())
         self._all_auto, self._none = np.zeros(n, np.int8), np.zeros(n, np.bool_)
 
@@ -337,7 +336,7 @@ class Controller:
         """What dispatch centres have ordered of setpoints: of an inverter's limit the most, of all else a target."""
         found = []
         for name, given in self.standing.orders.items():
-            i = self._by_point.get(name)
+            i = self.fleet.position.get(name)
             if i is None or not auto[i] or not np.isfinite(given.value):
                 continue
             most, target = (given.value, np.nan) if self.fleet.is_cap[i] else (np.inf, given.value)

@@ -38,7 +38,6 @@ class Dispatcher:
         ]  # fmt: skip
         """Devices with a heartbeat and no setpoint of control's, such as a battery of its own."""
         self._tasks: list[asyncio.Task[None]] = []
-        self._row = {one.point.name: i for i, one in enumerate(fleet.channels)}
         n = len(fleet)
         self.sent: Floats = np.full(n, np.nan)
         self.sent_at: NDArray[np.int64] = np.zeros(n, np.int64)
@@ -109,7 +108,7 @@ class Dispatcher:
         return "; ".join(word for word in (words, limited) if word)
 
     def _told(self, sent: Sent) -> None:
-        row = self._row.get(sent.point.name)
+        row = self._fleet.position.get(sent.point.name)
         if row is not None:
             self._ledger.sent(sent)
             self.sent[row] = sent.value if sent.error is None else np.nan

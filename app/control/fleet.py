@@ -56,6 +56,8 @@ class Fleet:
             channel for device in station.devices for channel in _channels(device)
         )
         channels = self.channels
+        self.position = {one.point.name: i for i, one in enumerate(channels)}
+        """By the name of the setpoint."""
         self._names: dict[int, tuple[str, ...]] = {}
         self._of: dict[tuple[tuple[str, ...], Quantity, bool], NDArray[np.intp]] = {}
         self.is_active = np.array([one.quantity is Quantity.ACTIVE for one in channels], np.bool_)
@@ -110,8 +112,7 @@ class Fleet:
 
     def positions_in(self, before: Fleet) -> NDArray[np.intp]:
         """intp[n]: where each channel was in another fleet, by its setpoint's name; -1 where it was not."""
-        known = {one.point.name: i for i, one in enumerate(before.channels)}
-        return np.array([known.get(one.point.name, -1) for one in self.channels], np.intp)
+        return np.array([before.position.get(one.point.name, -1) for one in self.channels], np.intp)
 
     def names(self, at: NDArray[np.intp]) -> tuple[str, ...]:
         """Ids of the devices of some channels, whose array `of` gave."""

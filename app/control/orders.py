@@ -72,10 +72,7 @@ def why_not(order: GridOrder, controller: Controller, standing: Standing) -> Tex
 
 def channel_of(order: GridOrder, controller: Controller) -> int | None:
     """Position of the channel whose setpoint is ordered; None for anything else."""
-    for i, one in enumerate(controller.fleet.channels):
-        if one.point.name == order.point:
-            return i
-    return None
+    return controller.fleet.position.get(order.point)
 
 
 def _point(order: GridOrder, controller: Controller) -> Point | None:

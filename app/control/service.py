@@ -47,7 +47,7 @@ from app.model.clock import SECOND_NS, Clock
 from app.model.config import DeviceKind, Priority
 from app.model.control import ControlState, GridOrder, Mode, Quantity, ReplayView, Running
 from app.model.errors import StorageError
-from app.model.station import Station
+from app.model.station import Point, Station
 from app.model.text import Text
 from app.model.views import Series
 
@@ -397,9 +397,10 @@ class Control:
     ) -> Changed[dict[str, float]]:
         """All are judged before one is set; called off, each is what it was before."""
         at = {device: self._judge.setpoint(device, quantity, value) for device, value in values.items()}
+        points = {device: self._controller.fleet.channels[i].point for device, i in at.items()}
         before: dict[str, Manual] = {}
         for device, i in at.items():
-            name, last = self._controller.fleet.channels[i].point.name, float(self._controller.last[i])
+            name, last = points[device].name, float(self._controller.last[i])
             was = self._standing.manual.get(name)
             if was is not None or math.isfinite(last):
                 before[name] = was or Manual(last, who.name, "as it was", self._next() + 1)
@@ -407,12 +408,12 @@ class Control:
         try:
             await self._settle()
         except StorageError:  # what cannot be kept is not set
-            self._take_back(at.values(), before)
+            self._take_back(points.values(), before)
             raise
         try:
-            held = await asyncio.gather(*(self._held(i, device) for device, i in at.items()), return_exceptions=True)
+            held = await asyncio.gather(*map(self._held, points.values()), return_exceptions=True)
         except asyncio.CancelledError:
-            self._take_back(at.values(), before)
+            self._take_back(points.values(), before)
             self._cycle()
             await asyncio.shield(self._keeper.keep())
             raise
@@ -424,9 +425,9 @@ class Control:
         was_kw = {name: one.value for name, one in before.items()}
         return Changed(allowed, before=was_kw, after={"asked": dict(values), "allowed": allowed})
 
-    def _take_back(self, channels: Iterable[int], before: Mapping[str, Manual]) -> None:
-        for i in channels:
-            self._standing.manual.pop(self._controller.fleet.channels[i].point.name, None)
+    def _take_back(self, points: Iterable[Point], before: Mapping[str, Manual]) -> None:
+        for point in points:
+            self._standing.manual.pop(point.name, None)
         self._standing.manual.update(before)
 
     def _next(self) -> int:
@@ -434,22 +435,25 @@ class Control:
         given = (*self._standing.manual.values(), *self._standing.orders.values())
         return 1 + max((one.id for one in given), default=0)
 
-    async def _held(self, i: int, device: str) -> float:
+    async def _held(self, point: Point) -> float:
         """Wait until what is allowed was taken. Raises ControlError where it is not in time."""
-        one = self._controller.fleet.channels[i]
-        end = self._clock.monotonic_ns() + round((one.device.control.confirm.within + _ANSWER_S) * SECOND_NS)
+        within_s = self._station.by_id[point.device].control.confirm.within
+        end = self._clock.monotonic_ns() + round((within_s + _ANSWER_S) * SECOND_NS)
         while self._clock.monotonic_ns() < end:
-            outcome = self._outcome
+            i, outcome = self._controller.fleet.position.get(point.name), self._outcome
+            if i is None:  # the configuration has changed meanwhile
+                break
             allowed = float(outcome.allowed[i]) if outcome is not None else math.nan
             if math.isnan(allowed) and outcome is not None and outcome.requested[i] >= self._controller.fleet.safe[i]:
                 return float(outcome.requested[i])  # a limit that limits nothing is not written
-            sent, _ = self._dispatcher.outlet(device).sent(one.point)
+            sent, _ = self._dispatcher.outlet(point.device).sent(point)
             if not math.isnan(allowed) and sent == allowed:
                 return allowed
             await asyncio.sleep(0.005)
-        self._judge.refuse_blocked(device, i)
-        raise ControlError(Text(f"{one.point.name} did not take it in time; what it holds is not known",
-                                f"{one.point.name} 未在规定时间内接受，实际保持值未知"))  # fmt: skip
+        if (i := self._controller.fleet.position.get(point.name)) is not None:
+            self._judge.refuse_blocked(point.device, i)
+        raise ControlError(Text(f"{point.name} did not take it in time; what it holds is not known",
+                                f"{point.name} 未在规定时间内接受，实际保持值未知"))  # fmt: skip
 
     async def _command(self, device: str, role: str, armed: str) -> Changed[float]:
         found = self._armed.pop(armed, None)
