@@ -456,7 +456,9 @@ class FakeStrategies:
         time_ns = 1_790_000_000 * SECOND_NS + 900 * SECOND_NS * np.arange(96)
         sides = Side(12_000.0, 0.0, 700.0, 9_000.0, 30_000.0), Side(12_050.0, 0.0, 600.0, 9_010.0, 25_000.0)
         used = (Used("pcs1", 100.0, 90.0, 0.1, 40.0, 60.0),)
-        return answered(Report(*sides, used, 0.0, 96, 0, {}, time_ns, before, after, np.zeros((96, 1)), np.zeros((96, 1))))
+        return answered(
+            Report(*sides, used, 0.0, 96, 0, {}, time_ns, before, after, np.zeros((96, 1)), np.zeros((96, 1)))
+        )
 
 
 class FakeSecrets:

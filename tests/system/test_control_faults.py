@@ -65,7 +65,12 @@ def test_answers_that_come_twice_confuse_nobody(make: Callable[..., Site]) -> No
         assert control.request("pcs1", Quantity.ACTIVE, kw).result(LONG_S) == kw
         until(lambda kw=kw: abs(site.value("pcs1.p_kw") - kw) < 10)  # type: ignore[misc]
     asked = [row for row in site.ledger("control.request") if row.result == "asked"]
-    doubts = ("control_set_pcs1.p_set_kw", "control_held_pcs1.p_set_kw", "control_follows_pcs1.p_set_kw", "control_trip_pcs1")
+    doubts = (
+        "control_set_pcs1.p_set_kw",
+        "control_held_pcs1.p_set_kw",
+        "control_follows_pcs1.p_set_kw",
+        "control_trip_pcs1",
+    )
     assert len(asked) == 3 and not site.alarms() & set(doubts)
     until(lambda: abs(site.value("meter1.p_kw") - 100) < 30)
 

@@ -165,7 +165,13 @@ def test_a_device_without_a_setpoint_is_commanded_and_tagged(
     control.now = replace(control.now, commanded=(genset,))
     view: DevicesTab = tab(console, DevicesTab)
     last = view.rows.rows_model.rowCount() - 1
-    assert [view.rows.rows_model.cell(last, n).text for n in (1, 2, 5, 8, 9)] == ["commands", "–", "–", "+120.5", "interlock"]
+    assert [view.rows.rows_model.cell(last, n).text for n in (1, 2, 5, 8, 9)] == [
+        "commands",
+        "–",
+        "–",
+        "+120.5",
+        "interlock",
+    ]
     view.rows.selectRow(last)
     view.read()
     name = station.by_id[device].name.en

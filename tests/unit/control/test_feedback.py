@@ -111,7 +111,9 @@ def test_a_limit_is_followed_from_below_and_in_its_own_time(watch: Watch) -> Non
         watch.feedback.look(sent_, power, 0.0, watch.now)
         return watch.feedback.doubt[inverter]
 
-    assert look(1, 50, 10) is Doubt.NONE and watch.feedback.confirmed[inverter], "less than its limit is as it should be"
+    assert look(1, 50, 10) is Doubt.NONE and watch.feedback.confirmed[inverter], (
+        "less than its limit is as it should be"
+    )
     assert look(1, 5, 40) is Doubt.NONE and not watch.feedback.confirmed[inverter]
     assert look(29, 5, 20) is Doubt.NONE, "it comes down by a ramp of its own"
     assert look(2, 5, 20) is Doubt.FOLLOWS_NOT

@@ -161,7 +161,10 @@ def test_the_channels_of_a_park(station: Station) -> None:
         ({"derate": [{"by": "soc", "curve": [[2, 100], [1, 0]]}]}, "the values of a curve do not rise"),
         ({"derate": [{"by": "soc", "curve": [[1, 100]]}]}, "curve"),
         ({"derate": [{"by": "soc", "curve": [[1, 100], [2, 101]]}]}, "curve"),
-        ({"expiry": "10s", "renew": "10s"}, "renew: 10s is too long for expiry: 10s; it would expire between two writes"),
+        (
+            {"expiry": "10s", "renew": "10s"},
+            "renew: 10s is too long for expiry: 10s; it would expire between two writes",
+        ),
         ({"expiry": "10s", "throttle": "5s"}, "throttle: 5s is too long for expiry: 10s"),
         ({"minimum_change_kw": float("inf")}, "minimum_change_kw"),
     ],
