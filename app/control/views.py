@@ -114,10 +114,11 @@ def _made(at: NDArray[np.intp], moment: Moment, free: NDArray[np.bool_], fleet: 
     usable = free[at] & inputs.remote[at] & inputs.healthy[at] & known(inputs.power[at])
     soc = np.where(usable, inputs.soc[at], np.nan)
     low, high = fleet.soc_low[at], fleet.soc_high[at]
+    without = usable & (fleet.soc[at] == NOWHERE)  # no state of charge ends what it gives, such as reactive power
     return Units(
         fleet.names(at), fleet.rating[at], np.where(usable, inputs.power[at], np.nan), moment.last[at], soc,
-        inputs.soh[at], np.where(soc < high, np.maximum(-moment.low[at], 0.0), 0.0),
-        np.where(soc > low, np.maximum(moment.high[at], 0.0), 0.0), fleet.energy_kwh[at], low, high,
+        inputs.soh[at], np.where(without | (soc < high), np.maximum(-moment.low[at], 0.0), 0.0),
+        np.where(without | (soc > low), np.maximum(moment.high[at], 0.0), 0.0), fleet.energy_kwh[at], low, high,
         moment.full_age_s[at], usable,
     )  # fmt: skip
 

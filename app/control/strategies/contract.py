@@ -50,8 +50,9 @@ class Units:
     soh: Floats
     charge: Floats
     """The most that may be charged now, kW, not negative: rating, range and the battery's own limit; 0 where it is not
-    usable, or its band ends."""
+    usable, or its band ends. Of reactive power the most that may be taken, kvar."""
     discharge: Floats
+    """The same of what may be given."""
     energy_kwh: Floats
     soc_low: Floats
     soc_high: Floats

@@ -43,7 +43,8 @@ class PowerFactor(Strategy[PowerFactorParams, None]):
             wanted, why = self._at_the_meter(view)
         else:
             return unsound(NO_METER), None
-        able = np.where(units.usable & np.isfinite(units.rating), units.rating, 0.0)
+        able = units.discharge if wanted > 0 else units.charge  # what ratings leave beside the active power
+        able = np.where(units.usable & np.isfinite(able), able, 0.0)
         total = float(able.sum())
         part = min(max(wanted / total, -1.0), 1.0) if total > 0 else 0.0
         free = Ask.free(len(units))

@@ -356,6 +356,14 @@ class TestApparentPower:
         bench = Bench(park(tmp_path / "export", more=[T1]), [{**PLAN, "params": {"plan": [140.0] * 96}}])
         assert set_to(bench, meter1_p_kw=0) == {"pcs1.p_set": 50, "pcs2.p_set": 50}
 
+    def test_what_one_has_no_room_for_another_gives(self, tmp_path: Path) -> None:
+        strategy = {"id": "pf", "kind": "power_factor", "devices": BOTH, "params": {"target": 1.0}}
+        bench = Bench(park(tmp_path), [strategy])
+        assert set_to(bench, meter1_q_kvar=120) == pytest.approx({"pcs1.q_set": 60, "pcs2.q_set": 60})
+        allowed = set_to(bench, pcs1_p_kw=100)
+        assert allowed["pcs1.q_set"] + allowed["pcs2.q_set"] == pytest.approx(120) and allowed["pcs1.q_set"] < 40
+        assert set_to(bench, meter1_q_kvar=-120)["pcs1.q_set"] == pytest.approx(-allowed["pcs1.q_set"])
+
     def test_a_converter_gives_as_much_reactive_power_as_its_rating_leaves(self, bench: Bench) -> None:
         """110 kVA and 100 kW."""
         bench.standing.modes["pcs1"] = Mode.MANUAL

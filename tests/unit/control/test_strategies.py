@@ -355,7 +355,7 @@ def test_smoothing_gives_what_pv_lost_and_lets_go_slowly() -> None:
 
 def test_the_power_factor_is_met_by_what_it_takes() -> None:
     pf = made("power_factor", target=0.95)
-    two = units({"rating": 100}, {"rating": 50})
+    two = units({"rating": 100}, {"rating": 50, "charge": 50, "discharge": 50})
     wish = decided(pf, view(meter=100, kvar=80, reactive=two))
     needed = 80 - 100 * math.tan(math.acos(0.95))
     assert wish.reactive is not None and float(wish.reactive.target.sum()) == pytest.approx(needed)
@@ -366,7 +366,7 @@ def test_the_power_factor_is_met_by_what_it_takes() -> None:
 
 def test_reactive_power_follows_a_plan_without_any_meter() -> None:
     pf = made("power_factor", plan=[30.0] * 48 + [math.nan] * 48)
-    two = units({"rating": 100}, {"rating": 50})
+    two = units({"rating": 100}, {"rating": 50, "charge": 50, "discharge": 50})
     wish = decided(pf, view(NOON.replace(hour=8), meter=math.nan, kvar=math.nan, reactive=two))
     assert wish.sound and wish.reactive is not None and wish.reactive.target.tolist() == pytest.approx([20, 10])
     assert decided(pf, view(NOON.replace(hour=20), reactive=two)).reactive is None
