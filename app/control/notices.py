@@ -28,6 +28,7 @@ CLIPPED_S: Final = 30.0
 TRIES: Final = 2
 """Writes that fail one after the other until it is an alarm: one may be noise."""
 _STOP: Final = "control_stop"
+_SET: Final = "control_set_"
 _HUNTS: Final = Text(
     "its setpoint goes up and down again and again; it is damped: check meter, loads and parameters",
     "设定值反复振荡，已限速；请检查电表、负荷与参数",
@@ -57,18 +58,18 @@ class Notices:
         at = self._fleet.positions_in(before._fleet)
         self._clipped_ns = carried(before._clipped_ns, at, 0)
         self._long_clipped = carried(before._long_clipped, at, False)
-        mine = set(self._keys())
+        mine, known = set(self._keys()), self._controller.station.by_name
         for key in before._raised:
-            if key in mine:
+            if key in mine or key.removeprefix(_SET) in known:
                 self._raised.add(key)
             else:
                 self._alarm(key, None, Priority.HIGH)
 
     def _keys(self) -> Iterator[str]:
-        """Everything that can be told of this controller's devices, but for what a new queue begins anew."""
+        """What can be told of this controller's devices, but for what a new queue begins anew and for writes that
+        fail, of which there may be as many as points."""
         yield _STOP
         for device in self._controller.station.devices:
-            yield from (_fails(point) for point in device.points)
             if device.control.heartbeat is not None:
                 yield _beats(device.id)
         for one in self._fleet.channels:
@@ -191,7 +192,7 @@ class Notices:
 
 
 def _fails(point: Point) -> str:
-    return f"control_set_{point.name}"
+    return f"{_SET}{point.name}"
 
 
 def _beats(device: str) -> str:

@@ -547,7 +547,7 @@ def test_the_stations_of_the_first_ten_minutes_have_a_grid_meter(tmp_path: Path)
 def test_every_alarm_of_control_is_told() -> None:
     """By the keys as they stand in its sources."""
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "app" / "control").glob("*.py"))
-    keys = set(re.findall(r'f"(control_[a-z]+_)\{', code)) | set(re.findall(r'Final = "(control(?:_[a-z]+)?)"', code))
+    keys = set(re.findall(r'f"(control_[a-z]+_)\{', code)) | set(re.findall(r'Final = "(control(?:_[a-z]+)*_?)"', code))
     table = re.findall(
         r"^\| `(control[a-z_]*)…?` \|", (REFERENCE / "control.md").read_text(encoding="utf-8"), re.MULTILINE
     )
