@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,7 +29,7 @@ from app.control.trips import Trips
 from app.control.views import Moment, Places, claims_of, only, places_of, view_of, well_formed
 from app.model.clock import SECOND_NS, to_datetime
 from app.model.control import COMMAND_ROLES, RANKS, Clip, Mode, Rank, Running
-from app.model.station import Station
+from app.model.station import Point, Station
 from app.model.text import Text
 
 OPERATOR: Final = "operator"
@@ -83,6 +84,8 @@ class Outcome:
     clip: Codes
     urgent: NDArray[np.bool_]
     """It leads to safety: it is sent before its row is written."""
+    blocked: NDArray[np.bool_]
+    """Nothing may be sent: a tag, a device in local, a station that only reads."""
     meter_kw: float
     """Of the grid meter, import positive; NaN where it may not be used."""
     switches: tuple[Switch, ...] = ()
@@ -187,9 +190,10 @@ class Controller:
             mask[one.row] = True
         return mask
 
-    def held(self, channel: int) -> float:
+    def held(self, setpoint: Point) -> float:
         """What a device said at the last cycle that its setpoint is; NaN where that may not be used."""
-        return float(self._reader.good(self.fleet.setpoint[channel : channel + 1])[0])
+        i = self.fleet.position.get(setpoint.name)
+        return math.nan if i is None else float(self._reader.good(self.fleet.setpoint[i : i + 1])[0])
 
     def remote(self, device: str) -> float:
         """Whether a device said at the last cycle that it may be commanded from here: 0 where not, NaN where that may
@@ -206,8 +210,11 @@ class Controller:
         """As its file says, or as a person has decided."""
         return self.standing.running.get(bound.id, bound.running)
 
-    def cycle(self, table: Table, now_ns: int, monotonic_ns: int) -> Outcome:
-        """What is to be set now. Raises nothing: a strategy that fails is named and counts as without sound inputs."""
+    def cycle(self, table: Table, now_ns: int, monotonic_ns: int, pending: NDArray[np.bool_] | None = None) -> Outcome:
+        """What is to be set now; `pending` bool[n] what the last cycle has set and no device has taken yet.
+
+        Raises nothing: a strategy that fails is named and counts as without sound inputs.
+        """
         dt_s = (monotonic_ns - self._last_ns) / SECOND_NS if self._last_ns else 0.0
         self._last_ns = monotonic_ns
         self._reader.look(table, monotonic_ns)
@@ -230,14 +237,15 @@ class Controller:
             claim.target[:] = policy[claim.channel]
         live = tuple(one for one in claims if one.live)
         verdict = arbitrate([one.claim for one in live], self._rest)
-        allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, now_s, modes, policy)
+        awaited = self._none if pending is None else pending
+        allowed, clip, urgent = self._protect(verdict, bounds, inputs, dt_s, now_s, modes, policy, blocked, awaited)
         allowed[blocked] = np.nan
         self.hunting.look(allowed, modes == _AUTO, now_s)
         self._dwell.note(allowed, now_s)
         self.last = np.where(np.isfinite(allowed), allowed, np.where(blocked, np.nan, self.last))
         meter_kw = float(self._reader.good(self._meter)[0])
         return Outcome(
-            tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent, meter_kw,
+            tuple(claims), verdict, live, bounds, inputs, verdict.requested, allowed, clip, urgent, blocked, meter_kw,
             self._switches(),
         )  # fmt: skip
 
@@ -366,7 +374,7 @@ class Controller:
 
     def _protect(
         self, verdict: Verdict, bounds: Bounds, inputs: Inputs, dt_s: float, now_s: float,
-        modes: NDArray[np.int8], policy: Floats,
+        modes: NDArray[np.int8], policy: Floats, blocked: NDArray[np.bool_], pending: NDArray[np.bool_],
     ) -> tuple[Floats, Codes, NDArray[np.bool_]]:  # fmt: skip
         fleet, standing = self.fleet, self.standing
         value = clamp(
@@ -376,11 +384,11 @@ class Controller:
         blind = ~fleet.is_reactive & np.isnan(inputs.power) & np.isfinite(value)
         value = np.where(blind, policy, value)
         off = (modes == _OFF) | np.isnan(value)
-        # Whom nobody sets any more is led to its safe power first: it may have no timer of its own.
-        leaving = off & np.isfinite(self.last) & (np.abs(self.last - fleet.safe) > _TINY)
+        # Whom nobody sets any more is led to its safe power first, until it has taken it: it may have no timer.
+        leaving = off & np.isfinite(self.last) & ((np.abs(self.last - fleet.safe) > _TINY) | pending)
         value = np.where(off, np.where(leaving, fleet.safe, np.nan), value)
         # A limit that limits nothing is not written where none was before: writes may wear out what an inverter keeps.
-        full = fleet.is_cap & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY)
+        full = fleet.is_cap & (value >= fleet.safe - _TINY) & ~(self.last < fleet.safe - _TINY) & ~pending
         value = np.where(full, np.nan, value)
         flows = np.where(fleet.is_cap, fleet.safe, inputs.power)
         value, dwells = self._dwell.hold(value, self.last, blind | off, modes == _MANUAL, now_s)
@@ -390,16 +398,18 @@ class Controller:
         value, by_bounds = bounds.clip(value)
         codes = [by_rank, coded(blind, Clip.BAD_INPUT), coded(leaving, Clip.OFF), coded(dwells, Clip.MINIMUM_TIME),
                  by_ramp, damped, by_bounds]  # fmt: skip
+        value = self._steady(value, bounds, verdict)
+        tripped = self._those(standing.trips)
+        if standing.trips:
+            value = np.where(tripped, bounds.clip(np.where(fleet.is_active, fleet.safe, 0.0))[0], value)
+        value = np.where(blocked, np.nan, value)  # no gate may count on what nobody does
         gated = self._none
         for one in self._gates:
             gate, drawn = one.now(self._reader)
             value, by_gate = within_gate(gate, drawn, inputs.power, value, self.last)
             codes.append(by_gate)
             gated = gated | (by_gate != 0)
-        value = self._steady(value, bounds, verdict, gated)
-        tripped = self._those(standing.trips)
-        if standing.trips:
-            value = np.where(tripped, np.where(fleet.is_active, fleet.safe, 0.0), value)
+        value = np.where(gated & (np.abs(value) < fleet.dead_zone), 0.0, value)
         value, _ = bounds.clip(value)  # whatever was done above, no bound is passed
         if standing.trips:
             codes.append(coded(tripped, Clip.TRIP))
@@ -408,13 +418,13 @@ class Controller:
             codes.append(coded(np.ones(len(fleet), np.bool_), Clip.STOP))
         return value, first_of(codes), tripped | np.bool_(standing.stopped)
 
-    def _steady(self, value: Floats, bounds: Bounds, verdict: Verdict, gated: NDArray[np.bool_]) -> Floats:
+    def _steady(self, value: Floats, bounds: Bounds, verdict: Verdict) -> Floats:
         """Nothing within the dead zone; no change smaller than the device's least, while what was set may stay: it is
-        within bounds and what the grid allows, and no gate takes of it."""
+        within bounds and what the grid allows."""
         value = np.where(np.abs(value) < self.fleet.dead_zone, 0.0, value)
         last, least = self.last, self.fleet.minimum_change
         if not self._steadies:
             return value
         kept = clamp(bounds.clip(last)[0], verdict.firm_low, verdict.firm_high)
-        stays = (least > 0) & (np.abs(value - last) < least) & (np.abs(kept - last) <= _TINY) & (value != 0.0) & ~gated
+        stays = (least > 0) & (np.abs(value - last) < least) & (np.abs(kept - last) <= _TINY) & (value != 0.0)
         return np.where(stays, last, value)

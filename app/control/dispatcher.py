@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.control.controller import OPERATOR, Controller, Outcome
 from app.control.feedback import Feedback
-from app.control.fleet import Floats
+from app.control.fleet import Floats, carried
 from app.control.ledger import Ledger
 from app.control.notices import Alarm, Notices
 from app.control.outlet import Field, Outlet, Sent
@@ -42,15 +42,25 @@ class Dispatcher:
         self.sent: Floats = np.full(n, np.nan)
         self.sent_at: NDArray[np.int64] = np.zeros(n, np.int64)
         self.held: Floats = np.full(n, np.nan)
+        self.pending: NDArray[np.bool_] = np.zeros(n, np.bool_)
+        """bool[n]: what was wanted last has not been taken yet."""
+        self._runs = False
         self.feedback = Feedback(fleet)
+
+    def follow(self, before: Dispatcher) -> None:
+        """Go on where that of another configuration was halted."""
+        self.notices.follow(before.notices)
+        self.pending = carried(before.pending, self._fleet.positions_in(before._fleet), False)
 
     def start(self) -> None:
         """Begin to send."""
+        self._runs = True
         for id_ in self._outlets:
             self._begin(id_)
 
     def halt(self, why: str) -> None:
         """Send no more; end the open rows."""
+        self._runs = False
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
@@ -61,7 +71,7 @@ class Dispatcher:
         if device not in self._outlets:
             station = self._controller.station
             self._outlets[device] = Outlet(station.by_id[device], self._field, self._clock, self._told)
-            if self._tasks:
+            if self._runs:
                 self._begin(device)
         return self._outlets[device]
 
@@ -70,8 +80,7 @@ class Dispatcher:
         for i, one in enumerate(self._fleet.channels):
             value, outlet = float(outcome.allowed[i]), self._outlets[one.device.id]
             if np.isnan(value):
-                if not np.isnan(self.sent[i]):
-                    self.sent[i] = np.nan
+                self.sent[i], self.pending[i] = np.nan, False
                 outlet.release(one.point)
                 self._ledger.close(one.point, why="released")
                 continue
@@ -80,6 +89,7 @@ class Dispatcher:
                 why=self._why(outcome, i), urgent=bool(outcome.urgent[i]), person=self._person(outcome, i),
             )  # fmt: skip
             outlet.want(one.point, value, ticket)
+            self.pending[i] = outlet.sent(one.point)[0] != value
             outlet.alive()
         for id_ in self._beating:
             outlet = self.outlet(id_)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from app.control.fleet import Fleet, Floats
+from app.control.fleet import Channel, Fleet, Floats
 from app.model.clock import SECOND_NS
 from app.model.control import Quantity
 from app.model.text import Text
@@ -68,6 +68,8 @@ class Feedback:
         point = meter.role("active_power") if meter is not None else None
         self._meter_s = METER_SCANS * point.form.scan if point is not None else 0.0
         self._steps: dict[int, _Step] = {}
+        self._below_ns: dict[int, int] = {}
+        """Monotonic, when what flows was last below its limit, or began to be watched."""
         n = len(fleet)
         self.doubt: list[Doubt] = [Doubt.NONE] * n
         self.confirmed = np.zeros(n, np.bool_)
@@ -81,7 +83,11 @@ class Feedback:
         for i, one in enumerate(self._fleet.channels):
             if one.quantity is Quantity.REACTIVE or np.isnan(sent[i]) or np.isnan(power[i]):
                 self._steps.pop(i, None)
+                self._below_ns.pop(i, None)
                 self.doubt[i], self.confirmed[i] = Doubt.NONE, False
+                continue
+            if one.quantity is Quantity.LIMIT:
+                self._look_at_limit(i, one, float(power[i]) - float(sent[i]), now_ns)
                 continue
             confirm = one.device.control.confirm
             value, flows, step = float(sent[i]), float(power[i]), self._steps.get(i)
@@ -92,15 +98,8 @@ class Feedback:
                 )
                 step = self._steps[i] = _Step(value, now_ns, *before)
                 self.confirmed[i] = False
-            far = flows - value if one.quantity is Quantity.LIMIT else abs(flows - value)
-            near = far <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
+            near = abs(flows - value) <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
             self.confirmed[i] |= near
-            if one.quantity is Quantity.LIMIT:
-                within_s = max(confirm.within, LIMIT_WITHIN_S)
-                step.since_ns = now_ns if near else step.since_ns
-                late = now_ns - step.since_ns > within_s * SECOND_NS
-                self.doubt[i] = Doubt.FOLLOWS_NOT if late else Doubt.NONE
-                continue
             late = now_ns - step.since_ns > confirm.within * SECOND_NS
             step.near_ns = (step.near_ns or now_ns) if near else 0
             proof_s = max(confirm.within / 2.0, self._meter_s)
@@ -115,6 +114,15 @@ class Feedback:
                 opposite = value * flows < 0 and min(abs(value), abs(flows)) > large
                 self.doubt[i] = Doubt.OPPOSITE if opposite else Doubt.FOLLOWS_NOT
         self._looked = (meter_kw, power)
+
+    def _look_at_limit(self, i: int, one: Channel, above_kw: float, now_ns: int) -> None:
+        """More flows than is allowed, for how long: a limit that moves meanwhile is no excuse."""
+        confirm = one.device.control.confirm
+        below = above_kw <= max(confirm.tolerance_pct / 100.0 * one.rating, 1e-6)
+        since_ns = now_ns if below else self._below_ns.get(i, now_ns)
+        self._below_ns[i], self.confirmed[i] = since_ns, below
+        late = now_ns - since_ns > max(confirm.within, LIMIT_WITHIN_S) * SECOND_NS
+        self.doubt[i] = Doubt.FOLLOWS_NOT if late else Doubt.NONE
 
     def _unseen(self, i: int, step: _Step, power: Floats, meter_kw: float) -> bool:
         """Whether a large step, as the device shows it, is not to be seen at the grid meter.

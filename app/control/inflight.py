@@ -14,6 +14,7 @@ from app.control.fleet import Fleet
 from app.model.access import Actor
 from app.model.audit import AuditEntry, AuditRow, Result
 from app.model.control import Quantity
+from app.model.station import Point
 
 LOOKED_AT: Final = 2000
 """Rows of the ledger, the newest, that are searched."""
@@ -21,10 +22,10 @@ LOOKED_AT: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A row that nothing answers, and the channel that it was for; None of a command, which cannot be read back."""
+    """A row that nothing answers, and the setpoint that it was for; None of a command, which cannot be read back."""
 
     row: AuditRow
-    channel: int | None
+    point: Point | None
     value: float
 
 
@@ -35,8 +36,8 @@ def unanswered(rows: Iterable[AuditRow], before_ns: int, fleet: Fleet) -> list[O
     found = []
     for row in reversed(every):
         if row.result == Result.ASKED and row.id not in answered and row.time < before_ns:
-            channel, value = _meant(_json(row.details), row.target, fleet)
-            found.append(Open(row, channel, value))
+            point, value = _meant(_json(row.details), row.target, fleet)
+            found.append(Open(row, point, value))
     return found
 
 
@@ -53,16 +54,16 @@ def ended(one: Open, held: float | None, near: float, origin: str) -> AuditEntry
     return AuditEntry(actor, row.what, row.target, result, reason, after={"held": held}, asks=row.id)
 
 
-def _meant(details: dict[str, Any], device: str, fleet: Fleet) -> tuple[int | None, float]:
-    """The channel and the value of a row's details."""
+def _meant(details: dict[str, Any], device: str, fleet: Fleet) -> tuple[Point | None, float]:
+    """The setpoint and the value of a row's details."""
     value = details.get("allowed", details.get("value"))
     if not isinstance(value, int | float):
         return None, 0.0
-    for i, one in enumerate(fleet.channels):
+    for one in fleet.channels:
         asked = details.get("quantity")
         of_it = one.device.id == device and asked in list(Quantity) and one.quantity is Quantity(str(asked))
         if one.point.name == details.get("point") or of_it:
-            return i, float(value)
+            return one.point, float(value)
     return None, float(value)
 
 

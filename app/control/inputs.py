@@ -77,6 +77,7 @@ class Reader:
         for row in self._rows.tolist():
             if (there := known.get(points[row].name)) is not None:
                 self._received[row], self._since_ns[row] = before._received[there], before._since_ns[there]
+                self._seen[row] = before._seen[there]
 
     def look(self, table: Table, monotonic_ns: int) -> None:
         """Judge everything that is needed, as it is now."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from app.control.standing import Standing
 from app.history.whole import set_aside, write_whole
@@ -25,6 +27,9 @@ AGAIN_S: Final = 5.0
 """So long after it could not be written it is tried again, where nobody waits for it."""
 UNREAD: Final = "control_kept"
 UNWRITTEN: Final = "control_unkept"
+
+Change = Callable[[Standing], object]
+"""What somebody decides, done to what stands."""
 
 _log = logging.getLogger("gridroom.control")
 
@@ -65,6 +70,9 @@ class Keeper:
     ) -> None:  # fmt: skip
         self._file, self._clock, self._alarm, self._standing = file, clock, alarm, standing
         self._one = asyncio.Lock()
+        self._decisions = Counter[str]()
+        self._is_stale = False
+        """What is on the disk may be what nobody decided in the end."""
         self._failed_ns = 0
         """Monotonic, when it could not be written and nobody waited for it; 0 where it could."""
 
@@ -84,27 +92,47 @@ class Keeper:
         self._alarm(UNREAD, None, Priority.HIGH)
 
     def is_due(self) -> bool:
-        """It could not be written a while ago."""
-        return bool(self._failed_ns) and self._clock.monotonic_ns() - self._failed_ns > AGAIN_S * SECOND_NS
+        """It could not be written a while ago, or what was written does not hold."""
+        waited_ns = self._clock.monotonic_ns() - self._failed_ns if self._failed_ns else 0
+        return self._is_stale or waited_ns > AGAIN_S * SECOND_NS
 
     async def keep(self) -> None:
         """What people decided is on the disk before they are told that it is so. Raises StorageError."""
         async with self._one:  # one after the other: the newest is written last
-            await asyncio.to_thread(save, self._file, self._standing().to_json())
+            await self._write(self._standing())
 
-    async def keep_or(self, undo: Callable[[], Any] | None) -> None:
-        """What loosens and cannot be kept is undone: who is told that it failed must not find that it was done. What
-        tightens holds, as long as the program runs. Raises StorageError."""
+    async def _write(self, standing: Standing) -> None:
+        writing = asyncio.ensure_future(asyncio.to_thread(save, self._file, standing.to_json()))
         try:
-            await self.keep()
-        except StorageError:
-            if undo is not None:
-                undo()
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:  # it is written all the same: nobody else may write meanwhile
+            await asyncio.wait({writing})
+            self._is_stale = writing.cancelled() or writing.exception() is None
             raise
+
+    def decided(self, key: str) -> int:
+        """Somebody decides of this now: who decided of it before, and still waits for the disk, is too late."""
+        self._decisions[key] += 1
+        return self._decisions[key]
+
+    async def keep_first(self, key: str, change: Change) -> None:
+        """What loosens is on the disk before it is done: who is told that it failed must not find that it was done.
+
+        Of one `key` the latest decision holds; without a key all do, in their order.
+
+        Raises StorageError, and then nothing has changed.
+        """
+        number = self.decided(key)
+        async with self._one:
+            wanted = deepcopy(self._standing())
+            change(wanted)
+            await self._write(wanted)
+            if not key or self._decisions[key] == number:
+                change(self._standing())
 
     async def keep_by_itself(self) -> None:
         """What nobody waits for; where it cannot be written it is told, and tried again."""
-        self._failed_ns = 0
+        self._failed_ns, self._is_stale = 0, False
         try:
             await self.keep()
         except StorageError as error:

@@ -137,13 +137,18 @@ class Notices:
         self._raise(_STOP, Text("the emergency stop is in", "急停有效") if stopped else None, Priority.URGENT)
 
     def _tell_rest(self, outcome: Outcome) -> None:
-        """Of what nobody asks anything any more nothing can fail."""
+        """Of what nobody sets any more, and has taken its last value, nothing can fail. What a tag keeps back is still
+        asked."""
         if not self._raised:
             return
-        for i in np.flatnonzero(np.isnan(outcome.requested) & np.isnan(outcome.allowed)).tolist():
-            one = self._fleet.channels[i]
-            for key in (_fails(one.point), _holds(one), *(() if self._fleet.is_reactive[i] else (_follows(one),))):
+        fleet, rests = self._fleet, np.isnan(outcome.allowed) & ~outcome.blocked
+        for i in np.flatnonzero(rests).tolist():
+            one = fleet.channels[i]
+            enabling = one.device.control.enable if rests[fleet.by_device[one.device.id]].all() else ()
+            for key in (_fails(one.point), _holds(one), *(f"{_SET}{one.device.id}.{it.point}" for it in enabling)):
                 self._raise(key, None)
+            if not fleet.is_reactive[i]:
+                self._raise(_follows(one), None)
 
     def _tell_doubts(self, feedback: Feedback) -> None:
         for i in np.flatnonzero(~self._fleet.is_reactive).tolist():

@@ -11,10 +11,11 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app.control.controller import Controller
 from app.control.judging import ControlError, Judge
+from app.control.kept import Change
 from app.control.ledger import Writer
 from app.control.standing import Manual, Standing
 from app.model.access import Actor
@@ -28,6 +29,14 @@ WITHIN_S: Final = 5.0
 """So long a centre waits for what it has ordered; its worker gives up after 8 s."""
 _WHAT: Final = "control.order"
 _LATE: Final = Text("the device did not take it in time", "设备未在规定时间内接受")
+
+
+class Decide(Protocol):
+    """How something is decided of what stands."""
+
+    async def __call__(self, key: str, change: Change, *, tightens: bool) -> None: ...
+
+
 _log = logging.getLogger("gridroom.control")
 _OPPOSITE: Final = {"open": "close", "close": "open", "start": "stop", "stop": "start"}
 
@@ -91,13 +100,13 @@ class Orders:
         accepting: Callable[[], Collection[str]],
         *,
         execute: Callable[[str, str], Awaitable[Any]],
-        settle: Callable[[], Awaitable[None]],
+        decide: Decide,
         number: Callable[[], int],
     ) -> None:
-        """`accepting` names the centres that may order; `execute` does a command (device, role); `settle` keeps what
-        stands and lets it be done; `number` is another than any that stands."""
+        """`accepting` names the centres that may order; `execute` does a command (device, role); `decide` keeps what
+        is decided and lets it be done; `number` is another than any that stands."""
         self._controller, self._judge, self._audit, self._accepting = controller, judge, audit, accepting
-        self._execute, self._settle, self._number = execute, settle, number
+        self._execute, self._decide, self._number = execute, decide, number
 
     async def take(self, order: GridOrder) -> Text | None:
         """None where it is taken, else why it is not."""
@@ -141,19 +150,15 @@ class Orders:
 
     async def _stand(self, order: GridOrder) -> None:
         """It holds from now on, or no more; what cannot be kept does not hold."""
-        name, orders = order.point or order.key, self._controller().standing.orders
-        before = orders.get(name)
-        if order.cancel:
-            orders.pop(name, None)
-        else:
-            orders[name] = Manual(order.value, order.centre, order.peer, self._number())
-        try:
-            await self._settle()
-        except GridroomError:
-            orders.pop(name, None)
-            if before is not None:
-                orders[name] = before
-            raise
+        name = order.point or order.key
+        given = Manual(order.value, order.centre, order.peer, self._number())
+
+        def change(standing: Standing) -> None:
+            standing.orders.pop(name, None)
+            if not order.cancel:
+                standing.orders[name] = given
+
+        await self._decide(f"order {name}", change, tightens=False)
 
     def forget(self) -> None:
         """Those of centres that may not order any more."""

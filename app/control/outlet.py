@@ -147,7 +147,9 @@ class Outlet:
 
     def release(self, point: Point) -> None:
         """Nothing more is sent to it; what it holds ends by its own timer."""
-        self._wants.pop(point.name, None)
+        want = self._wants.pop(point.name, None)
+        if want is not None and want.expired:
+            self._on_expired(point, False)
         if not self._wants:
             self.rest()
 

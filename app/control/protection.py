@@ -89,7 +89,8 @@ class DeviceProtection:
         self._beside: Rows = np.array([NOWHERE if point is None else point.index for point in beside], np.int64)
         reader.need(self._beside)
         self._kva = np.array([one.ratings.apparent_kva for one in devices], np.float64)
-        self._kw = np.array([one.ratings.power_kw or np.inf for one in devices], np.float64)
+        unknown = [one.ratings.power_kw or np.inf for one in devices]
+        self._kw = np.where(self._beside == NOWHERE, 0.0, np.array(unknown, np.float64))
         self._has_soc = fleet.is_active & (fleet.soc != NOWHERE)
         self._curves: list[tuple[NDArray[np.intp], Rows, list[float], list[float], Clip]] = []
         self._locks: list[tuple[int, Rows]] = []
@@ -138,8 +139,8 @@ class DeviceProtection:
         return bounds
 
     def _reactive(self) -> Floats:
-        """kvar that the apparent rating leaves beside the active power that flows; beside one that is not known, what
-        its rating leaves."""
+        """kvar that the apparent rating leaves beside the active power that flows; beside one that may not be used what
+        its rating leaves, and beside none all of it."""
         kw = np.minimum(np.abs(or_else(self._reader.good(self._beside), self._kw)), self._kva)
         most: Floats = np.full(len(self._fleet), np.inf)
         most[self._apparent] = np.sqrt(self._kva**2 - kw**2)

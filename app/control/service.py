@@ -20,7 +20,7 @@ from app.control.controller import Controller, Outcome
 from app.control.dispatcher import Dispatcher
 from app.control.inflight import LOOKED_AT, Open, ended, unanswered
 from app.control.judging import ControlError, Judge
-from app.control.kept import Keeper
+from app.control.kept import Change, Keeper
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
 from app.control.notices import Alarm
@@ -80,11 +80,6 @@ def _devices(_: Any, arguments: Mapping[str, Any]) -> Iterable[str]:
     return tuple(map(str, arguments["values"])) or (STATION,)
 
 
-def _taken(of: dict[str, Manual], name: str) -> dict[str, Manual]:
-    """Take it away, where it is there."""
-    return {name: of.pop(name)} if name in of else {}
-
-
 class Control:
     """Of one running station. `start` and `stop` from another thread than the engine's."""
 
@@ -121,7 +116,7 @@ class Control:
         self._switcher = Switcher(audit, alarm, execute=self._execute, keep=self._keeper.keep_by_itself)
         self._orders = Orders(
             lambda: self._controller, self._judge, audit, accepting,
-            execute=self._execute, settle=self._settle, number=self._next,
+            execute=self._execute, decide=self._decide, number=self._next,
         )  # fmt: skip
         self._publish = publish
         self._telling = Telling(self._controller.fleet, publish)
@@ -168,8 +163,8 @@ class Control:
         origin = f"config {self._station.config_hash[:12]}"
         for one in open_:
             held = None
-            while one.channel is not None and self._clock.monotonic_ns() < end:
-                read = self._controller.held(one.channel)
+            while one.point is not None and self._clock.monotonic_ns() < end:
+                read = self._controller.held(one.point)
                 if not math.isnan(read):
                     held = read
                     break
@@ -178,10 +173,10 @@ class Control:
 
     def _near(self, one: Open) -> float:
         """How far what a device holds may be from what was asked."""
-        if one.channel is None:
+        device = self._station.by_id.get(one.point.device) if one.point is not None else None
+        if one.point is None or device is None:
             return 0.0
-        channel = self._controller.fleet.channels[one.channel]
-        return max(abs(channel.point.form.scale), channel.device.control.confirm.tolerance_pct / 100.0 * abs(one.value))
+        return max(abs(one.point.form.scale), device.control.confirm.tolerance_pct / 100.0 * abs(one.value))
 
     async def _halt(self) -> None:
         self._dispatcher.halt("the program ended")
@@ -196,9 +191,9 @@ class Control:
         controller.follow(self._controller)
         self._controller, self._station = controller, controller.station
         self._forget_strategies()
-        told = self._dispatcher.notices
+        before = self._dispatcher
         self._dispatcher, self._watched, self._outcome = self._new_dispatcher(), controller.watched(), None
-        self._dispatcher.notices.follow(told)
+        self._dispatcher.follow(before)
         self._telling, self._switching.station = Telling(controller.fleet, self._publish), controller.station
         if self._stir is not None:
             self._dispatcher.start()
@@ -236,7 +231,9 @@ class Control:
 
     def _cycle(self) -> None:
         self._orders.forget()
-        outcome = self._controller.cycle(self._table(), self._clock.now_ns(), self._clock.monotonic_ns())
+        outcome = self._controller.cycle(
+            self._table(), self._clock.now_ns(), self._clock.monotonic_ns(), self._dispatcher.pending
+        )
         self._dispatcher.send(outcome)
         self._telling.tell(outcome.requested, outcome.allowed, self._dispatcher.sent, self._clock.now_ns())
         self._outcome = outcome
@@ -399,17 +396,16 @@ class Control:
         at = {device: self._judge.setpoint(device, quantity, value) for device, value in values.items()}
         points = {device: self._controller.fleet.channels[i].point for device, i in at.items()}
         before: dict[str, Manual] = {}
-        for device, i in at.items():
+        given: dict[str, Manual] = {}
+        number = self._next()
+        for k, (device, i) in enumerate(at.items()):
             name, last = points[device].name, float(self._controller.last[i])
             was = self._standing.manual.get(name)
             if was is not None or math.isfinite(last):
-                before[name] = was or Manual(last, who.name, "as it was", self._next() + 1)
-            self._standing.manual[name] = Manual(values[device], who.name, reason, self._next())
-        try:
-            await self._settle()
-        except StorageError:  # what cannot be kept is not set
-            self._take_back(points.values(), before)
-            raise
+                before[name] = was or Manual(last, who.name, "as it was", number + len(at) + k)
+            given[name] = Manual(values[device], who.name, reason, number + k)
+        await self._keeper.keep_first("", lambda standing: standing.manual.update(given))
+        self._cycle()
         try:
             held = await asyncio.gather(*map(self._held, points.values()), return_exceptions=True)
         except asyncio.CancelledError:
@@ -444,8 +440,10 @@ class Control:
             if i is None:  # the configuration has changed meanwhile
                 break
             allowed = float(outcome.allowed[i]) if outcome is not None else math.nan
-            if math.isnan(allowed) and outcome is not None and outcome.requested[i] >= self._controller.fleet.safe[i]:
-                return float(outcome.requested[i])  # a limit that limits nothing is not written
+            if outcome is not None and math.isnan(allowed) and not outcome.blocked[i]:
+                fleet = self._controller.fleet
+                if fleet.is_cap[i] and outcome.requested[i] >= fleet.safe[i]:
+                    return float(outcome.requested[i])  # a limit that limits nothing is not written
             sent, _ = self._dispatcher.outlet(point.device).sent(point)
             if not math.isnan(allowed) and sent == allowed:
                 return allowed
@@ -486,76 +484,81 @@ class Control:
             raise ControlError(Text("the emergency stop does not hold there any more", "急停在该设备已不再有效"))
 
     async def _set_mode(self, device: str, mode: Mode) -> Changed[None]:
-        standing = self._standing
         if device not in {STATION, *self._controller.fleet.by_device, *self._controller.switched}:
             raise ControlError(Text(f"{device} cannot be commanded", f"{device} 不可控"))
-        before = standing.mode if device == STATION else standing.modes.get(device, Mode.AUTO)
-        if device == STATION:
-            standing.mode = mode
-            self._keeper.looked_at()
-        else:
-            standing.modes.pop(device, None)
-            if mode is not Mode.AUTO:
-                standing.modes[device] = mode
-        devices = [device] if device != STATION else list(self._controller.fleet.by_device)
-        given: dict[str, Manual] = {}
-        ordered: dict[str, Manual] = {}
-        for id_ in devices:
-            for i in self._controller.fleet.by_device.get(id_, ()):  # what was allowed last is where manual begins
-                name = self._controller.fleet.channels[i].point.name
-                given |= _taken(standing.manual, name)
-                if standing.mode_of(id_) is not Mode.AUTO:  # a person takes it over
-                    ordered |= _taken(standing.orders, name)
+        before = self._standing.mode if device == STATION else self._standing.modes.get(device, Mode.AUTO)
+        channels = self._controller.fleet.channels
+        points = [one.point for one in channels if device in (STATION, one.device.id)]
 
-        def undo() -> None:
+        def change(standing: Standing) -> None:
             if device == STATION:
-                standing.mode = before
+                standing.mode = mode
             else:
-                standing.modes[device] = before
-            standing.manual |= given
-            standing.orders |= ordered
+                standing.modes[device] = mode
+                if mode is Mode.AUTO:
+                    del standing.modes[device]
+            for point in points:  # what was allowed last is where manual begins
+                standing.manual.pop(point.name, None)
+                if standing.mode_of(point.device) is not Mode.AUTO:  # a person takes it over
+                    standing.orders.pop(point.name, None)
 
-        await self._keeper.keep_or(undo if mode is not Mode.OFF else None)
-        self._cycle()
+        await self._decide(f"mode {device}", change, tightens=mode is Mode.OFF)
+        if device == STATION:
+            self._keeper.looked_at()
         return Changed(None, before=before.value, after=mode.value)
+
+    async def _decide(self, key: str, change: Change, *, tightens: bool) -> None:
+        """What tightens is done at once, and holds while the program runs also where it cannot be kept. Raises
+        StorageError."""
+        if tightens:
+            self._keeper.decided(key)
+            change(self._standing)
+            self._cycle()
+            await self._keeper.keep()
+        else:
+            await self._keeper.keep_first(key, change)
+            self._cycle()
 
     async def _tag(self, device: str, reason: str | None) -> Changed[None]:
         if device not in self._station.by_id:
             raise ControlError(Text(f"there is no device '{device}'", f"没有设备“{device}”"))
         if reason is not None and not reason.strip():
             raise ControlError(Text("a tag needs its reason", "挂牌须注明原因"))
-        tags = self._standing.tags
-        before = tags.pop(device, None)
-        if reason is not None:
-            tags[device] = reason.strip()
-        await self._keeper.keep_or((lambda: tags.setdefault(device, before)) if reason is None and before else None)
-        self._cycle()
+        before = self._standing.tags.get(device)
+
+        def change(standing: Standing) -> None:
+            standing.tags.pop(device, None)
+            if reason is not None:
+                standing.tags[device] = reason.strip()
+
+        await self._decide(f"tag {device}", change, tightens=reason is not None)
         return Changed(None, before=before, after=reason)
 
     async def _reset(self, device: str) -> Changed[None]:
-        trips = self._standing.trips
-        before = trips.pop(device, None)
-        self._controller.stuck_soc.forget(device)
+        before = self._standing.trips.get(device)
         if before is None:
             raise ControlError(Text(f"{device} has not tripped", f"{device} 未跳闸"))
-        await self._keeper.keep_or(lambda: trips.setdefault(device, before))
+        await self._keeper.keep_first(f"trip {device}", lambda standing: standing.trips.pop(device, None))
+        self._controller.stuck_soc.forget(device)
         self._cycle()
         return Changed(None, before=before.en, after=None)
 
     async def _stop_all(self, *, stopped: bool) -> Changed[None]:
-        before, self._standing.stopped = self._standing.stopped, stopped
-        if stopped:
-            self._cycle()  # first of all
-        if stopped:
-            for id_ in (*self._controller.fleet.by_device, *self._stopped_too()):
-                point = self._station.by_id[id_].role("stop")
-                if point is not None and id_ not in self._standing.tags and not self._station.read_only:
-                    states = point.form.states
-                    value = float(next(iter(states))) if states else 1.0
-                    self._dispatcher.outlet(id_).command(point, value, partial(self._refuse_stop, id_))
-        await self._keeper.keep_or(None if stopped else lambda: setattr(self._standing, "stopped", before))
-        self._cycle()
-        return Changed(None, before=before, after=stopped)
+        before = self._standing.stopped
+        if not stopped:
+            await self._decide("stop", lambda standing: setattr(standing, "stopped", False), tightens=False)
+            return Changed(None, before=before, after=False)
+        self._keeper.decided("stop")
+        self._standing.stopped = True
+        self._cycle()  # first of all
+        for id_ in (*self._controller.fleet.by_device, *self._stopped_too()):
+            point = self._station.by_id[id_].role("stop")
+            if point is not None and id_ not in self._standing.tags and not self._station.read_only:
+                states = point.form.states
+                value = float(next(iter(states))) if states else 1.0
+                self._dispatcher.outlet(id_).command(point, value, partial(self._refuse_stop, id_))
+        await self._keeper.keep()
+        return Changed(None, before=before, after=True)
 
     def _stopped_too(self) -> list[str]:
         """What gives or takes power and has no setpoint. No battery: its contactors must not open under load."""
@@ -567,12 +570,10 @@ class Control:
         if bound is None:
             raise ControlError(Text(f"there is no strategy '{strategy}'", f"没有策略“{strategy}”"))
         before = self._controller.running(bound)
-        self._standing.running[strategy] = running
-        undo = partial(self._standing.running.__setitem__, strategy, before)
-        await self._keeper.keep_or(undo if running is not Running.OFF else None)
-        self._cycle()
+        change = partial(_run, strategy=strategy, running=running)
+        await self._decide(f"runs {strategy}", change, tightens=running is not Running.LIVE)
         return Changed(None, before=before.value, after=running.value)
 
-    async def _settle(self) -> None:
-        await self._keeper.keep()
-        self._cycle()
+
+def _run(standing: Standing, strategy: str, running: Running) -> None:
+    standing.running[strategy] = running

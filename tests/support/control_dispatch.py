@@ -80,13 +80,13 @@ class Living:
         bench.controller.follow(self.bench.controller)
         bench.standing, self.bench = self.bench.standing, bench
         self.dispatcher = self._dispatcher()
-        self.dispatcher.notices.follow(before.notices)
+        self.dispatcher.follow(before)
         self.dispatcher.start()
 
     async def cycle(self, seconds: float, times: int = 1) -> None:
         for _ in range(times):
             self.clock.advance(seconds)
-            self.dispatcher.send(self.bench.cycle(seconds))
+            self.dispatcher.send(self.bench.cycle(seconds, self.dispatcher.pending))
             await self.look()
 
     async def look(self) -> None:

@@ -128,7 +128,7 @@ class Bench:
                 "bms2": {"soc": 50, "soh": 100, "c_lim": 100, "d_lim": 100, "t_max": 25},
                 "inv1": {"p_kw": 0.0}, "inv2": {"p_kw": 0.0},
             }.items()
-            for name, value in values.items()
+            for name, value in values.items() if device in self.station.by_id
         })  # fmt: skip
 
     def set(self, **values: float) -> None:
@@ -145,11 +145,11 @@ class Bench:
         """Everything that is known was received now."""
         self.table.received[self.table.received > 0] = self.now_ns
 
-    def cycle(self, seconds: float = 0.1) -> Outcome:
+    def cycle(self, seconds: float = 0.1, pending: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None) -> Outcome:
         self.now_ns += round(seconds * SECOND_NS)
         self.monotonic_ns += round(seconds * SECOND_NS)
         self.fresh()
-        return self.controller.cycle(self.table, self.now_ns, self.monotonic_ns)
+        return self.controller.cycle(self.table, self.now_ns, self.monotonic_ns, pending)
 
     def allowed(self, outcome: Outcome) -> dict[str, float]:
         """Full name of the setpoint -> what is to be sent; without those of which nothing is."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from app.control.kept import save
 from app.control.standing import Standing
 from app.model.access import Actor, Denied
 from app.model.audit import AuditEntry, Result
@@ -516,3 +517,25 @@ def test_what_loosens_and_cannot_be_written_down_is_not_done(
             asked().result(LONG_S)
     state = control.state()
     assert set(state.tags) == {"pcs1", "pcs2"} and state.modes == {"pcs1": Mode.OFF}, "what tightens holds"
+
+
+def test_nothing_is_confirmed_that_a_tag_has_kept_from_being_sent(
+    make: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is hung while what was asked is being written down."""
+    site = make()
+    control = site.door.control
+    control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
+
+    def slow(file: Path, text: str) -> None:
+        time.sleep(0.5)
+        save(file, text)
+
+    monkeypatch.setattr("app.control.kept.save", slow)
+    asked = control.request("pcs1", Quantity.ACTIVE, 40.0)
+    time.sleep(0.2)
+    tagged = control.tag("pcs1", "work on the cable")
+    with pytest.raises(GridroomError, match="work on the cable"):
+        asked.result(LONG_S)
+    tagged.result(LONG_S)
+    assert site.channel("pcs1").sent_at == 0

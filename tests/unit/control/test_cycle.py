@@ -345,6 +345,17 @@ T1: dict[str, Any] = {
 
 
 class TestApparentPower:
+    def test_what_gives_reactive_power_alone_has_all_of_its_rating(self, tmp_path: Path) -> None:
+        svg = {
+            "id": "svg", "name": "SVG", "kind": "other", "ratings": {"apparent_kva": 100},
+            "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 9, "unit": 1},
+            "points": [point("q", "reactive_power", "kvar", 0), point("q_set", "reactive_power_setpoint", "kvar", 2, "setpoint")],
+        }  # fmt: skip
+        bench = Bench(park(tmp_path, more=[svg]))
+        bench.standing.modes["svg"] = Mode.MANUAL
+        bench.standing.manual["svg.q_set"] = Manual(80.0, "li", "", 1)
+        assert set_to(bench, svg_q=0) == {"svg.q_set": 80}
+
     def test_a_transformer_bears_active_and_reactive_power_together(self, tmp_path: Path) -> None:
         bench = Bench(park(tmp_path, more=[T1]), [{**PLAN, "params": {"plan": [-140.0] * 96}}])
         assert set_to(bench, meter1_p_kw=0) == {"pcs1.p_set": -50, "pcs2.p_set": -50}
@@ -383,6 +394,35 @@ def test_the_least_change_undoes_no_limit_of_the_site(tmp_path: Path) -> None:
     assert set_to(bench, meter1_p_kw=100) == {"pcs1.p_set": -40, "pcs2.p_set": -40}
     assert set_to(bench, meter1_p_kw=106) == {"pcs1.p_set": -37, "pcs2.p_set": -37}, "3 kW are less than 5"
     assert set_to(bench, meter1_p_kw=104) == {"pcs1.p_set": -37, "pcs2.p_set": -37}, "and not back for less than 5"
+
+
+def test_the_least_change_puts_nothing_back_that_passes_a_limit_of_the_site(tmp_path: Path) -> None:
+    """The strategy asks for less by itself, and the gate has nothing to take of that."""
+    shave = {**SHAVE, "params": {"limit_kw": 99, "recharge_below_kw": 99}}
+    bench = Bench(park(tmp_path, limits={"import_kw": 100}, minimum_change_kw=5), [shave])
+    assert set_to(bench, meter1_p_kw=39) == {"pcs1.p_set": -30, "pcs2.p_set": -30}
+    bench.set(**{"pcs1.p_kw": -30, "pcs2.p_kw": -30})
+    allowed = set_to(bench, meter1_p_kw=103)
+    assert sum(allowed.values()) == pytest.approx(-57), "43 kW of loads, and 57 of storage"
+
+
+@pytest.mark.parametrize("gone", ["trip", "tag", "local"])
+def test_no_limit_of_the_site_counts_on_what_does_nothing(tmp_path: Path, gone: str) -> None:
+    bench = Bench(park(tmp_path, limits={"import_kw": 100}))
+    for device, kw in (("pcs1", 50.0), ("pcs2", -60.0)):
+        bench.standing.modes[device] = Mode.MANUAL
+        bench.standing.manual[f"{device}.p_set"] = Manual(kw, "li", "", 1)
+    bench.set(**{"meter1.p_kw": 90, "pcs1.p_kw": 50, "pcs2.p_kw": -60})
+    assert bench.run() == {"pcs1.p_set": 50, "pcs2.p_set": -60}, "80 kW of loads"
+    if gone == "trip":
+        bench.standing.trips["pcs1"] = Text("hot", "过热")
+    elif gone == "tag":
+        bench.standing.tags["pcs1"] = "work"
+    else:
+        bench.set(**{"pcs1.remote": 0})
+    bench.set(**{"meter1.p_kw": 140, "pcs1.p_kw": 0})
+    outcome = bench.cycle()
+    assert bench.allowed(outcome)["pcs2.p_set"] == -20 and clip(bench, outcome, "pcs2") is Clip.IMPORT
 
 
 def test_the_least_change_undoes_no_limit_of_the_grid(tmp_path: Path) -> None:

@@ -119,3 +119,5 @@ def test_a_limit_is_followed_from_below_and_in_its_own_time(watch: Watch) -> Non
     assert look(2, 5, 20) is Doubt.FOLLOWS_NOT
     assert look(1, 5, 5.5) is Doubt.NONE and watch.feedback.confirmed[inverter]
     assert look(20, 5, 20) is Doubt.NONE and look(31, 5, 20) is Doubt.FOLLOWS_NOT, "it may begin later, too"
+    for k in range(20):
+        assert look(2, 5 + k % 2 * 4, 20) is Doubt.FOLLOWS_NOT, "and a limit that moves is no excuse"

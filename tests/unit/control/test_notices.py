@@ -3,13 +3,17 @@ configuration."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from app.control.standing import Manual
 from app.model.control import Mode
+from app.model.loading import load_station
 from tests.support.control_dispatch import Living, live
-from tests.support.control_station import Bench, battery, park, point, storage
+from tests.support.control_station import METER, Bench, battery, park, point, storage
 
 P, Q = "control_set_pcs1.p_set", "control_set_pcs1.q_set"
 
@@ -88,24 +92,95 @@ def test_a_switch_that_is_not_taken_does_not_come_and_go(tmp_path: Path) -> None
     live(park(tmp_path, more=[pcs, battery(3)]), told)
 
 
-def test_of_what_nobody_asks_any_more_nothing_fails(tmp_path: Path) -> None:
+class TestOff:
+    """Whom nobody sets any more is led to its safe power, and not left where it was because one write failed."""
+
+    def test_it_is_told_until_the_device_has_taken_its_safe_power(self, tmp_path: Path) -> None:
+        async def told(made: Living) -> None:
+            by_hand(made.bench, p_set=60)
+            made.bench.set(**{"pcs1.p_kw": 60})
+            await made.cycle(1.0, 2)
+            made.field.refused = {"pcs1.p_set"}
+            made.bench.standing.modes["pcs1"] = Mode.OFF
+            await made.cycle(1.0, 5)
+            assert made.told.true() == {P} and made.field.of("pcs1.p_set")[-1] == 60
+            made.bench.standing.tags["pcs1"] = "work"
+            written = len(made.field.written)
+            made.field.refused = set()
+            await made.cycle(1.0, 3)
+            assert made.told.true() == {P} and len(made.field.written) == written, "nothing at all is sent to it"
+
+        live(park(tmp_path), told)
+
+    def test_it_takes_it_when_it_can_and_is_left_alone_then(self, tmp_path: Path) -> None:
+        async def told(made: Living) -> None:
+            by_hand(made.bench, p_set=60)
+            made.bench.set(**{"pcs1.p_kw": 60})
+            await made.cycle(1.0, 2)
+            made.field.refused = {"pcs1.p_set"}
+            made.bench.standing.modes["pcs1"] = Mode.OFF
+            await made.cycle(1.0, 3)
+            made.change(Bench(park(tmp_path / "b")))
+            made.bench.set(**{"pcs1.p_kw": 60})
+            await made.cycle(1.0, 2)
+            made.field.refused = set()
+            await made.cycle(1.0, 90)
+            assert made.field.of("pcs1.p_set")[-3:] == [60, 60, 0] and not made.told.true()
+
+        live(park(tmp_path / "a", renew="1s"), told)
+
+    def test_a_lifted_limit_is_lifted(self, tmp_path: Path) -> None:
+        async def told(made: Living) -> None:
+            standing = made.bench.standing
+            standing.modes["inv1"] = Mode.MANUAL
+            standing.manual["inv1.p_lim"] = Manual(10.0, "li", "", 1)
+            made.bench.set(**{"inv1.p_kw": 40})
+            await made.cycle(1.0, 35)
+            follows = "control_follows_inv1.p_lim"
+            assert made.told.true() == {follows}
+            made.field.refused = {"inv1.p_lim"}
+            standing.manual["inv1.p_lim"] = Manual(50.0, "li", "", 2)
+            await made.cycle(1.0, 3)
+            made.field.refused = set()
+            await made.cycle(1.0, 3)
+            assert made.field.of("inv1.p_lim")[-1] == 50 and not made.told.true()
+
+        live(park(tmp_path), told)
+
+
+def test_what_expired_and_is_released_is_over(tmp_path: Path) -> None:
     async def told(made: Living) -> None:
         by_hand(made.bench, p_set=60)
-        made.field.refused = {"pcs1.p_set"}
-        await made.cycle(1.0, 5)
-        assert made.told.true() == {P}
+        made.bench.set(**{"pcs1.p_kw": 60})
+        await made.cycle(1.0, 2)
+        made.clock.advance(3.0)
+        await made.look()
+        assert made.told.true() == {"control_expired_pcs1.p_set"}
         made.bench.standing.tags["pcs1"] = "work"
-        await made.cycle(1.0, 2)
-        assert made.told.true() == {P}, "it is still asked, and will be sent when the tag is taken away"
-        made.bench.standing.tags.clear()
-        made.bench.standing.modes.clear()
-        made.bench.standing.manual.clear()
-        made.field.refused = set()
-        made.bench.controller.last[:] = float("nan")
-        await made.cycle(1.0, 2)
+        await made.cycle(0.1)
         assert not made.told.true()
 
-    live(park(tmp_path), told)
+    live(park(tmp_path, expiry="2s"), told)
+
+
+def test_a_station_without_any_setpoint_is_commanded_all_the_same(tmp_path: Path) -> None:
+    genset = {
+        "id": "gen1", "name": "Genset", "kind": "genset",
+        "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 9, "unit": 1},
+        "points": [point("stop", "stop", "", 0, "command")],
+    }  # fmt: skip
+    park(tmp_path)
+    text = yaml.safe_load((tmp_path / "station.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "station.yaml").write_text(yaml.safe_dump({**text, "devices": [METER, genset]}), encoding="utf-8")
+    alone = load_station(tmp_path).station
+
+    async def told(made: Living) -> None:
+        await made.cycle(1.0)
+        async with asyncio.timeout(5):
+            assert (await made.dispatcher.outlet("gen1").command(alone.by_id["gen1"].points[0], 1.0)).error is None
+        assert made.field.written == [("gen1.stop", 1.0)]
+
+    live(alone, told)
 
 
 class TestOverAChangedConfiguration:
