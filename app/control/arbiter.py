@@ -31,6 +31,8 @@ class Claim:
     high: Floats
     target: Floats
     """NaN where none."""
+    is_last: bool = False
+    """It comes after every other, whatever their ranks: what is wanted where nobody wants anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Verdict:
 
 def in_order(claims: Sequence[Claim]) -> list[int]:
     """Positions, the highest rank first; of one rank the first named comes first."""
-    return sorted(range(len(claims)), key=lambda i: RANKS.index(claims[i].rank))
+    return sorted(range(len(claims)), key=lambda i: (claims[i].is_last, RANKS.index(claims[i].rank)))
 
 
 def arbitrate(claims: Sequence[Claim], rest: Floats) -> Verdict:

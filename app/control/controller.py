@@ -55,6 +55,11 @@ class Runner:
     failed: bool = False
 
 
+def _remembers_alike(one: Bound, other: Bound) -> bool:
+    alike = type(one.strategy) is type(other.strategy) and one.meter == other.meter
+    return alike and bool(one.strategy.memory() == other.strategy.memory())
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A claim and whose it is."""
@@ -176,7 +181,7 @@ class Controller:
         states = {one.bound.id: one for one in before.runners}
         for runner in self.runners:
             old = states.get(runner.bound.id)
-            if old is not None and type(old.bound.strategy) is type(runner.bound.strategy):
+            if old is not None and _remembers_alike(old.bound, runner.bound):
                 runner.state, runner.last_ns = old.state, old.last_ns
 
     def watched(self) -> NDArray[np.bool_]:

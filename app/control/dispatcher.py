@@ -90,7 +90,8 @@ class Dispatcher:
             )  # fmt: skip
             outlet.want(one.point, value, ticket)
             self.pending[i] = outlet.sent(one.point)[0] != value
-            outlet.alive()
+            if ticket is None or not ticket.done() or (not ticket.cancelled() and ticket.exception() is None):
+                outlet.alive()  # who cannot command it must not tell it that he does
         for id_ in self._beating:
             outlet = self.outlet(id_)
             if id_ in self._controller.standing.tags or self._controller.station.read_only:

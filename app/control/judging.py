@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from app.control.controller import Controller
+from app.control.refused import ControlError
 from app.model.control import COMMAND_ROLES, Mode, Quantity
-from app.model.errors import GridroomError
 from app.model.station import Point
 from app.model.text import Text
 
@@ -16,10 +16,6 @@ LOCAL: Final = Text("switched to local", "处于就地")
 UNKNOWN_PLACE: Final = Text(
     "it does not tell whether it is switched to local; see its connection", "就地/远方状态未知，请检查通信"
 )
-
-
-class ControlError(GridroomError):
-    """A request that is refused: why, and what to do."""
 
 
 class Judge:

@@ -80,9 +80,12 @@ class Ledger:
         urgent: bool,
         person: str = "",
     ) -> Future[int] | None:
-        """The ticket of a value; None where it must not wait. A row opens where who, why or the clip has changed."""
+        """The ticket of a value; None where it must not wait. A row opens where who, why or the clip has changed, and
+        the one before is on the disk: what changes faster than rows are written would never be sent."""
         row = self._rows.get(point.name)
         now = self._clock.monotonic_ns()
+        if row is not None and not row.urgent and not urgent and not row.written.done():
+            return row.written
         lost = row is not None and row.written.done() and row.written.exception() is not None and not row.urgent
         if (
             row is None

@@ -296,6 +296,10 @@ class _Loading:
         missing = (
             [] if device is None else [role for role in ("start", "stop", "active_power") if not device.role(role)]
         )
+        if device is not None and not device.ratings.power_kw:
+            self._fault((*here, "params"), Text(f"{form.id}: {id_} has no rating, so that nobody knows whether it runs",
+                                                f"{form.id}：{id_} 没有额定功率，无法判断其是否运行"),
+                        Text("write 'ratings: {power_kw: ...}'", "请写 ratings: {power_kw: ...}"))  # fmt: skip
         if device is None:
             self._fault((*here, "params"), Text(f"{form.id}: unknown device '{id_}'", f"{form.id}：未知设备“{id_}”"),
                         Text("name a device of the station", "请指定本站设备"))  # fmt: skip

@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from app.control.controller import Controller
-from app.control.judging import ControlError, Judge
+from app.control.judging import Judge
 from app.control.kept import Change
 from app.control.ledger import Writer
+from app.control.refused import ControlError
 from app.control.standing import Manual, Standing
 from app.model.access import Actor
 from app.model.audit import AuditEntry, Result
@@ -125,16 +126,20 @@ class Orders:
             return why
         if order.select:
             return None
+        id_ = 0
         try:
             id_ = await asyncio.wrap_future(self._audit.write(asked))
+            now = self._controller()
+            if (why := why_not(order, now, now.standing)) is not None:
+                raise ControlError(why)  # somebody has decided otherwise meanwhile
             doing = self._execute(*todo) if todo is not None and not order.cancel else self._stand(order)
             async with asyncio.timeout(WITHIN_S):
                 await doing
         except TimeoutError:
-            self._audit.write(replace(asked, result=Result.FAILED, reason=_LATE.en))
+            self._audit.write(replace(asked, result=Result.FAILED, reason=_LATE.en, asks=id_, details=None))
             return _LATE
         except GridroomError as error:
-            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
+            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error), asks=id_, details=None))
             return error.text
         self._audit.write(replace(asked, result=Result.DONE, asks=id_, details=None))
         return None

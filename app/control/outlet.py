@@ -130,8 +130,10 @@ class Outlet:
         if want.expired:
             want.expired = False
             self._on_expired(point, False)
-        if want.sent_ns and want.value == value and want.ticket is ticket:
+        if (want.sent_ns or want.failed_ns) and want.value == value and want.ticket is ticket:
             return
+        if ticket is None:  # what leads to safety waits for no failure of something else
+            want.failed_ns = 0
         want.value, want.ticket = value, ticket
         if ticket is not None and not ticket.done():
             loop = asyncio.get_running_loop()

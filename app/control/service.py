@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from app.control.controller import Controller, Outcome
 from app.control.dispatcher import Dispatcher
 from app.control.inflight import LOOKED_AT, Open, ended, unanswered
-from app.control.judging import ControlError, Judge
+from app.control.judging import Judge
 from app.control.kept import Change, Keeper
 from app.control.ledger import Ledger, Writer
 from app.control.loading import Bound
 from app.control.notices import Alarm
 from app.control.orders import Orders
 from app.control.outlet import Field
+from app.control.refused import ControlError, Unanswered
 from app.control.replay import (
     FAR_NS,
     FAR_PIXELS,
@@ -257,7 +258,7 @@ class Control:
 
     def _switch(self, outcome: Outcome) -> None:
         power = self._controller.powers([one.device for one in outcome.switches])
-        self._switcher.settle(self._switching.open(outcome.switches, power))
+        self._switcher.settle(self._switching.open(outcome.switches, power, self._standing))
         due = self._switching.due(outcome.switches, power, self._standing, self._clock.monotonic_ns())
         self._switcher.begin(due, self._standing, f"config {self._station.config_hash[:12]}")
 
@@ -467,7 +468,7 @@ class Control:
         refuse = partial(self._refuse_command, device, role)
         sent = await self._dispatcher.outlet(device).command(point, value, refuse)
         if sent.error is not None:
-            raise ControlError(sent.error)
+            raise ControlError(sent.error) if sent.answered else Unanswered(sent.error)
         return Changed(value, after={"sent": value, "held": None if math.isnan(sent.held) else sent.held})
 
     def _refuse_command(self, device: str, role: str) -> None:
@@ -499,8 +500,7 @@ class Control:
                     del standing.modes[device]
             for point in points:  # what was allowed last is where manual begins
                 standing.manual.pop(point.name, None)
-                if standing.mode_of(point.device) is not Mode.AUTO:  # a person takes it over
-                    standing.orders.pop(point.name, None)
+                standing.orders.pop(point.name, None)  # a person takes it over, and gives it back without them
 
         await self._decide(f"mode {device}", change, tightens=mode is Mode.OFF)
         if device == STATION:

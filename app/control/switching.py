@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.control.ledger import Writer
+from app.control.refused import Unanswered
 from app.control.standing import Standing
 from app.model.access import Actor
 from app.model.audit import AuditEntry, Result
@@ -46,14 +47,15 @@ class Switching:
         self.station = station
         self._tried_ns: dict[str, int] = {}
 
-    def open(self, wanted: Iterable[Switch], power: Mapping[str, float]) -> list[Switch]:
+    def open(self, wanted: Iterable[Switch], power: Mapping[str, float], standing: Standing) -> list[Switch]:
         """Those that are not as they shall be, or of which nobody knows; `power` in kW by device, NaN where it may not
-        be used."""
+        be used. What was started is to be stopped whatever flows: it may idle."""
         found = []
         for one in wanted:
             given = abs(power.get(one.device, math.nan))
             runs = given > _RUNS_PCT / 100.0 * (self.station.by_id[one.device].ratings.power_kw or 0.0)
-            if math.isnan(given) or runs is not one.on:
+            rests = not one.on and not runs and one.device not in standing.started
+            if math.isnan(given) or not (rests or (one.on and runs)):
                 found.append(one)
         return found
 
@@ -62,7 +64,7 @@ class Switching:
     ) -> list[Switch]:
         """Of those that are open, what is to be done now: nothing where nobody knows whether it runs."""
         found = []
-        for one in self.open(wanted, power):
+        for one in self.open(wanted, power, standing):
             device, unknown = self.station.by_id[one.device], math.isnan(power.get(one.device, math.nan))
             if unknown or standing.stopped or standing.mode_of(one.device) is not Mode.AUTO:
                 continue
@@ -114,13 +116,17 @@ class Switcher:
         asked = AuditEntry(
             Actor(one.who, "strategy", origin), _WHAT, one.device, Result.ASKED, one.why.en, {"role": role}
         )
+        id_ = 0
         try:
             id_ = await asyncio.wrap_future(self._audit.write(asked))
             await self._execute(one.device, role)
         except GridroomError as error:
             _log.warning("%s cannot %s %s: %s", one.who, role, one.device, error)
-            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error)))
+            self._audit.write(replace(asked, result=Result.FAILED, reason=str(error), asks=id_, details=None))
             self._tell(one.device, error.text)
+            if one.on and isinstance(error, Unanswered):  # it may run, and is to be stopped then
+                standing.started[one.device] = one.who
+                await self._keep()
             return
         self._tell(one.device, None)
         standing.started.pop(one.device, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -129,7 +129,10 @@ def claims_of(wish: Wish, rank: Rank, places: Places) -> list[Claim]:
         (places.storage, wish.storage), (places.pv, wish.pv), (places.reactive, wish.reactive),
         (places.chargers, wish.chargers),
     ]  # fmt: skip
-    return [_claim(rank, at, ask) for at, ask in pairs if ask is not None and len(at)]
+    claims = [_claim(rank, at, ask) for at, ask in pairs if ask is not None and len(at)]
+    if wish.idle is not None and len(places.storage):
+        claims.append(replace(_claim(rank, places.storage, wish.idle), is_last=True))
+    return claims
 
 
 def _claim(rank: Rank, at: NDArray[np.intp], ask: Ask) -> Claim:
@@ -142,7 +145,8 @@ def only(claim: Claim, rows: NDArray[np.bool_]) -> Claim:
     chosen = rows[claim.channel]
     if chosen.all():
         return claim
-    return Claim(claim.rank, claim.channel[chosen], claim.low[chosen], claim.high[chosen], claim.target[chosen])
+    return replace(claim, channel=claim.channel[chosen], low=claim.low[chosen], high=claim.high[chosen],
+                   target=claim.target[chosen])  # fmt: skip
 
 
 def well_formed(wish: object, places: Places) -> bool:
@@ -151,7 +155,7 @@ def well_formed(wish: object, places: Places) -> bool:
         return False
     sizes: list[tuple[Any, int]] = [
         (wish.storage, len(places.storage)), (wish.pv, len(places.pv)), (wish.reactive, len(places.reactive)),
-        (wish.chargers, len(places.chargers)),
+        (wish.chargers, len(places.chargers)), (wish.idle, len(places.storage)),
     ]  # fmt: skip
     return all(ask is None or all(_shape(one) == (m,) for one in (ask.low, ask.high, ask.target)) for ask, m in sizes)
 

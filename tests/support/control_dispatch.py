@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from app.control.dispatcher import Dispatcher
-from app.control.ledger import Ledger
+from app.control.ledger import Ledger, Writer
 from app.model.audit import AuditEntry
 from app.model.clock import ManualClock
 from app.model.config import Priority
@@ -63,13 +63,13 @@ class Field:
 class Living:
     """Control that runs."""
 
-    def __init__(self, bench: Bench) -> None:
-        self.bench, self.field, self.told = bench, Field(), Told()
+    def __init__(self, bench: Bench, audit: Writer) -> None:
+        self.bench, self.field, self.told, self.audit = bench, Field(), Told(), audit
         self.clock = ManualClock(bench.now_ns)
         self.dispatcher = self._dispatcher()
 
     def _dispatcher(self) -> Dispatcher:
-        ledger = Ledger(Rows(), self.clock, "0" * 64)
+        ledger = Ledger(self.audit, self.clock, "0" * 64)
         return Dispatcher(self.bench.controller, self.field, ledger, self.clock, self.told)
 
     def change(self, bench: Bench) -> None:
@@ -96,9 +96,9 @@ class Living:
         await asyncio.sleep(0.01)
 
 
-def live(of: Station | Bench, told: Callable[[Living], Awaitable[Any]]) -> Living:
+def live(of: Station | Bench, told: Callable[[Living], Awaitable[Any]], audit: Writer | None = None) -> Living:
     """Run `told` with control of a station."""
-    made = Living(of if isinstance(of, Bench) else Bench(of))
+    made = Living(of if isinstance(of, Bench) else Bench(of), audit or Rows())
 
     async def run() -> None:
         made.dispatcher.start()

@@ -126,6 +126,8 @@ class Wish:
     storage: Ask | None = None
     pv: Ask | None = None
     reactive: Ask | None = None
+    idle: Ask | None = None
+    """What storage is to do where nobody wants anything of it: after the targets of every rank."""
     chargers: Ask | None = None
     """Of each what it may take: `high` binds, a charger takes what its vehicles ask below it."""
     reason: str = ""
@@ -166,6 +168,10 @@ class Strategy(ABC, Generic[P, S]):
 
     def switches(self) -> tuple[str, ...]:
         """Ids of devices that it starts and stops."""
+        return ()
+
+    def memory(self) -> tuple[object, ...]:
+        """Parameters that give what it remembers its meaning: with others it begins anew."""
         return ()
 
     @abstractmethod

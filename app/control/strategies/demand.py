@@ -19,6 +19,8 @@ from app.model.fields import DurationS
 from app.model.text import Text
 
 _MOST_SLIPS = 240
+_LEAST_S = 15.0
+"""At the end of a slip nothing is made up for faster: what is left of it is the margin's."""
 
 
 class DemandParams(Params):
@@ -49,6 +51,9 @@ class DemandControl(Strategy[DemandParams, DemandState | None]):
     name = Text("Demand control", "需量控制")
     rank = Rank.DEMAND
     form = DemandParams
+
+    def memory(self) -> tuple[object, ...]:
+        return self.params.window, self.params.method, self.params.slip
 
     def begin(self) -> DemandState | None:
         return None
@@ -108,6 +113,7 @@ class DemandControl(Strategy[DemandParams, DemandState | None]):
         whole, energy = limit * params.window / 3600.0, drawn + sum(past)
         for later in range(len(past) + 1):
             left_s = rest_s + later * self._slip_s
-            least = min(least, (whole - energy) * 3600.0 / max(left_s, 1.0))
+            beside = (whole - energy) * 3600.0 - limit * left_s  # kWs, what was drawn less than the limit so far
+            least = min(least, limit + beside / max(left_s, _LEAST_S))
             energy -= past[later] if later < len(past) else 0.0
         return least

@@ -17,6 +17,8 @@ from app.model.errors import Wrong
 from app.model.text import Text
 
 QUARTER_NS: Final = 900 * 10**9
+_SET_S: Final = 2.0
+"""A clock that goes so far otherwise than time passes was set."""
 _LEAST_S: Final = 30.0
 """At the end of a quarter of an hour nothing is made up for faster."""
 _WRITTEN: Final = {
@@ -54,40 +56,47 @@ class PlanParams(Params):
     tolerance_kw: float = about("kW", "so far from it is near enough", "允许偏差", default=0.0, ge=0)
 
 
-class PlanTracking(Strategy[PlanParams, tuple[int, float]]):
-    """Remembers which quarter of an hour it is, and what was given in it, kWh."""
+Given = tuple[int, float, int]
+"""Beginning of a quarter of an hour, UTC nanoseconds (0: none yet); kWh given in it; time of the last view."""
+
+
+class PlanTracking(Strategy[PlanParams, Given]):
+    """Remembers which quarter of an hour it is, and what was given in it."""
 
     kind = "plan_tracking"
     name = Text("Plan tracking", "计划跟踪")
     rank = Rank.PLAN
     form = PlanParams
 
-    def begin(self) -> tuple[int, float]:
-        return 0, 0.0
+    def begin(self) -> Given:
+        return 0, 0.0, 0
 
-    def decide(self, view: View, state: tuple[int, float]) -> tuple[Wish, tuple[int, float]]:
+    def decide(self, view: View, state: Given) -> tuple[Wish, Given]:
         planned, free = self.params.plan.at(view.local), Ask.free(len(view.storage))
-        quarter, given = _given(view, state)
+        now = quarter, given, _ = _given(view, state)
         if math.isnan(planned):
-            return Wish(Text("nothing is planned now", "当前无计划")), (quarter, given)
+            return Wish(Text("nothing is planned now", "当前无计划")), now
         total = planned
         if self.params.by == "energy":
-            left_s = max((quarter + QUARTER_NS - view.now_ns) / 1e9, _LEAST_S)
-            total = (planned / 4.0 - given) * 3600.0 / left_s
+            left_s = (quarter + QUARTER_NS - view.now_ns) / 1e9
+            missed = (planned / 4.0 - given) * 3600.0 - planned * left_s  # kWs
+            total = planned + missed / max(left_s, _LEAST_S)
         near = abs(view.storage.total - total) <= self.params.tolerance_kw and bool(
             np.isfinite(view.storage.held).all()
         )
         target = view.storage.held if near else share(total, view.storage)
         why = Text(f"planned are {planned:.0f} kW", f"计划 {planned:.0f} kW")
-        return Wish(why, storage=Ask(free.low, free.high, target)), (quarter, given)
+        return Wish(why, storage=Ask(free.low, free.high, target)), now
 
 
-def _given(view: View, state: tuple[int, float]) -> tuple[int, float]:
-    """The beginning of the quarter of an hour that it is, and what was given since, kWh; what nobody saw is as planned
-    by what flows now."""
-    quarter = view.now_ns - view.now_ns % QUARTER_NS
+def _given(view: View, state: Given) -> Given:
+    """The beginning of the quarter of an hour that it is, what was given since, kWh, and now; what nobody saw, and what
+    a clock that was set tells wrongly, is as planned by what flows now."""
+    quarter, total = view.now_ns - view.now_ns % QUARTER_NS, view.storage.total
+    passed_s = (view.now_ns - state[2]) / 1e9
+    is_set = state[0] != 0 and abs(passed_s - view.dt_s) > _SET_S
+    if not state[0] or is_set:
+        return quarter, total * (view.now_ns - quarter) / 1e9 / 3600.0, view.now_ns
     if quarter != state[0]:
-        seen_s = min(view.dt_s, (view.now_ns - quarter) / 1e9)
-        begun_s = (view.now_ns - quarter) / 1e9 if not state[0] else seen_s
-        return quarter, view.storage.total * begun_s / 3600.0
-    return quarter, state[1] + view.storage.total * view.dt_s / 3600.0
+        return quarter, total * min(view.dt_s, (view.now_ns - quarter) / 1e9) / 3600.0, view.now_ns
+    return quarter, state[1] + total * view.dt_s / 3600.0, view.now_ns

@@ -48,27 +48,28 @@ class SocManagement(Strategy[SocParams, tuple[str, ...]]):
         was = np.isin(units.device, state) if state else np.zeros(len(units), np.bool_)
         empty: Bools = (units.soc <= params.reserve_pct) | (was & (units.soc < params.reserve_pct + _BACK_PCT))
         high = np.where(empty, 0.0, np.inf)
-        target = np.full(len(units), np.nan)
+        target, idle = np.full(len(units), np.nan), np.full(len(units), np.nan)
         why = Text("within reserve and band", "在备用与区间之内")
         known = np.isfinite(units.soc) & units.usable
         if params.band_pct is not None and known.any():
             mean = float(units.soc[known].mean())
             power = params.power_kw or float(units.rating[np.isfinite(units.rating)].sum()) / 10.0
             if mean < params.band_pct[0] or mean > params.band_pct[1]:
-                target = share(-power if mean < params.band_pct[0] else power, units)
+                idle = share(-power if mean < params.band_pct[0] else power, units)
                 why = Text(f"{mean:.0f} % is outside of the band", f"SOC {mean:.0f} % 超出区间")
-        if (due := self._due(units, known)).any():
+        if (due := self._due(units, known) & (units.charge > 0)).any():
             power = params.power_kw or float(units.rating[np.isfinite(units.rating)].sum()) / 10.0
             target = np.where(due, -np.minimum(power / due.sum(), units.charge), target)
             names = ", ".join(np.array(units.device)[due])
             why = Text(f"charged full, so that their SOC is told right again: {names}", f"充满以校准 SOC：{names}")
-        if params.balance and np.isnan(target).all() and known.sum() > 1:
-            target, why = self._balanced(view, why)
+        if params.balance and np.isnan(idle).all() and np.isnan(target).all() and known.sum() > 1:
+            idle, why = self._balanced(view, why)
         if empty.any():
             low = ", ".join(np.array(units.device)[empty])
             why = Text(f"at their reserve: {low}", f"已到备用下限：{low}")
         now = tuple(device for device, flag in zip(units.device, empty, strict=True) if flag)
-        return Wish(why, storage=Ask(np.full(len(units), -np.inf), high, target)), now
+        free = Ask.free(len(units))
+        return Wish(why, storage=Ask(free.low, high, target), idle=Ask(free.low, free.high, idle)), now
 
     def _due(self, units: Units, known: Bools) -> Bools:
         """Which were not full for too long."""
@@ -77,7 +78,7 @@ class SocManagement(Strategy[SocParams, tuple[str, ...]]):
         return late
 
     def _balanced(self, view: View, why: Text) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Text]:
-        """The fullest gives to the emptiest, while nothing else is wanted: the sum stays nothing."""
+        """The fullest gives to the emptiest: the sum stays nothing."""
         units = view.storage
         soc = np.where(units.usable, units.soc, np.nan)
         target = np.full(len(units), np.nan)

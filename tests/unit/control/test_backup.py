@@ -89,6 +89,11 @@ class TestSwitching:
         assert not self.due(bench, self.STOP, 50.0, 500.0, standing), "ten minutes at least"
         assert self.due(bench, self.STOP, 50.0, 602.0, standing)
 
+    def test_what_was_started_and_idles_is_stopped(self, bench: Bench) -> None:
+        standing = Standing(started={"gen1": "backup"})
+        assert self.due(bench, self.STOP, 1.0, 1.0, standing)
+        assert not self.due(bench, self.STOP, 1.0, 1000.0, Standing()), "nobody has started it"
+
     @pytest.mark.parametrize("change", [{"stopped": True}, {"modes": {"gen1": Mode.OFF}}, {"mode": Mode.MANUAL}])
     def test_not_in_a_stop_and_not_out_of_auto(self, bench: Bench, change: dict[str, Any]) -> None:
         assert not self.due(bench, self.START, 0.0, 1.0, Standing(**change))
@@ -103,11 +108,12 @@ class TestSwitching:
         ({**PARAMS, "genset": "gen9"}, "unknown device 'gen9'"),
         ({**PARAMS, "genset": "pcs1"}, "no point with the role start, stop"),
         ({}, "reserve_pct"),
+        ({**PARAMS, "genset": "gen2"}, "gen2 has no rating"),
     ],
 )
 def test_what_cannot_be_meant_is_told(tmp_path: Path, params: dict[str, Any], words: str) -> None:
     import yaml
 
     text = yaml.safe_dump({"strategies": [{**BACKUP, "params": params}]})
-    _, faults, _ = load_strategies(park(tmp_path, more=[GENSET]), text)
+    _, faults, _ = load_strategies(park(tmp_path, more=[GENSET, {**GENSET, "id": "gen2", "ratings": {}}]), text)
     assert any(words in str(fault) for fault in faults), [str(fault) for fault in faults]

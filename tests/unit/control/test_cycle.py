@@ -337,6 +337,29 @@ def test_a_ramp_and_the_least_change(tmp_path: Path) -> None:
 PLAN = {"id": "plan", "kind": "plan_tracking", "devices": BOTH, "params": {"plan": [-80.0] * 96}}
 
 
+def test_care_for_the_state_of_charge_stands_behind_every_wish(tmp_path: Path) -> None:
+    care = {"id": "care", "kind": "soc_management", "devices": BOTH}
+    bench = Bench(park(tmp_path), [care])
+    bench.set(**{"bms1.soc": 60.0})
+    assert bench.run() == {"pcs1.p_set": 10, "pcs2.p_set": -10}
+    bench = Bench(park(tmp_path / "b"), [care, {**PLAN, "params": {"plan": [-100.0] * 96}}])
+    bench.set(**{"bms1.soc": 60.0})
+    assert sum(bench.run().values()) == pytest.approx(-100), "a plan of a lower rank is followed"
+
+
+def test_what_a_demand_remembers_is_of_its_window(tmp_path: Path) -> None:
+    demand = {"id": "demand", "kind": "demand_control", "devices": BOTH, "params": {"limit_kw": 100, "margin_pct": 0}}
+    before = Bench(park(tmp_path / "a"), [demand])
+    before.set(**{"meter1.p_kw": 100})
+    for _ in range(2400):
+        before.run(1.0)
+    kept = before.controller.runners[0].state
+    for params, same in ({"limit_kw": 90}, True), ({"window": "30min"}, False), ({"method": "fixed"}, False):
+        after = Bench(park(tmp_path / "b"), [{**demand, "params": {**demand["params"], **params}}])
+        after.controller.follow(before.controller)
+        assert (after.controller.runners[0].state == kept) is same, params
+
+
 T1: dict[str, Any] = {
     "id": "t1", "name": "T1", "kind": "transformer", "ratings": {"apparent_kva": 100},
     "connection": {"driver": "modbus-tcp", "host": "127.0.0.1", "port": 9, "unit": 1},

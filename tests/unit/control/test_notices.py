@@ -4,15 +4,19 @@ configuration."""
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from app.control.standing import Manual
+from app.model.audit import AuditEntry
 from app.model.control import Mode
+from app.model.errors import StorageError
 from app.model.loading import load_station
-from tests.support.control_dispatch import Living, live
+from app.model.text import Text
+from tests.support.control_dispatch import Living, Rows, live
 from tests.support.control_station import METER, Bench, battery, park, point, storage
 
 P, Q = "control_set_pcs1.p_set", "control_set_pcs1.q_set"
@@ -262,3 +266,69 @@ class TestOverAChangedConfiguration:
         after.now_ns, after.monotonic_ns = before.now_ns, before.monotonic_ns
         after.controller.follow(before.controller)
         assert cycle(after) == 0
+
+
+def test_the_emergency_stop_waits_for_no_failure_of_before(tmp_path: Path) -> None:
+    async def told(made: Living) -> None:
+        by_hand(made.bench, p_set=60)
+        await made.cycle(1.0, 2)
+        made.field.refused = {"pcs1.p_set"}
+        by_hand(made.bench, p_set=80)
+        await made.cycle(0.1)
+        made.field.refused = set()
+        made.bench.standing.stopped = True
+        await made.cycle(0.1)
+        assert made.field.of("pcs1.p_set")[-1] == 0
+
+    live(park(tmp_path, retry={"after": "30s"}), told)
+
+
+class Slow(Rows):
+    """An audit that answers when it is told to, or fails."""
+
+    def __init__(self) -> None:
+        self.asked: list[Future[int]] = []
+        self.fails = False
+
+    def write(self, entry: AuditEntry, *, later: bool | None = None) -> Future[int]:
+        done: Future[int] = Future()
+        self.asked.append(done)
+        if self.fails:
+            done.set_exception(StorageError(Text.of("the disk is full")))
+        return done
+
+    def answer(self) -> None:
+        for one in self.asked:
+            if not one.done():
+                one.set_result(1)
+
+
+def test_a_reason_that_flips_faster_than_rows_are_written_starves_nothing(tmp_path: Path) -> None:
+    audit = Slow()
+
+    async def told(made: Living) -> None:
+        made.bench.standing.modes["pcs1"] = Mode.MANUAL
+        for k in range(40):
+            made.bench.standing.manual["pcs1.p_set"] = Manual(60.0 + k, "li", "", k)  # another row each time
+            await made.cycle(0.1)
+            if k % 3 == 2:
+                audit.answer()
+                await made.look()
+        assert len(made.field.of("pcs1.p_set")) > 8
+
+    live(park(tmp_path), told, audit)
+
+
+def test_a_heartbeat_stands_while_nothing_may_be_written(tmp_path: Path) -> None:
+    audit, pcs = Slow(), storage(3, heartbeat="1s")
+    pcs["points"].append(point("beat", "heartbeat", "", 30, "setpoint"))
+
+    async def told(made: Living) -> None:
+        made.bench.set(**{"pcs3.p_kw": 0, "pcs3.remote": 1, "bms3.soc": 50, "bms3.c_lim": 100, "bms3.d_lim": 100})
+        made.bench.standing.modes["pcs3"] = Mode.MANUAL
+        made.bench.standing.manual["pcs3.p_set"] = Manual(20.0, "li", "", 1)
+        audit.fails = True
+        await made.cycle(1.0, 30)
+        assert made.field.of("pcs3.p_set") == [] and len(made.field.of("pcs3.beat")) < 12
+
+    live(park(tmp_path, more=[pcs, battery(3)]), told, audit)
