@@ -78,7 +78,9 @@ def recorded(station: Station, strategies: Sequence[Bound], query: Query, start_
     beside = [name for name in asked if name not in {*names, *pv}]
     series = query([*names, *pv, *beside], start_ns, int(times[-1]) + _STEP_NS, max(len(times), 100))
     steps = [_by_step(one, times) for one in series]
-    site = steps[0] + np.nansum(np.array([np.zeros(len(times)), *steps[1 : len(names)]]), axis=0)
+    # Storage of which nothing at all is recorded gave nothing; of one that is, a step without it is not known.
+    stored = [one for one in steps[1 : len(names)] if np.isfinite(one).any()]
+    site = steps[0] + np.sum(np.array([np.zeros(len(times)), *stored]), axis=0)
     if not np.isfinite(site).any():
         raise GridroomError(Text(f"nothing is recorded of {grid.name} in this time; take another",
                                  f"该时段没有 {grid.name} 的记录；请选择其他时段"))  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -131,7 +131,9 @@ def backtest(
     Raises GridroomError.
     """
     standing = Standing(running={one.id: Running.LIVE for one in strategies if one.running is not Running.OFF})
-    controller = Controller(station, strategies, standing)
+    # A station that only reads is one that is to be tried.
+    station = replace(station, read_only=False)
+    controller = Controller(station, strategies, standing, at_one_moment=True)
     park = _Park(station, controller, soc)
     steps, m = len(record.time_ns), len(park.storage)
     if not m:

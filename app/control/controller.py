@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,12 +15,13 @@ from app.control.arbiter import Claim, Verdict, arbitrate
 from app.control.dwell import Dwell
 from app.control.fleet import NOWHERE, Fleet, Floats, carried, clamp
 from app.control.full_charge import FullCharge
-from app.control.gates import gates_of
+from app.control.gates import Metered, gates_of
 from app.control.hunting import Hunting
-from app.control.inputs import Inputs, Reader, Table, or_else
+from app.control.inputs import Inputs, Reader, Table, known, or_else
 from app.control.loading import Bound
+from app.control.pairing import Pairing
 from app.control.policy import Policy
-from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, coded, first_of, ramped, within_gate
+from app.control.protection import CLIPS, Bounds, Codes, DeviceProtection, Gate, coded, first_of, ramped, within_gate
 from app.control.standing import Standing
 from app.control.strategies.contract import Wish, column
 from app.control.stuck_soc import StuckSoc
@@ -49,6 +50,7 @@ class Runner:
     bound: Bound
     places: Places
     state: Any
+    pairing: Pairing
     wish: Wish | None = None
     last_ns: int = 0
     """Monotonic, of its last view."""
@@ -111,16 +113,19 @@ class Outcome:
 class Controller:
     """Of one station's configuration. Every method on the engine's loop."""
 
-    def __init__(self, station: Station, strategies: Sequence[Bound], standing: Standing) -> None:
-        self.station = station
+    def __init__(
+        self, station: Station, strategies: Sequence[Bound], standing: Standing, *, at_one_moment: bool = False
+    ) -> None:
+        """`at_one_moment`: everything on the table always is of one, as in a backtest."""
+        self.station, self._at_one_moment = station, at_one_moment
         self.fleet = Fleet(station)
         self.standing = standing
-        self.runners = [Runner(one, places_of(station, self.fleet, one), one.strategy.begin()) for one in strategies]
+        self.runners = [self._runner(one) for one in strategies]
         self._reader = Reader(self.fleet)
         self._protection = DeviceProtection(self.fleet, self._reader)
         self.trips = Trips(self.fleet, self._reader)
-        self._gates = gates_of(station, self.fleet)
-        for gate in self._gates:
+        self._gates = [(one, Pairing(self.fleet, one.row, one.gate.channel)) for one in gates_of(station, self.fleet)]
+        for gate, _ in self._gates:
             self._reader.need(np.concatenate([gate.row, gate.kvar]))
         for rows in (row for one in self.runners for row in (one.places.meter, one.places.points)):
             self._reader.need(rows)
@@ -166,6 +171,11 @@ class Controller:
         self._steadies = bool((self.fleet.minimum_change > 0).any())
         self._all_auto, self._none = np.zeros(n, np.int8), np.zeros(n, np.bool_)
 
+    def _runner(self, bound: Bound) -> Runner:
+        places = places_of(self.station, self.fleet, bound)
+        pairing = Pairing(self.fleet, places.meter[:1], places.storage)
+        return Runner(bound, places, bound.strategy.begin(), pairing)
+
     def follow(self, before: Controller) -> None:
         """Go on where another controller of this station stood: what was allowed, what is old, what is timed; by the
         names of setpoints and points."""
@@ -191,8 +201,8 @@ class Controller:
         for runner in self.runners:
             for rows in (runner.places.meter, runner.places.points):
                 mask[rows[rows >= 0]] = True
-        for one in self._gates:
-            mask[one.row] = True
+        for gate, _ in self._gates:
+            mask[gate.row] = True
         return mask
 
     def held(self, setpoint: Point) -> float:
@@ -315,6 +325,9 @@ class Controller:
         runner.last_ns = monotonic_ns
         try:
             view = view_of(runner.places, moment, free, self.fleet, self._reader, dt_s, self.standing.orders)
+            if not self._at_one_moment:
+                settled = runner.pairing.without_kw(self._reader, self.last, view.storage.power, monotonic_ns)
+                view = replace(view, settled_kw=settled)
             wish, runner.state = runner.bound.strategy.decide(view, runner.state)
             if not well_formed(wish, runner.places):
                 raise TypeError("what it answered is no wish for its devices")
@@ -409,8 +422,8 @@ class Controller:
             value = np.where(tripped, bounds.clip(np.where(fleet.is_active, fleet.safe, 0.0))[0], value)
         value = np.where(blocked, np.nan, value)  # no gate may count on what nobody does
         gated = self._none
-        for one in self._gates:
-            gate, drawn = one.now(self._reader)
+        for one, pairing in self._gates:
+            gate, drawn = self._now(one, pairing, inputs)
             value, by_gate = within_gate(gate, drawn, inputs.power, value, self.last)
             codes.append(by_gate)
             gated = gated | (by_gate != 0)
@@ -422,6 +435,15 @@ class Controller:
             value = np.zeros(len(fleet))
             codes.append(coded(np.ones(len(fleet), np.bool_), Clip.STOP))
         return value, first_of(codes), tripped | np.bool_(standing.stopped)
+
+    def _now(self, one: Metered, pairing: Pairing, inputs: Inputs) -> tuple[Gate, float]:
+        """A gate, and what is drawn through it, of meter and powers that belong to one moment."""
+        gate, drawn = one.now(self._reader)
+        if self._at_one_moment:
+            return gate, drawn
+        power = inputs.power[gate.channel]
+        base = pairing.without_kw(self._reader, self.last, power, self._last_ns)
+        return gate, math.nan if math.isnan(drawn) else base - float(power.sum(where=known(power)))
 
     def _steady(self, value: Floats, bounds: Bounds, verdict: Verdict) -> Floats:
         """Nothing within the dead zone; no change smaller than the device's least, while what was set may stay: it is

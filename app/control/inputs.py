@@ -88,6 +88,11 @@ class Reader:
         old = self._ages[rows] & (monotonic_ns - self._since_ns[rows] > self._oldest_ns[rows])
         self._seen[rows] = np.where(usable(value, table.quality[rows]) & ~old, value, np.nan)
 
+    def since(self, rows: Rows) -> Rows:
+        """int64 of the rows' length: monotonic, when each was last seen to be received anew."""
+        found: Rows = self._since_ns[rows]
+        return found
+
     def good(self, rows: Rows) -> Floats:
         """float64 of the rows' length; NaN for `NOWHERE` and for what may not be used."""
         found: Floats = self._seen[rows]

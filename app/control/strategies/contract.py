@@ -89,11 +89,13 @@ class View:
     """`power` is what each takes, positive out of the busbar; `charge` and `discharge` mean nothing of them."""
     values: Mapping[str, float] = field(default_factory=dict)
     """Of the points that its parameters name; NaN where one may not be used."""
+    settled_kw: float | None = None
+    """`without_storage_kw` of meter and storage as they were at one moment; None: as they are."""
 
     @property
     def without_storage_kw(self) -> float:
         """What the meter would show if this strategy's storage stood still."""
-        return self.meter_kw + self.storage.total
+        return self.meter_kw + self.storage.total if self.settled_kw is None else self.settled_kw
 
 
 @cache

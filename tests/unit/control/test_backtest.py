@@ -139,6 +139,11 @@ def test_a_strategy_goes_by_the_points_that_were_recorded(station: Station) -> N
     assert report.after_kw[:47].tolist() == [-80] * 47 and report.after_kw[-1] == pytest.approx(-30, abs=0.1)
 
 
+def test_a_station_that_only_reads_may_try(tmp_path: Path) -> None:
+    report = run(park(tmp_path, read_only=True), record(day()), {**SHAVE, "params": {"limit_kw": 150}})
+    assert report.after.peak_kw == pytest.approx(150)
+
+
 def test_it_is_called_off(station: Station) -> None:
     bound = load_strategies(station, yaml.safe_dump({"strategies": [SHAVE]}))[0]
     with pytest.raises(GridroomError, match="called off"):
@@ -153,6 +158,7 @@ def test_without_meter_or_storage_there_is_nothing_to_try(station: Station) -> N
 
 def test_the_record_is_the_meter_with_its_storage_taken_out(station: Station) -> None:
     asked: list[str] = []
+    silent = False
 
     def query(points: Any, start: int, end: int, pixels: int) -> list[Series]:
         asked.extend(points)
@@ -163,6 +169,10 @@ def test_the_record_is_the_meter_with_its_storage_taken_out(station: Station) ->
             quality = np.zeros(len(time), np.uint16)
             if name == "meter1.p_kw":
                 quality[:3] = 0x80
+            if name == "pcs1.p_kw":
+                quality[-3:] = 0x80
+            if name == "pcs2.p_kw" and silent:
+                quality[:] = 0x80
             nothing = np.zeros(len(time), np.int64)
             found.append(Series(name, "5s", STEP // 3, time, value, value, value, value, value, nothing, quality,
                                 np.empty((0, 2), np.int64)))  # fmt: skip
@@ -172,5 +182,7 @@ def test_the_record_is_the_meter_with_its_storage_taken_out(station: Station) ->
     got = recorded(station, load_strategies(station, text)[0], query, BEGIN, BEGIN + 4 * STEP)
     assert asked == ["meter1.p_kw", "pcs1.p_kw", "pcs2.p_kw", "inv1.p_kw", "inv2.p_kw", "meter1.order"]
     assert {name: values.tolist() for name, values in got.points.items()} == {"meter1.order": [5, 5, 5, 5]}
-    assert np.isnan(got.site_kw[0]) and got.site_kw[1:].tolist() == [120, 120, 120]
+    assert np.isnan(got.site_kw[[0, 3]]).all() and got.site_kw[1:3].tolist() == [120, 120]
+    silent = True
+    assert recorded(station, (), query, BEGIN, BEGIN + 4 * STEP).site_kw[1:3].tolist() == [130, 130]
     assert got.pv_kw.tolist() == [[5, 5]] * 4
