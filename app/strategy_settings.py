@@ -27,7 +27,7 @@ from app.model.control import ParamRow, PlanView, Running, TemplateRow
 from app.model.difference import Applied
 from app.model.durations import format_duration
 from app.model.errors import GridroomError, Wrong, mend_of
-from app.model.named_files import STRATEGIES_FILE
+from app.model.named_files import STRATEGIES_FILE, is_own
 from app.model.text import Text
 from app.model.views import Series
 from app.model.yaml_source import YamlSource
@@ -215,13 +215,19 @@ class StrategySettings:
             raise SettingError(words)
         given = bound.given.get("plan")
         directory = self._configuration().station.directory
-        is_csv = isinstance(given, str) and given.lower().endswith(".csv") and not (directory / given).is_symlink()
-        name = given if isinstance(given, str) and is_csv else f"plan_{strategy}.csv"
+        is_csv = isinstance(given, str) and given.lower().endswith(".csv") and is_own(directory, given)
+        name = given if isinstance(given, str) and is_csv else self._plan_file(strategy)
         files = {name: written(Plan(days))}
         if name != given:
             files[STRATEGIES_FILE], _ = self._edited(strategy, "plan", name)
         changed = {"day": day, "kw": list(powers)}
         return self._written(files, who, {"day": day, "kw": list(plan.days.get(when, ()))}, changed)
+
+    def _plan_file(self, strategy: str) -> str:
+        """A file of its own for a plan that had none: nobody has put it there, and no other strategy goes by it."""
+        directory = self._configuration().station.directory
+        names = (f"plan_{strategy}{f'_{n}' if n else ''}.csv" for n in range(1000))
+        return next(name for name in names if not (directory / name).exists() and not (directory / name).is_symlink())
 
     def _written(self, files: Mapping[str, str], who: Actor, before: object, after: object) -> Changed[Applied]:
         """These files in place of those, and the running station with them; or everything as it was."""
@@ -236,8 +242,8 @@ class StrategySettings:
                 if text is not None:
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     write_whole(folder / name, text)
-            _put_all(directory, files)
             try:
+                _put_all(directory, files)
                 applied = self._apply(who)
             except BaseException:
                 _put_all(directory, was)

@@ -98,6 +98,25 @@ class RowsTable(Table):
         rows = self.selected_rows()
         return self.rows_model.rows[rows[0]] if rows else None
 
+    def refresh(self, rows: Sequence[Any], key: Callable[[Any], Any]) -> None:
+        """The rows as they are now; what was selected stays so by its key, wherever it stands, and nothing else is."""
+        chosen = self.chosen()
+        moved = [key(row) for row in rows] != [key(row) for row in self.rows_model.rows]
+        if not moved:
+            self.rows_model.refresh(rows)
+            return
+        self.rows_model.set_rows(rows)
+        if chosen is not None:
+            self.choose(key(chosen), key)
+
+    def choose(self, wanted: Any, key: Callable[[Any], Any]) -> None:
+        """Select the row with this key; none where there is none."""
+        at = next((k for k, row in enumerate(self.rows_model.rows) if key(row) == wanted), None)
+        if at is None:
+            self.clearSelection()
+        else:
+            self.selectRow(at)
+
     def _on_scrolled(self, value: int) -> None:
         if value >= self.verticalScrollBar().maximum() - 2 * self.viewport().height():
             self.more_asked.emit()

@@ -71,12 +71,18 @@ class Bridge(QObject):
         self._ticks.start()
         self._seconds.start()
 
-    def close(self) -> None:
-        """Stop the timers, cancel what was asked, and deliver nothing any more. May be called twice."""
+    def close(self, *, cancel: bool = True) -> None:
+        """Stop the timers, cancel what was asked, and deliver nothing any more. May be called twice.
+
+        Without `cancel` what was asked goes on, and nobody hears its answer: a window that is renewed must not call off
+        what somebody has set.
+        """
         self._ticks.stop()
         self._seconds.stop()
         with self._gate:
             self._open = False
+        if not cancel:
+            self._questions.clear()
         for ticket in list(self._questions):
             self._drop(ticket)
 

@@ -85,7 +85,7 @@ class Console:
             page.resume(window.pages[name])
         self.window.tell_changed()
         window.close()
-        bridge.close()
+        bridge.close(cancel=False)
         window.deleteLater()
         bridge.deleteLater()
 

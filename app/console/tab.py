@@ -65,6 +65,9 @@ class Tab(QWidget):
         if not why:
             self.read()
 
+    def resume(self, before: Tab) -> None:
+        """Take over what the same tab of an earlier window had chosen and typed, when the configuration has changed."""
+
     def read(self) -> None:
         """Ask, and show the answer."""
 

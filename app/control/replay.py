@@ -43,7 +43,8 @@ def value_at(series: Series, at_ns: int) -> float:
     """The last value before a moment; NaN in a gap, for what may not be used, and where nothing is."""
     if any(int(start) <= at_ns < int(end) for start, end in series.gaps):
         return math.nan
-    before = series.time <= at_ns
+    # Of a bucket only its end is known: one that has not ended tells of what came later.
+    before = series.time + series.bucket_ns <= at_ns
     if not before.any():
         return math.nan
     k = int(before.nonzero()[0][-1])

@@ -11,6 +11,7 @@ import numpy as np
 import openpyxl
 import pytest
 
+from app.history.whole import write_whole
 from app.model.clock import SECOND_NS
 from app.model.control import Mode, Quantity, ReplayRow, Running
 from app.model.errors import GridroomError
@@ -188,3 +189,39 @@ def test_strategies_are_tried_over_what_was_recorded_and_nothing_is_commanded(ma
     for words, asked in (("a quarter", (end, end)), ("no parameter", (end - 10**13, end, "shave", "x", "1"))):
         with pytest.raises(GridroomError, match=words):
             site.door.strategies.try_out(*asked).result(60)
+
+
+def test_a_drawn_plan_replaces_nobody_elses_and_is_put_back_whole(
+    make: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    site = make(strategies=[SHAVE])
+    folder = site.park.folder
+    (folder / "plan_plan.csv").write_text("time,power_kw\n00:00,7\n", encoding="utf-8")
+    other = {**PLAN, "id": "other", "mode": "off", "params": {"plan": "plan_plan.csv"}}
+    site.park.bind([{**PLAN, "mode": "off"}, other])
+    site.door.apply().result(LONG_S)
+    before = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.is_file()}
+
+    def full(file: Path, text: str) -> None:
+        if file.name == "strategies.yaml":
+            raise OSError(28, "No space left on device", str(file))
+        write_whole(file, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.strategy_settings.write_whole", full)
+        with pytest.raises(GridroomError, match="strategies.yaml cannot be written"):
+            site.door.strategies.draw_plan("plan", "", [-60.0] * 96).result(LONG_S)
+    assert {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.is_file()} == before
+    site.door.strategies.draw_plan("plan", "", [-60.0] * 96).result(LONG_S)
+    assert (folder / "plan_plan.csv").read_text(encoding="utf-8") == before["plan_plan.csv"]
+    assert site.door.strategies.plan("plan").days == {"": (-60.0,) * 96}
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "p.csv").write_text(before["plan_plan.csv"], encoding="utf-8")
+    (folder / "sub").symlink_to(elsewhere, target_is_directory=True)
+    site.park.bind([{**other, "params": {"plan": "sub/p.csv"}}])
+    site.door.apply().result(LONG_S)
+    site.door.strategies.draw_plan("other", "", [9.0] * 96).result(LONG_S)
+    assert (elsewhere / "p.csv").read_text(encoding="utf-8") == before["plan_plan.csv"], (
+        "a link leads out of the folder"
+    )

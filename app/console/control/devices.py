@@ -55,12 +55,15 @@ COMMANDS: Final = {
     "close": "Close the breaker",
 }
 STATION: Final = "*"
-_SETTING: Final = "setting"
 
 
 def number(value: float) -> str:
     """At one decimal; a dash for none."""
     return "–" if math.isnan(value) else f"{value:+,.1f}" if math.isfinite(value) else "∞" if value > 0 else "−∞"
+
+
+def _key(row: ChannelRow | CommandedRow) -> tuple[str, str]:
+    return row.device, row.quantity if isinstance(row, ChannelRow) else ""
 
 
 class DevicesTab(Tab):
@@ -123,8 +126,8 @@ class DevicesTab(Tab):
         self.set.clicked.connect(self._on_set)
         self.set_all.clicked.connect(self._on_set_all)
         self.call_off.clicked.connect(self._on_call_off)
-        self._setting = False
-        """A setpoint was asked for and is not confirmed."""
+        self._setting: set[str] = set()
+        """Slots of setpoints that were asked for and are not confirmed."""
         self.value.returnPressed.connect(lambda: None)  # Enter is never the answer that moves power
         self.device_modes = {mode: QPushButton() for mode in MODES}
         self.tag, self.trip = QPushButton(), QPushButton()
@@ -197,10 +200,17 @@ class DevicesTab(Tab):
     def read(self) -> None:
         self.state = self.context.facade.control.state()
         rows = (*self.state.channels, *self.state.commanded)
-        self.rows.rows_model.refresh(rows)
+        self.rows.refresh(rows, _key)
         if not rows:
             self.say(tr("No device of this station can be set: none has a setpoint or a command with a role."))
         self._show_chosen()
+
+    def resume(self, before: Tab) -> None:
+        if isinstance(before, DevicesTab):
+            self.reason.setText(before.reason.text())
+            if (row := before._row()) is not None:
+                self.read()
+                self.rows.choose(_key(row), _key)
 
     def clear(self) -> None:
         self.state = None
@@ -279,7 +289,7 @@ class DevicesTab(Tab):
               hint=tr("All devices in manual that have this setpoint."), devices=self._all() or None)  # fmt: skip
         several = len(self._all()) > 1
         self.set_all.setText(tr("Set all {n} in manual", n=len(self._all())) if several else tr("Set all in manual"))
-        self.call_off.setEnabled(self._setting)
+        self.call_off.setEnabled(bool(self._setting))
         self.value.setEnabled(manual)
         self.set.setText(self._set_words(channel, value))
         role = self.commands.currentData()
@@ -344,30 +354,32 @@ class DevicesTab(Tab):
             return
         control, reason, unit = self.context.facade.control, self.reason.text().strip(), UNITS[row.quantity]
         self._send(
+            f"all {row.quantity}",
             lambda: control.request_many(dict.fromkeys(devices, value), row.quantity, reason),
             lambda allowed: ", ".join(f"{one} {number(kw)} {unit}" for one, kw in allowed.items()),
         )
 
-    def _send(self, call: Callable[[], Future[Any]], words: Callable[[Any], str]) -> None:
-        """Ask, until it is confirmed, refused, or called off."""
+    def _send(self, slot: str, call: Callable[[], Future[Any]], words: Callable[[Any], str]) -> None:
+        """Ask, until it is confirmed, refused, or called off; another value of the same `slot` takes its place."""
 
         def done(allowed: Any) -> None:
-            self._setting = False
+            self._setting.discard(slot)
             self._done(tr("Confirmed: {value}", value=words(allowed)))
 
         def refused(error: BaseException) -> None:
-            self._setting = False
+            self._setting.discard(slot)
             self.refuse(error)
             self.show_rights()
 
-        self._setting = True
+        self._setting.add(slot)
         self.say(tr("asked…"))
-        self.context.door.do(call, self, done, refused, slot=_SETTING)
+        self.context.door.do(call, self, done, refused, slot=slot)
         self.show_rights()
 
     def _on_call_off(self) -> None:
-        self._setting = False
-        self.context.bridge.forget(self, _SETTING)
+        for slot in self._setting:
+            self.context.bridge.forget(self, slot)
+        self._setting.clear()
         self.say(tr("It is called off, and led back to where it was."))
         self.show_rights()
 
@@ -378,6 +390,7 @@ class DevicesTab(Tab):
         control, unit = self.context.facade.control, UNITS[row.quantity]
         reason = self.reason.text().strip()
         self._send(
+            f"{row.device} {row.quantity}",
             lambda: control.request(row.device, row.quantity, value, reason=reason),
             lambda allowed: f"{number(allowed)} {unit}",
         )

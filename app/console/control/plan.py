@@ -73,6 +73,18 @@ class PlanTab(Tab):
             self.say(tr("No strategy tracks a plan; add one of kind plan_tracking to strategies.yaml."))
         self._ask_plan()
 
+    def resume(self, before: Tab) -> None:
+        """What was drawn and not saved goes over."""
+        if not isinstance(before, PlanTab):
+            return
+        self.reason.setText(before.reason.text())
+        if before.chart.is_changed:
+            self.read()
+            self.strategy.setCurrentIndex(max(self.strategy.findData(before.strategy.currentData()), 0))
+            self._shown_day = before._shown_day
+            self.day.setEditText(self._shown_day or tr("every day"))
+            self.chart.draw(before.chart.values)
+
     def clear(self) -> None:
         self._plan = None
         self.chart.show_plan((math.nan,) * POINTS, -100.0, 100.0)
@@ -100,7 +112,9 @@ class PlanTab(Tab):
         return "" if text in ("", tr("every day")) else text
 
     def _on_day(self) -> None:
-        if self.chosen_day != self._shown_day:  # else only the focus went, and what is drawn stays
+        if self.chart.is_changed:  # what is drawn is for the day that is named now
+            self._shown_day = self.chosen_day
+        elif self.chosen_day != self._shown_day:  # else only the focus went
             self._show_day()
 
     def _show_day(self) -> None:
@@ -126,6 +140,7 @@ class PlanTab(Tab):
         self._save.setText(tr("Save"))
         if self.day.count():
             self.day.setItemText(0, tr("every day"))
+            self.day.setEditText(self._shown_day or tr("every day"))  # what was typed is no item of the list
         self._say_now()
 
     def show_rights(self) -> None:
@@ -159,7 +174,8 @@ class PlanTab(Tab):
         self.chart.draw((math.nan,) * POINTS)
 
     def _on_save(self) -> None:
-        strategy, day, reason = str(self.strategy.currentData()), self.chosen_day, self.reason.text().strip()
+        self._on_day()
+        strategy, day, reason = str(self.strategy.currentData()), self._shown_day, self.reason.text().strip()
         values = tuple(self.chart.values)
 
         def done(_: object) -> None:

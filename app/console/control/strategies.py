@@ -108,13 +108,22 @@ class StrategiesTab(Tab):
             self.read()
 
     def read(self) -> None:
-        rows = self.context.facade.control.state().strategies
-        self.rows.rows_model.refresh(rows)
-        if rows and self.rows.chosen() is None:
+        rows, first = self.context.facade.control.state().strategies, not self.rows.rows_model.rows
+        self.rows.refresh(rows, _id)
+        if rows and first and self.rows.chosen() is None:
             self.rows.selectRow(0)
         if not rows:
             self.say(tr("The station has no strategies.yaml, or it names none."))
         self.show_rights()
+
+    def resume(self, before: Tab) -> None:
+        if isinstance(before, StrategiesTab) and before.rows.rows_model.rows:
+            self.reason.setText(before.reason.text())
+            self.read()
+            row: StrategyRow | None = before.rows.chosen()
+            self.rows.choose(row.id if row is not None else None, _id)
+            if before.note.isVisibleTo(before):
+                self.say(before.note.text())
 
     def clear(self) -> None:
         self.rows.rows_model.set_rows([])
@@ -149,7 +158,7 @@ class StrategiesTab(Tab):
         self._show_params(row)
         param: ParamRow | None = self.params.chosen()
         self.may(self.change, "strategies.change", able=param is not None and self.value.text().strip() != param.value)
-        self.may(self.trial.run, "strategies.try_out", able=row is not None)
+        self.may(self.trial.run, "strategies.try_out", able=row is not None and not self.trial.runs)
         typed = param is not None and self.value.text().strip() not in ("", param.value)
         key, value = (param.key, self.value.text().strip()) if param is not None and typed else ("", "")
         self.trial.choose(row.id if row is not None else "", key, value)
@@ -216,6 +225,10 @@ class StrategiesTab(Tab):
         reason, name = self.reason.text().strip(), row.name.in_(language.name())
         words = tr("{name}: {how}", name=name, how=tr(RUNNING[how]))
         self.do(lambda: self.context.facade.control.run_strategy(row.id, how, reason), lambda _: self.say(words))
+
+
+def _id(row: StrategyRow) -> str:
+    return row.id
 
 
 def _said(value: object) -> str:

@@ -88,6 +88,8 @@ class TrialCard(QFrame):
         column.addWidget(self.note)
         column.addWidget(split, 1)
         self._report: Report | None = None
+        self.runs = False
+        """A trial is under way."""
         self._words: tuple[str, dict[str, object]] = ("Choose a strategy and try it before it is enabled.", {})
 
     def _tell(self, one: Compared) -> list[Cell | str]:
@@ -121,16 +123,20 @@ class TrialCard(QFrame):
         self._say("Trying over {period}: nothing is commanded.", period=tr(self._period()))
         self.run.setEnabled(False)
         answer = facade.strategies.try_out(end - days * _DAY_NS, end, self.strategy, self.key, self.value)
-        self.context.bridge.ask(answer, self, self._on_report, self._on_error, slot="trial")
+        tried = f"{self.strategy}, {self.key} {self.value}" if self.key else self.strategy or tr("all that are not off")
+        self.runs = True
+        self.context.bridge.ask(
+            answer, self, lambda report: self._on_report(report, tried), self._on_error, slot="trial"
+        )
 
     def _period(self) -> str:
         return list(PERIODS)[self.period.currentIndex()]
 
-    def _on_report(self, report: Report) -> None:
+    def _on_report(self, report: Report, tried: str) -> None:
+        self.runs = False
         self.run.setEnabled(True)
         self._report = report
         self.rows.rows_model.set_rows(compared(report))
-        tried = f"{self.strategy}, {self.key} {self.value}" if self.key else self.strategy or tr("all that are not off")
         self._say("Tried: {what}, over {n} quarters of an hour, {m} of them without a record.",
                   what=tried, n=f"{report.steps:,}", m=f"{report.unknown:,}")  # fmt: skip
         if report.unsound:
@@ -140,6 +146,7 @@ class TrialCard(QFrame):
         self._show_curves()
 
     def _on_error(self, error: BaseException) -> None:
+        self.runs = False
         self.run.setEnabled(True)
         self._words = ("{why}", {"why": told(error)})
         self.note.setText(told(error))

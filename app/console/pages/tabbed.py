@@ -74,6 +74,11 @@ class TabbedPage(Page):
         self._choose()
         self.view.reload()
 
+    def resume(self, before: Page) -> None:
+        if isinstance(before, TabbedPage):
+            for mine, its in zip(self.views, before.views, strict=True):
+                mine.resume(its)
+
     def remember(self) -> None:
         if self._chosen:
             self.context.settings.set(f"{self.name}.tab", self.tabs.currentIndex())

@@ -38,6 +38,7 @@ from app.model.control import (
 from app.model.station import Station
 from app.model.text import Text
 from tests.support.fake_station import FakeControl, FakeStation, FakeStrategies
+from widgets import language
 
 INF, NAN = float("inf"), float("nan")
 
@@ -391,3 +392,102 @@ def test_the_ledger_is_written_into_a_file(
     view.search.setText("pcs1")
     view.write(tmp_path / "ledger.csv")
     qtbot.waitUntil(lambda: control.asked[-1] == ("export_ledger", tmp_path / "ledger.csv", "pcs1", ()))
+
+
+def test_what_is_chosen_stays_chosen_wherever_it_stands(control: FakeControl, console: Console) -> None:
+    view: StrategiesTab = tab(console, StrategiesTab)
+    view.rows.selectRow(1)
+    view.read()
+    first, second = control.now.strategies
+    third = replace(first, id="valley")
+    for rows in ((third, first, second), (second, first), (second, third, first)):
+        control.now = replace(control.now, strategies=rows)
+        view.read()
+        assert view.rows.chosen().id == "plan"
+    control.now = replace(control.now, strategies=(first, third))
+    view.read()
+    assert view.rows.chosen() is None and not any(button.isEnabled() for button in view._run.values())
+
+
+def test_setting_one_device_calls_no_other_off(control: FakeControl, console: Console, qtbot: QtBot) -> None:
+    view: DevicesTab = tab(console, DevicesTab)
+    first, second = (replace(one, mode=Mode.MANUAL) for one in control.now.channels)
+    control.now = replace(control.now, channels=(first, replace(second, device="inv1")))
+    view.read()
+    waiting: list[Future[Any]] = [Future(), Future()]
+    for row, answer in enumerate(waiting):
+        view.rows.selectRow(row)
+        view.value.setText("50")
+        view.read()
+        control.slow = answer
+        view.set.click()
+    assert not any(answer.cancelled() for answer in waiting)
+    waiting[1].set_result(50.0)
+    qtbot.waitUntil(lambda: "Confirmed" in view.note.text())
+    assert view.call_off.isEnabled(), "the first is not confirmed yet"
+    view.call_off.click()
+    assert waiting[0].cancelled() and not view.call_off.isEnabled()
+
+
+def test_a_day_that_was_typed_stays_the_day_of_what_is_drawn(
+    control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot
+) -> None:
+    control.now = replace(control.now, strategies=(replace(control.now.strategies[0], kind="plan_tracking"),))
+    view: PlanTab = tab(console, PlanTab)
+    view.chart.draw((5.0,) * 96)
+    view.day.setEditText("2026-12-24")
+    view._on_day()
+    assert view.chart.values == [5.0] * 96, "it is for the day that is named now"
+    try:
+        language.choose("zh")
+        assert view.day.currentText() == "2026-12-24"
+        view._save.setEnabled(True)
+        view._save.click()
+        qtbot.waitUntil(lambda: bool(strategies.asked))
+    finally:
+        language.choose("en")
+    assert strategies.asked[-1][:3] == ("draw_plan", "shave", "2026-12-24")
+
+
+def test_a_trial_is_told_by_what_was_tried(
+    control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view: StrategiesTab = tab(console, StrategiesTab)
+    view.rows.selectRow(0)
+    view.read()
+    report, answer = strategies.try_out().result(), Future[Any]()
+    monkeypatch.setattr(strategies, "try_out", lambda *_: answer)
+    view.trial.run.click()
+    view.rows.selectRow(1)
+    view.read()
+    assert not view.trial.run.isEnabled(), "one at a time"
+    answer.set_result(report)
+    qtbot.waitUntil(lambda: "shave" in view.trial.note.text())
+    assert "plan" not in view.trial.note.text()
+
+
+def test_a_changed_configuration_leaves_what_is_drawn_chosen_and_asked(
+    control: FakeControl, console: Console, qtbot: QtBot
+) -> None:
+    rows = tuple(replace(one, kind="plan_tracking") for one in control.now.strategies)
+    control.now = replace(control.now, strategies=rows)
+    plan: PlanTab = tab(console, PlanTab)
+    plan.chart.draw((5.0,) * 96)
+    view: StrategiesTab = tab(console, StrategiesTab)
+    view.rows.selectRow(1)
+    view.reason.setText("a trial")
+    devices: DevicesTab = tab(console, DevicesTab)
+    devices.rows.selectRow(1)
+    devices.value.setText("50")
+    devices.read()
+    control.slow = Future()
+    devices.set.click()
+    console._renew()
+    assert not control.slow.cancelled(), "nobody has called it off"
+    page = console.window.pages["control"]
+    assert isinstance(page, ControlPage)
+    views = dict(zip(page.kinds, page.views, strict=True))
+    assert views[PlanTab].chart.values == [5.0] * 96  # type: ignore[attr-defined]
+    assert views[StrategiesTab].rows.chosen().id == "plan"  # type: ignore[attr-defined]
+    assert views[StrategiesTab].reason.text() == "a trial"  # type: ignore[attr-defined]
+    assert views[DevicesTab].rows.chosen().device == control.now.channels[1].device  # type: ignore[attr-defined]
