@@ -139,6 +139,7 @@ class RunningStation:
         )
         self.strategies = StrategySettings(
             lambda: self._configuration, data / "backups", self._clock, apply=self._apply, query=self.history.query,
+            decided=lambda: {row.id: row.running for row in self.control.state().strategies},
             overlay=overlay, locked=locked,
         )  # fmt: skip
         self._figures = KeyFigures(self.station, self._clock, self.history.query)

@@ -54,10 +54,13 @@ class StrategySettings:
         *,
         apply: Callable[[Actor], Applied],
         query: Callable[[Sequence[str], int, int, int], Future[list[Series]]],
+        decided: Callable[[], Mapping[str, Running]] = dict,
         overlay: Path | None = None,
         locked: Text | None = None,
     ) -> None:
-        """`configuration` is what runs; `apply` gives it what stands in its files, or raises GridroomError."""
+        """`configuration` is what runs; `apply` gives it what stands in its files, or raises GridroomError; `decided`
+        says how strategies run, where that is not as their file says."""
+        self._decided = decided
         self._configuration = configuration
         self._backups = backups
         self._clock = clock
@@ -66,9 +69,14 @@ class StrategySettings:
         self._overlay = overlay
         self._locked = locked
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="strategies")
+        self._trying = ThreadPoolExecutor(1, thread_name_prefix="trials")
+        """A trial takes its time: nothing that changes the station waits for it."""
+        self._trial = trial.Trial()
 
     def stop(self) -> None:
-        """Wait for what runs."""
+        """End a trial, and wait for what is being changed."""
+        self._trial.stop()
+        self._trying.shutdown(cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)
 
     # ------------------------------------------------------------------------------------------------------- looking
@@ -145,7 +153,7 @@ class StrategySettings:
 
         Runs in a process of its own. Nothing is commanded, and nothing changed.
         """
-        return self._pool.submit(self._try_out, start_ns, end_ns, strategy, key, value)
+        return self._trying.submit(self._try_out, start_ns, end_ns, strategy, key, value)
 
     # ---------------------------------------------------------------------------------------------------- on the pool
 
@@ -271,9 +279,12 @@ class StrategySettings:
         elif strategy:
             text = self._put(strategy, {"mode": "live"})
         answer = load_strategies(station, text)
-        _judge(answer)
+        modes = {one.id: one.running for one in answer[0]} | dict(self._decided())
+        if strategy:
+            modes[strategy] = Running.LIVE
+        _judge(answer, modes)
         record = recorded(station, answer[0], lambda *asked: self._query(*asked).result(), start_ns, end_ns)
-        return trial.run(station.directory, self._overlay, text, record)
+        return self._trial.run(station.directory, self._overlay, text, record, modes)
 
     # --------------------------------------------------------------------------------------------------------- inside
 
@@ -326,11 +337,11 @@ def _params(kind: str, given: Mapping[str, Any], common: Mapping[str, Any]) -> l
     return rows
 
 
-def _judge(answer: tuple[tuple[Bound, ...], list[Any], str]) -> None:
+def _judge(answer: tuple[tuple[Bound, ...], list[Any], str], modes: Mapping[str, Running]) -> None:
     bound, faults, _ = answer
     if faults:
         raise SettingError(faults[0].line_of(faults[0].file))
-    if not any(one.running is not Running.OFF for one in bound):
+    if not any(modes[one.id] is not Running.OFF for one in bound):
         raise SettingError(Text("every strategy is off; choose one to try", "所有策略均已退出；请选择要试算的策略"))
 
 

@@ -123,14 +123,16 @@ def backtest(
     record: Record,
     tariff: Tariff | None = None,
     *,
+    modes: Mapping[str, Running] | None = None,
     soc: float = START_SOC,
     told: Callable[[float], bool] = lambda share: True,
 ) -> Report:
-    """Run every strategy that is not off as if it were live. `told` is told the share done; False calls it off.
+    """Run every strategy that is not off as if it were live: by `modes`, and where they do not name it by its file.
 
-    Raises GridroomError.
+    `told` is told the share done; False calls it off. Raises GridroomError.
     """
-    standing = Standing(running={one.id: Running.LIVE for one in strategies if one.running is not Running.OFF})
+    how = {one.id: (modes or {}).get(one.id, one.running) for one in strategies}
+    standing = Standing(running={id_: mode if mode is Running.OFF else Running.LIVE for id_, mode in how.items()})
     # A station that only reads is one that is to be tried.
     station = replace(station, read_only=False)
     controller = Controller(station, strategies, standing, at_one_moment=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ from app.control.backtest import EFFICIENCY, Record, backtest
 from app.control.loading import load_strategies
 from app.model.backtest import Report
 from app.model.clock import SECOND_NS
+from app.model.control import Running
 from app.model.errors import GridroomError
 from app.model.station import Station
 from app.model.views import Series
+from app.trial import Trial
 from tests.support.control_station import park
 
 BEGIN = 1_785_513_600 * SECOND_NS
@@ -186,3 +190,28 @@ def test_the_record_is_the_meter_with_its_storage_taken_out(station: Station) ->
     silent = True
     assert recorded(station, (), query, BEGIN, BEGIN + 4 * STEP).site_kw[1:3].tolist() == [130, 130]
     assert got.pv_kw.tolist() == [[5, 5]] * 4
+
+
+def test_strategies_run_as_people_have_decided(station: Station) -> None:
+    """A trial goes by what holds now, and not by the file alone."""
+    bound = load_strategies(station, yaml.safe_dump({"strategies": [{**SHAVE, "params": {"limit_kw": 150}}]}))[0]
+    peaks = [
+        backtest(station, bound, record(day()), modes=modes).after.peak_kw
+        for modes in (None, {"shave": Running.SHADOW}, {"shave": Running.OFF})
+    ]
+    assert peaks == pytest.approx([150, 150, 230])
+
+
+def test_a_trial_ends_with_the_program(station: Station) -> None:
+    trial = Trial()
+    text = yaml.safe_dump({"strategies": [SHAVE]})
+    long = record(day(365))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(trial.run, station.directory, None, text, long, {})
+        while trial._child is None and not asked.done():
+            time.sleep(0.01)
+        trial.stop()
+        with pytest.raises(GridroomError, match="ended without an answer"):
+            asked.result(60)
+    with pytest.raises(GridroomError):
+        trial.run(station.directory, None, text, record(day()), {})
