@@ -303,7 +303,8 @@ class StrategySettings:
     def _plan_view(self, bound: Bound, plan: Plan) -> PlanView:
         station = self._configuration().station
         rating = sum(station.by_id[id_].ratings.power_kw or 0.0 for id_ in bound.devices)
-        rating = rating or max((abs(one) for values in plan.days.values() for one in values), default=100.0) or 100.0
+        planned = [abs(one) for values in plan.days.values() for one in values if math.isfinite(one)]
+        rating = rating or max(planned, default=100.0) or 100.0
         days = {"" if day == EVERY_DAY else day.isoformat(): values for day, values in plan.days.items()}
         return PlanView(days, -rating, rating)
 

@@ -101,6 +101,7 @@ class AddCard(QFrame):
             self.devices.addItem(item)
         self._rows = tuple(rows)
         self.id.clear()
+        self._fields = {}  # what was typed for another is not begun with
         self._show_templates(0)
 
     def chosen(self) -> TemplateRow | None:

@@ -105,7 +105,7 @@ class DevicesTab(Tab):
         self._timer.start()
         self._arming = QTimer(self)
         self._arming.setSingleShot(True)
-        self._arming.timeout.connect(self._disarm)
+        self._arming.timeout.connect(self._on_late)
         self._armed: tuple[str, str, str] | None = None
         """Device, role, word of a command that waits for its second step."""
 
@@ -293,8 +293,8 @@ class DevicesTab(Tab):
         self.value.setEnabled(manual)
         self.set.setText(self._set_words(channel, value))
         role = self.commands.currentData()
-        allow(self.arm, "control.arm", able=role is not None and self._armed is None, devices=device)
         armed = self._armed is not None and row is not None and self._armed[:2] == (row.device, role)
+        allow(self.arm, "control.arm", able=role is not None and not armed, devices=device)
         self.confirm.setText(f"{tr(COMMANDS[role])} {self._name(row)}" if role else tr("Command"))
         allow(self.confirm, "control.command", able=armed, hint=tr("Arm it first."), devices=device)
 
@@ -422,6 +422,10 @@ class DevicesTab(Tab):
         self.say(tr("Armed for 30 s: confirm it now."))
         self._arming.start(ARMED_MS)
         self.show_rights()
+
+    def _on_late(self) -> None:
+        self._disarm()
+        self.say("")
 
     def _disarm(self) -> None:
         self._armed = None

@@ -83,7 +83,8 @@ class ReplayTab(Tab):
         if not self._begun:
             self._begun = True
             self._on_now()
-        self.ask(self.context.facade.control.replay(self.at_ns), self._on_view, "replay")
+        answer = self.context.facade.control.replay(self.at_ns)
+        self.context.bridge.ask(answer, self, self._on_view, self._on_lost, slot="replay")
 
     def _on_view(self, view: ReplayView) -> None:
         self._seen = view
@@ -91,6 +92,12 @@ class ReplayTab(Tab):
         known = any(not math.isnan(one.flows) or one.row for one in view.rows)
         self.say("" if known else tr("Nothing is recorded of this moment."))
         self._say_meter()
+
+    def _on_lost(self, error: BaseException) -> None:
+        """What another moment was like stands under no time of this one."""
+        self.clear()
+        self._say_meter()
+        self.refuse(error)
 
     def _say_meter(self) -> None:
         kw = self._seen.meter_kw if self._seen is not None else math.nan

@@ -35,6 +35,7 @@ from app.model.control import (
     StrategyRow,
     Wanted,
 )
+from app.model.errors import StorageError
 from app.model.station import Station
 from app.model.text import Text
 from tests.support.fake_station import FakeControl, FakeStation, FakeStrategies
@@ -491,3 +492,45 @@ def test_a_changed_configuration_leaves_what_is_drawn_chosen_and_asked(
     assert views[StrategiesTab].rows.chosen().id == "plan"  # type: ignore[attr-defined]
     assert views[StrategiesTab].reason.text() == "a trial"  # type: ignore[attr-defined]
     assert views[DevicesTab].rows.chosen().device == control.now.channels[1].device  # type: ignore[attr-defined]
+
+
+def test_another_device_is_armed_while_one_is(control: FakeControl, console: Console, qtbot: QtBot) -> None:
+    view: DevicesTab = tab(console, DevicesTab)
+    for row in (0, 1):
+        view.rows.selectRow(row)
+        view.read()
+        view.commands.clear()
+        view.commands.addItem("Stop", "stop")
+        view._armed = view._armed if row else None
+        view.show_rights()
+        assert view.arm.isEnabled()
+        view.arm.click()
+        assert view.confirm.isEnabled() and not view.arm.isEnabled()
+    view._on_late()
+    assert not view.confirm.isEnabled() and not view.note.isVisibleTo(view), "it says no more that it is armed"
+
+
+def test_another_strategy_begins_without_the_values_of_the_last(
+    control: FakeControl, strategies: FakeStrategies, console: Console, qtbot: QtBot
+) -> None:
+    view: StrategiesTab = tab(console, StrategiesTab)
+    view._open.click()
+    qtbot.waitUntil(lambda: bool(view.adding._fields))
+    view.adding._fields["limit_kw"].setText("90")
+    view.adding.cancel.click()
+    view._open.click()
+    qtbot.waitUntil(lambda: view.adding._fields["limit_kw"].text() == "")
+
+
+@pytest.mark.expects_errors
+def test_a_moment_that_cannot_be_read_shows_no_other(
+    control: FakeControl, console: Console, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view: ReplayTab = tab(console, ReplayTab)
+    qtbot.waitUntil(lambda: view.rows.rows_model.rowCount() == 1)
+    lost: Future[Any] = Future()
+    lost.set_exception(StorageError(Text.of("the disk is away")))
+    monkeypatch.setattr(control, "replay", lambda at_ns: lost)
+    view.read()
+    qtbot.waitUntil(lambda: view.rows.rows_model.rowCount() == 0)
+    assert "the disk is away" in view.note.text() and "–" in view.meter.text()
