@@ -78,6 +78,7 @@ class DemandControl(Strategy[DemandParams, DemandState | None]):
     def __init__(self, params: DemandParams) -> None:
         super().__init__(params)
         sliding = max(params.slip, params.window / _MOST_SLIPS)
+        self._limit_kw = params.limit_kw * (1.0 - params.margin_pct / 100.0)
         self._slip_s = params.window if params.method == "fixed" else sliding
 
     def _moved(self, view: View, state: DemandState | None) -> DemandState:
@@ -88,8 +89,9 @@ class DemandControl(Strategy[DemandParams, DemandState | None]):
             state = DemandState(number, (math.nan,) * (slips - 1), 0.0, 0.0)
         kwh, running, known_s = state.kwh, state.running_kwh, state.known_s
         for _ in range(number - state.slip):
-            mean_kw = running * 3600.0 / known_s if known_s > 0 else math.nan
-            kwh = (*kwh, mean_kw * self._slip_s / 3600.0)[-(slips - 1) :] if slips > 1 else ()
+            # What was not seen of it counts as the limit, as all that was not seen.
+            unseen_kwh = self._limit_kw * max(self._slip_s - known_s, 0.0) / 3600.0
+            kwh = (*kwh, running + unseen_kwh if known_s > 0 else math.nan)[-(slips - 1) :] if slips > 1 else ()
             running = known_s = 0.0
         if math.isfinite(view.meter_kw) and 0 < view.dt_s < self._slip_s:
             running += view.meter_kw * view.dt_s / 3600.0
@@ -101,8 +103,7 @@ class DemandControl(Strategy[DemandParams, DemandState | None]):
 
         What was not seen of a window counts as if it had drawn the limit.
         """
-        params = self.params
-        limit = params.limit_kw * (1.0 - params.margin_pct / 100.0)
+        params, limit = self.params, self._limit_kw
         into_s = view.now_ns / 1e9 - state.slip * self._slip_s
         unseen_kwh = limit * max(into_s - state.known_s, 0.0) / 3600.0
         drawn = state.running_kwh + unseen_kwh

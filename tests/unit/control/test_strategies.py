@@ -184,6 +184,15 @@ class TestDemand:
             largest = max(largest, sum(one for one in targets(wish) if not math.isnan(one)))
         assert largest < 25
 
+    def test_what_was_not_seen_of_a_slip_counts_as_the_limit(self) -> None:
+        demand = made("demand_control", limit_kw=100, margin_pct=0)
+        state = demand.begin()
+        for second in range(61):
+            _, state = demand.decide(self.at(second / 60, 0.0 if second < 3 else math.nan, dt_s=1.0), state)
+        assert state.kwh[-1] == pytest.approx(100 * 57 / 3600, rel=0.02), (
+            "three seconds without any are no minute of it"
+        )
+
     def test_a_meter_that_is_away_is_no_energy(self) -> None:
         demand = made("demand_control", **self.FIXED)
         state = demand.begin()
