@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QDate, QDateTime, QTime, QTimer
+from PySide6.QtCore import QDate, QDateTime, QTime, QTimer, QTimeZone
 from PySide6.QtWidgets import QDateTimeEdit, QLabel
 
 from app.console.control.devices import QUANTITIES, number
@@ -22,6 +22,9 @@ from widgets.language import tr
 STEPS: Final = {"−1 h": -3600, "−1 min": -60, "−1 s": -1, "+1 s": 1, "+1 min": 60, "+1 h": 3600}
 _PLAY_MS: Final = 1000
 _PLAYED_S: Final = 60
+
+_PLAIN: Final = QTimeZone(QTimeZone.Initialization.UTC)
+"""The field holds the station's wall clock: the machine's own zone must not move what falls into its summer time."""
 
 
 class ReplayTab(Tab):
@@ -38,6 +41,7 @@ class ReplayTab(Tab):
         self._playing.timeout.connect(self._on_played)
         self.at = QDateTimeEdit()
         self.at.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
+        self.at.setTimeZone(_PLAIN)
         self.at.setCalendarPopup(True)
         self.at.dateTimeChanged.connect(lambda *_: self._settle.start())
         self.verbs.addWidget(self.at)
@@ -77,7 +81,7 @@ class ReplayTab(Tab):
         """Go to a moment."""
         local = to_datetime(time_ns).astimezone(self.context.facade.station.zone)
         day, time = QDate(local.year, local.month, local.day), QTime(local.hour, local.minute, local.second)
-        self.at.setDateTime(QDateTime(day, time))
+        self.at.setDateTime(QDateTime(day, time, _PLAIN))
 
     def read(self) -> None:
         if not self._begun:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from app.console.control.strategies import StrategiesTab
 from app.console.main import Console
 from app.console.pages.control import ControlPage
 from app.model.audit import AuditRow
-from app.model.clock import SECOND_NS
+from app.model.clock import SECOND_NS, from_datetime
 from app.model.control import (
     ChannelRow,
     Clip,
@@ -534,3 +536,20 @@ def test_a_moment_that_cannot_be_read_shows_no_other(
     view.read()
     qtbot.waitUntil(lambda: view.rows.rows_model.rowCount() == 0)
     assert "the disk is away" in view.note.text() and "–" in view.meter.text()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the machine's zone cannot be set here")
+def test_summer_time_of_the_machine_moves_no_moment_of_the_station(
+    control: FakeControl, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view: ReplayTab = tab(console, ReplayTab)
+    zone = view.context.facade.station.zone
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        moment = from_datetime(datetime(2026, 3, 29, 2, 30, tzinfo=zone))  # which Berlin does not have
+        view.show_at(moment)
+        assert view.at.text() == "2026-03-29 02:30:00" and view.at_ns == moment
+    finally:
+        monkeypatch.undo()
+        time.tzset()
