@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.control.loading import load_strategies
+from app.control.refused import ControlError, Unanswered
 from app.control.standing import Standing
-from app.control.switching import AGAIN_S, Switch, Switching
+from app.control.switching import AGAIN_S, Switch, Switcher, Switching
+from app.model.audit import AuditEntry, Result
 from app.model.clock import SECOND_NS
 from app.model.control import Mode, Running
 from app.model.text import Text
@@ -117,3 +121,38 @@ def test_what_cannot_be_meant_is_told(tmp_path: Path, params: dict[str, Any], wo
     text = yaml.safe_dump({"strategies": [{**BACKUP, "params": params}]})
     _, faults, _ = load_strategies(park(tmp_path, more=[GENSET, {**GENSET, "id": "gen2", "ratings": {}}]), text)
     assert any(words in str(fault) for fault in faults), [str(fault) for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(Unanswered(Text.of("nobody answers")), {"gen1": "backup"}), (ControlError(Text.of("no")), {})]
+)
+def test_a_start_that_may_have_been_heard_is_remembered(error: ControlError, kept: dict[str, str]) -> None:
+    """So that the machine is stopped again; one that was refused does not run by us."""
+    written: list[AuditEntry] = []
+    standing = Standing()
+
+    class Audit:
+        def write(self, entry: AuditEntry, *, later: bool | None = None) -> Future[int]:
+            written.append(entry)
+            done: Future[int] = Future()
+            done.set_result(7)
+            return done
+
+    async def refuse(device: str, role: str) -> None:
+        raise error
+
+    async def keep() -> None:
+        pass
+
+    async def run() -> None:
+        told: list[Text | None] = []
+        switcher = Switcher(Audit(), lambda key, what, priority: told.append(what), execute=refuse, keep=keep)
+        start = Switch("gen1", True, "backup", Text("low", "低"))
+        await switcher._switch(start, standing, "config")
+        assert told[-1] is not None and switcher.failed == {"gen1"}
+        switcher.settle([])
+        assert told[-1] is None and not switcher.failed
+
+    asyncio.run(run())
+    assert standing.started == kept
+    assert [(one.result, one.asks) for one in written] == [(Result.ASKED, 0), (Result.FAILED, 7)], "the row is answered"
