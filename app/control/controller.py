@@ -143,8 +143,7 @@ class Controller:
             one.id: np.array([point.index], np.int64) for one in station.devices if (point := one.role("remote"))
         }
         self._interlocks = {
-            one.id: np.array([station.by_name[name if "." in name else f"{one.id}.{name}"]
-                              for name in one.control.interlocks], np.int64)
+            one.id: np.array([station.by_name[one.beside(name)] for name in one.control.interlocks], np.int64)
             for one in station.devices if one.control.interlocks
         }  # fmt: skip
         for rows in (*self._remotes.values(), *self._interlocks.values()):

@@ -110,7 +110,7 @@ def device_faults(station: Station) -> list[tuple[str, Text, Text]]:
             found.append((device.id, what, Text("give a setpoint this role, or leave 'heartbeat' out",
                                                 "请为设定点指定该角色，或删除 heartbeat")))  # fmt: skip
         for name in control.interlocks:
-            whole = name if "." in name else f"{device.id}.{name}"
+            whole = device.beside(name)
             if whole not in station.by_name:
                 near = get_close_matches(whole, station.by_name, 1)
                 mend = (Text(f"did you mean '{near[0]}'?", f"是否应为“{near[0]}”？") if near

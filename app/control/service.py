@@ -494,10 +494,10 @@ class Control:
         def change(standing: Standing) -> None:
             if device == STATION:
                 standing.mode = mode
+            elif mode is Mode.AUTO:
+                standing.modes.pop(device, None)
             else:
                 standing.modes[device] = mode
-                if mode is Mode.AUTO:
-                    del standing.modes[device]
             for point in points:  # what was allowed last is where manual begins
                 standing.manual.pop(point.name, None)
                 standing.orders.pop(point.name, None)  # a person takes it over, and gives it back without them
@@ -570,10 +570,8 @@ class Control:
         if bound is None:
             raise ControlError(Text(f"there is no strategy '{strategy}'", f"没有策略“{strategy}”"))
         before = self._controller.running(bound)
-        change = partial(_run, strategy=strategy, running=running)
-        await self._decide(f"runs {strategy}", change, tightens=running is not Running.LIVE)
+        await self._decide(
+            f"runs {strategy}", lambda standing: standing.running.update({strategy: running}),
+            tightens=running is not Running.LIVE,
+        )  # fmt: skip
         return Changed(None, before=before.value, after=running.value)
-
-
-def _run(standing: Standing, strategy: str, running: Running) -> None:
-    standing.running[strategy] = running

@@ -103,6 +103,10 @@ class Device:
         """The point of this id, if the device has it."""
         return next((point for point in (*self.points, *self.texts) if point.id == id_), None)
 
+    def beside(self, name: str) -> str:
+        """The full name of a point that is named here, as `Point.beside`."""
+        return name if "." in name else f"{self.id}.{name}"
+
     def role(self, role: str) -> Point | None:
         """The first point of a role: how everything above the templates finds `active_power` or `soc`."""
         return next((point for point in self.points if point.form.role == role), None)

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -431,12 +432,17 @@ def test_what_was_told_before_a_change_ends_after_it(make: Callable[..., Site]) 
     site.park.tell("fault pcs1 exception 4")
     with pytest.raises(GridroomError):
         control.request("pcs1", Quantity.ACTIVE, 200.0).result(LONG_S)
-    until(lambda: "control_set_pcs1.p_set_kw" in site.alarms())
+
+    def told() -> list[int]:
+        return [row.id for row in site.door.alarms.active()
+                if row.source == "_system.control_set_pcs1.p_set_kw" and not row.returned]  # fmt: skip
+
+    until(told)
+    before = told()
     site.park.bind([{**SHAVE, "devices": ["pcs2"], "params": {"limit_kw": 150}}])
     site.door.apply().result(LONG_S)
-    time.sleep(0.5)
-    rows = [row for row in site.door.alarms.active() if row.source == "_system.control_set_pcs1.p_set_kw"]
-    assert [row.returned for row in rows] == [0], "it is still the same one"
+    until(lambda: site.channel("pcs1").requested == 200)  # the changed control has had its first cycle
+    assert told() == before, "it is still the same one"
     site.park.tell("clear pcs1")
     until(lambda: "control_set_pcs1.p_set_kw" not in site.alarms() and site.channel("pcs1").held == 200)
 
@@ -527,14 +533,19 @@ def test_nothing_is_confirmed_that_a_tag_has_kept_from_being_sent(
     control = site.door.control
     control.set_mode("pcs1", Mode.MANUAL).result(LONG_S)
 
+    begun, may = threading.Event(), threading.Event()
+
     def slow(file: Path, text: str) -> None:
-        time.sleep(0.5)
+        begun.set()
+        assert may.wait(LONG_S)
         save(file, text)
 
     monkeypatch.setattr("app.control.kept.save", slow)
     asked = control.request("pcs1", Quantity.ACTIVE, 40.0)
-    time.sleep(0.2)
+    assert begun.wait(LONG_S)
     tagged = control.tag("pcs1", "work on the cable")
+    until(lambda: "pcs1" in control.state().tags)
+    may.set()
     with pytest.raises(GridroomError, match="work on the cable"):
         asked.result(LONG_S)
     tagged.result(LONG_S)

@@ -99,13 +99,17 @@ def test_a_switch_that_is_not_taken_does_not_come_and_go(tmp_path: Path) -> None
 class TestOff:
     """Whom nobody sets any more is led to its safe power, and not left where it was because one write failed."""
 
+    async def refuse_off(self, made: Living) -> None:
+        """It gives 60 kW, is switched off, and does not take that."""
+        by_hand(made.bench, p_set=60)
+        made.bench.set(**{"pcs1.p_kw": 60})
+        await made.cycle(1.0, 2)
+        made.field.refused = {"pcs1.p_set"}
+        made.bench.standing.modes["pcs1"] = Mode.OFF
+
     def test_it_is_told_until_the_device_has_taken_its_safe_power(self, tmp_path: Path) -> None:
         async def told(made: Living) -> None:
-            by_hand(made.bench, p_set=60)
-            made.bench.set(**{"pcs1.p_kw": 60})
-            await made.cycle(1.0, 2)
-            made.field.refused = {"pcs1.p_set"}
-            made.bench.standing.modes["pcs1"] = Mode.OFF
+            await self.refuse_off(made)
             await made.cycle(1.0, 5)
             assert made.told.true() == {P} and made.field.of("pcs1.p_set")[-1] == 60
             made.bench.standing.tags["pcs1"] = "work"
@@ -118,11 +122,7 @@ class TestOff:
 
     def test_it_takes_it_when_it_can_and_is_left_alone_then(self, tmp_path: Path) -> None:
         async def told(made: Living) -> None:
-            by_hand(made.bench, p_set=60)
-            made.bench.set(**{"pcs1.p_kw": 60})
-            await made.cycle(1.0, 2)
-            made.field.refused = {"pcs1.p_set"}
-            made.bench.standing.modes["pcs1"] = Mode.OFF
+            await self.refuse_off(made)
             await made.cycle(1.0, 3)
             made.change(Bench(park(tmp_path / "b")))
             made.bench.set(**{"pcs1.p_kw": 60})
