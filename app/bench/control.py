@@ -227,18 +227,13 @@ class Field:
 
     def _serve(self, one: socket.socket) -> None:
         waiting = b""
-        while True:
-            try:
-                data = one.recv(4096)
-            except OSError:
-                return
-            if not data:
-                return
-            waiting += data
-            while len(waiting) >= 12 and len(waiting) >= 6 + int.from_bytes(waiting[4:6]):
-                size = 6 + int.from_bytes(waiting[4:6])
-                one.sendall(self._answer(waiting[:size]))
-                waiting = waiting[size:]
+        with suppress(OSError):  # whoever asked is gone, maybe before the answer
+            while data := one.recv(4096):
+                waiting += data
+                while len(waiting) >= 12 and len(waiting) >= 6 + int.from_bytes(waiting[4:6]):
+                    size = 6 + int.from_bytes(waiting[4:6])
+                    one.sendall(self._answer(waiting[:size]))
+                    waiting = waiting[size:]
 
     def _answer(self, request: bytes) -> bytes:
         transaction, _, _, unit, function, address, count = _HEAD.unpack_from(request)
